@@ -1,0 +1,92 @@
+//! `[policy]`: what findings do. The very value that `quarantine::judge` judges by.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::model::finding::Action;
+use crate::model::finding::FindingKind;
+use crate::model::time::Timestamp;
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Policy {
+    pub listing: Listing,
+    /// How long a download waits for its verdict.
+    pub inspection_wait: Duration,
+    /// `@scope`s that are never asked of upstream.
+    pub private_scopes: Vec<String>,
+    pub release_age: ReleaseAge,
+    pub review: Review,
+    /// Only kinds whose action differs from their default.
+    pub findings: BTreeMap<FindingKind, Action>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Listing {
+    /// List what screening passed; its bytes are inspected at the first download.
+    Admissible,
+    /// List only what has passed the whole workflow.
+    Approved,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct ReleaseAge {
+    pub minimum: Duration,
+    /// What no single person goes below.
+    pub floor: Duration,
+    /// A name first published less than this ago waits until it is this old.
+    pub new_package: Duration,
+    pub exempt: Vec<Exemption>,
+}
+
+/// Exempts from the minimum age, and from that of new packages, never from the floor.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Exemption {
+    pub pattern: Pattern,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Timestamp>,
+}
+
+/// `left-pad`, `left-pad@1.3.0`, `@types/*`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pattern {
+    Package(String),
+    Release(String, String),
+    /// `@types/*` is kept as `@types`.
+    Scope(String),
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub struct Review {
+    /// People needed where a finding asks for review; at least 1.
+    pub approvals: u32,
+    /// Every package never approved here before needs people.
+    pub new_packages: bool,
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(24 * 3_600);
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy {
+            listing: Listing::Admissible,
+            inspection_wait: Duration::from_secs(20),
+            private_scopes: Vec::new(),
+            release_age: ReleaseAge { minimum: DAY * 7, floor: HOUR * 24, new_package: DAY * 14, exempt: Vec::new() },
+            review: Review { approvals: 1, new_packages: false },
+            findings: BTreeMap::new(),
+        }
+    }
+}
+
+impl Policy {
+    pub fn action(&self, kind: FindingKind) -> Action {
+        self.findings.get(&kind).copied().unwrap_or(kind.default_action())
+    }
+}

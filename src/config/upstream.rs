@@ -1,0 +1,67 @@
+//! `[upstream]`: the registry that is gated, and others for scopes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use url::Url;
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Upstream {
+    /// `None`: the registry that npm on this machine is configured with.
+    pub url: Option<Url>,
+    /// Resolved from `token_env` when the configuration was read.
+    pub token: Option<Secret>,
+    /// How long an index is served without asking upstream.
+    pub fresh_for: Duration,
+    pub timeout: Duration,
+    pub retries: u32,
+    pub index_bytes_max: u64,
+    pub artifact_bytes_max: u64,
+    /// Other origins, such as `https://files.registry.example`, from which tarballs may be fetched.
+    pub tarball_origins: Vec<Url>,
+    /// Another upstream for a scope, by `@scope`.
+    pub scopes: BTreeMap<String, Scope>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Scope {
+    pub url: Url,
+    pub token: Option<Secret>,
+}
+
+/// A credential. Printing it shows nothing.
+#[derive(Clone, PartialEq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(secret: String) -> Secret {
+        Secret(secret)
+    }
+
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Default for Upstream {
+    fn default() -> Upstream {
+        Upstream {
+            url: None,
+            token: None,
+            fresh_for: Duration::from_secs(5 * 60),
+            timeout: Duration::from_secs(30),
+            retries: 2,
+            index_bytes_max: 256_000_000,
+            artifact_bytes_max: 512_000_000,
+            tarball_origins: Vec::new(),
+            scopes: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Strict archive readers (stub).

@@ -1,0 +1,90 @@
+//! What the core must ask of a package format. No I/O: a dialect says what to ask and how to hear, never how to fetch.
+//! `archive` and `json` are strict readers that several formats share.
+
+pub mod archive;
+pub mod json;
+
+use std::cmp::Ordering;
+
+use crate::model::digest::DocumentDigest;
+use crate::model::facts::Facts;
+use crate::model::index::Artifact;
+use crate::model::index::Index;
+use crate::model::package::EcosystemId;
+use crate::model::package::PackageId;
+use crate::model::package::Version;
+use bytes::Bytes;
+
+/// A path under the upstream's base URL, percent-encoded, without a leading slash: `@acme%2fweb`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct UpstreamPath(pub String);
+
+/// One document that upstream answered with.
+#[derive(Clone, Debug)]
+pub struct Fetched {
+    pub path: UpstreamPath,
+    pub body: Bytes,
+}
+
+impl Fetched {
+    /// The digest under which a sight of these documents is recorded: over all bodies, in the order asked.
+    pub fn digest(all: &[Fetched]) -> DocumentDigest {
+        match all {
+            [one] => DocumentDigest::of(&one.body),
+            several => {
+                let each: Vec<u8> = several.iter().flat_map(|one| *DocumentDigest::of(&one.body).raw()).collect();
+                DocumentDigest::of(&each)
+            }
+        }
+    }
+}
+
+/// What a reading came to.
+#[derive(Debug)]
+pub enum Reading {
+    Complete(Index),
+    /// Ask these too and read again with all; rounds are bounded by the caller.
+    NeedMore(Vec<UpstreamPath>),
+}
+
+/// A document or artifact that cannot be read as a whole. A fault of a single release is that row's `unreadable` instead.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum Unreadable {
+    #[error("not a document of this format: {0}")]
+    Malformed(String),
+    #[error("{what} is over its limit of {max}")]
+    TooLarge { what: &'static str, max: u64 },
+    #[error("{0} is reserved, not built yet")]
+    Reserved(EcosystemId),
+}
+
+/// Which releases may stand in for each other when a pointer is repaired.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Track {
+    pub major: u64,
+    /// `beta` of `2.0.0-beta.3`; none for a stable release.
+    pub prerelease: Option<String>,
+}
+
+/// A package format. Pure: values in, values out.
+pub trait Ecosystem: Send + Sync {
+    fn id(&self) -> EcosystemId;
+
+    /// What to ask upstream for first.
+    fn locate(&self, package: &PackageId) -> UpstreamPath;
+
+    /// How to hear the answers. Each manifest is kept byte for byte; a release that cannot be read becomes a row that says so.
+    fn read(&self, package: &PackageId, fetched: &[Fetched]) -> Result<Reading, Unreadable>;
+
+    /// Where an artifact lies under an upstream's own base, whatever its document says of hosts.
+    fn locate_artifact(&self, package: &PackageId, artifact: &Artifact) -> UpstreamPath;
+
+    /// What is inside. `manifest` is the release's text in the index, for comparison.
+    fn inspect(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Facts, Unreadable>;
+
+    /// Which is newer. A version that cannot be ordered is older than all that can.
+    fn precedence(&self, left: &Version, right: &Version) -> Ordering;
+
+    /// `None` when the version cannot be ordered.
+    fn track(&self, version: &Version) -> Option<Track>;
+}

@@ -1,0 +1,7 @@
+//! Airlock: the gate between a company and the public package registries.
+
+pub mod clock;
+pub mod config;
+pub mod ecosystem;
+pub mod model;
+pub mod storage;

@@ -1,0 +1,99 @@
+//! What upstream says of a package: one opaque manifest per release, kept byte for byte, and what screening needs of it.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::digest::DocumentDigest;
+use crate::model::digest::Integrity;
+use crate::model::package::PackageId;
+use crate::model::package::Version;
+use crate::model::time::Timestamp;
+
+/// A file of a release, as the index states it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Artifact {
+    /// The file's name as upstream spells it, which need not follow from the version.
+    pub file: String,
+    /// Where the document says it lies: an absolute URL, or a path under the upstream's base. Never trusted as it is.
+    pub location: String,
+    #[serde(default)]
+    pub integrity: Integrity,
+}
+
+/// A program that installing runs: `postinstall`, `node setup.js`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct InstallStep {
+    pub event: String,
+    pub command: String,
+}
+
+/// A dependency that no registry serves: its name and what stands where a version range belongs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ExoticDependency {
+    pub name: String,
+    pub wanted: String,
+}
+
+/// What a release's manifest claims, in the words that screening judges.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Claims {
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub install_steps: Vec<InstallStep>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub exotic_dependencies: Vec<ExoticDependency>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deprecated: Option<String>,
+}
+
+/// One release of the index. `manifest` is where its text lies in [`Index::text`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Row {
+    pub version: Version,
+    pub manifest: Range<usize>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub published_at: Option<Timestamp>,
+    #[serde(default)]
+    pub artifacts: Vec<Artifact>,
+    #[serde(default)]
+    pub claims: Claims,
+    /// Why the entry cannot be read; then nothing else of it counts.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unreadable: Option<String>,
+    /// Since when upstream no longer lists it. The row is kept, because what was served here is still asked for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub removed_at: Option<Timestamp>,
+}
+
+/// A package as upstream describes it. Rows are in upstream's order; no two have the same version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Index {
+    pub package: PackageId,
+    /// The digest of what upstream said, before it was split.
+    pub source: DocumentDigest,
+    /// The dialect's document without releases, pointers and times. Opaque here.
+    pub frame: Bytes,
+    /// Movable names in upstream's order, with the version each points at.
+    pub pointers: Vec<(String, Version)>,
+    pub rows: Vec<Row>,
+    /// All manifests, one after the other.
+    pub text: Bytes,
+}
+
+impl Index {
+    pub fn manifest(&self, row: &Row) -> Bytes {
+        self.text.slice(row.manifest.clone())
+    }
+
+    pub fn row(&self, version: &Version) -> Option<&Row> {
+        self.rows.iter().find(|row| row.version == *version)
+    }
+
+    /// How much memory it takes, about, in bytes.
+    pub fn weight(&self) -> usize {
+        const ROW_BYTES: usize = 400;
+        self.text.len() + self.frame.len() + self.rows.len() * ROW_BYTES
+    }
+}

@@ -1,0 +1,17 @@
+//! Large documents as files named by their digest: caches of what upstream said, lost without harm.
+
+use std::io;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::model::digest::DocumentDigest;
+
+#[async_trait]
+pub trait Documents: Send + Sync {
+    /// Whole or not at all, but not synced: a document can be had again.
+    async fn put(&self, document: Bytes) -> io::Result<DocumentDigest>;
+
+    /// `None` when it is not there or does not hash to its name any more.
+    async fn get(&self, digest: &DocumentDigest) -> io::Result<Option<Bytes>>;
+}

@@ -1,0 +1,169 @@
+//! What the ledger records, and the projection that a fold over it gives. Stored forms: a change here needs a new
+//! version in `Record::VERSION` and a fixture in `tests/fixtures/records`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::actor::Actor;
+use crate::model::decision::Decision;
+use crate::model::digest::Digest;
+use crate::model::digest::DocumentDigest;
+use crate::model::digest::IntegrityOutcome;
+use crate::model::facts::Facts;
+use crate::model::job::Work;
+use crate::model::package::PackageId;
+use crate::model::package::Version;
+use crate::model::release::ReleaseId;
+use crate::model::time::Timestamp;
+use crate::model::token::Token;
+use crate::model::token::TokenId;
+
+/// A position in the ledger; the first record is 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sequence(pub u64);
+
+/// One commit: what the ledger keeps of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Record {
+    pub version: u16,
+    pub sequence: Sequence,
+    pub at: Timestamp,
+    pub actor: Actor,
+    pub commands: Vec<Command>,
+}
+
+impl Record {
+    pub const VERSION: u16 = 1;
+}
+
+/// What changes. Applied in order, all or none.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "command")]
+pub enum Command {
+    Sight(Sight),
+    Inspected {
+        release: ReleaseId,
+        file: String,
+        inspection: Inspection,
+    },
+    Decided {
+        release: ReleaseId,
+        decision: Decision,
+    },
+    /// Which policy judges from here on: its digest and its whole text.
+    Policy {
+        digest: DocumentDigest,
+        text: String,
+    },
+    TokenCreated {
+        token: Token,
+    },
+    TokenRevoked {
+        id: TokenId,
+    },
+    /// Adds the work unless the same work is there already.
+    JobQueued {
+        work: Work,
+        due_at: Timestamp,
+    },
+    /// Counts an attempt. Written by `State::lease` and by callers that queue work they begin at once.
+    JobLeased {
+        work: Work,
+        until: Timestamp,
+    },
+    JobDone {
+        work: Work,
+    },
+    /// Not done: to be tried again when due, or, without a time, parked for people.
+    JobFailed {
+        work: Work,
+        error: String,
+        retry_at: Option<Timestamp>,
+    },
+}
+
+/// An index that was seen, as a difference to the one before.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Sight {
+    pub package: PackageId,
+    pub at: Timestamp,
+    /// Of what upstream said.
+    pub source: DocumentDigest,
+    /// The split document that was kept of it, in `Documents`.
+    pub document: DocumentDigest,
+    /// The first sight of the package: `added` is all of it, and nothing in it counts as absent before.
+    pub first: bool,
+    /// The last time at which the releases in `added` were known to be absent; only without `first`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub absent_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub added: Vec<Version>,
+    /// Upstream took them down.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub removed: Vec<Version>,
+    /// They were taken down before and are back with the same bytes stated.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub returned: Vec<Version>,
+    /// Their bytes are stated differently than before.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub changed: Vec<Version>,
+}
+
+/// What inspection found in which bytes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Inspection {
+    pub at: Timestamp,
+    /// Which edition of the inspection looked; an older one is looked at again.
+    pub edition: u16,
+    /// Of the bytes that were looked at. They stay the release's bytes for good.
+    pub digest: Digest,
+    /// Length in bytes.
+    pub size: u64,
+    pub integrity: IntegrityOutcome,
+    pub facts: Facts,
+}
+
+/// Everything the ledger knows of one package. One value in one key; its size grows with decisions and inspections, not
+/// with releases.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct PackageState {
+    /// The sequence of the last record that touched the package: its revision.
+    pub revision: Sequence,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first_seen_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_sight: Option<LastSight>,
+    /// Only releases of which there is something to say.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub releases: BTreeMap<Version, ReleaseState>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LastSight {
+    pub at: Timestamp,
+    pub source: DocumentDigest,
+    pub document: DocumentDigest,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct ReleaseState {
+    /// An index seen then lacked it: it is no older than that, whatever upstream claims.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub absent_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub changed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub removed_at: Option<Timestamp>,
+    /// By file name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub inspections: BTreeMap<String, Inspection>,
+    /// Oldest first, since the last reopening.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub decisions: Vec<Decision>,
+    /// The digest pinned by an inspection that a reopening forgot; other bytes are still other bytes.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub pins: BTreeMap<String, Digest>,
+}
