@@ -1,7 +1,9 @@
 //! Airlock: the gate between a company and the public package registries.
 
+pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod ecosystem;
 pub mod model;
+pub mod quarantine;
 pub mod storage;

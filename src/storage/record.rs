@@ -153,6 +153,9 @@ pub struct ReleaseState {
     /// An index seen then lacked it: it is no older than that, whatever upstream claims.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub absent_at: Option<Timestamp>,
+    /// The first sight of it, where that was not the package's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seen_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub changed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
