@@ -5,3 +5,4 @@ pub mod config;
 pub mod ecosystem;
 pub mod model;
 pub mod storage;
+pub mod upstream;
