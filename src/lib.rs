@@ -7,3 +7,4 @@ pub mod ecosystem;
 pub mod model;
 pub mod quarantine;
 pub mod storage;
+pub mod upstream;
