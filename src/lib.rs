@@ -8,3 +8,4 @@ pub mod http;
 pub mod model;
 pub mod quarantine;
 pub mod storage;
+pub mod upstream;
