@@ -9,4 +9,5 @@ pub mod http;
 pub mod model;
 pub mod quarantine;
 pub mod storage;
+pub mod telemetry;
 pub mod upstream;
