@@ -8,6 +8,7 @@ pub mod ecosystem;
 pub mod http;
 pub mod model;
 pub mod quarantine;
+pub mod server;
 pub mod storage;
 pub mod telemetry;
 pub mod upstream;

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicI64;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::MetricEncoder;
 use prometheus_client::encoding::NoLabelSet;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
@@ -169,6 +170,15 @@ impl Sample {
     }
 }
 
+impl Sample {
+    fn write(&self, encoder: &mut MetricEncoder<'_>) -> fmt::Result {
+        match self.kind {
+            SampleKind::Counter => encoder.encode_counter::<NoLabelSet, _, u64>(&self.value, None),
+            SampleKind::Gauge => encoder.encode_gauge(&self.value),
+        }
+    }
+}
+
 /// Samples of one scrape. Those with one name stand together, as the format asks.
 #[derive(Debug)]
 struct Scrape(Vec<Sample>);
@@ -184,10 +194,10 @@ impl Collector for Scrape {
             let mut metric = encoder.encode_descriptor(first.name, first.help, None, kind)?;
             for sample in group {
                 let labels: Vec<(&str, &str)> = sample.labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                let labelled = if labels.is_empty() { &mut metric } else { &mut metric.encode_family(&labels)? };
-                match sample.kind {
-                    SampleKind::Counter => labelled.encode_counter::<NoLabelSet, _, u64>(&sample.value, None)?,
-                    SampleKind::Gauge => labelled.encode_gauge(&sample.value)?,
+                if labels.is_empty() {
+                    sample.write(&mut metric)?;
+                } else {
+                    sample.write(&mut metric.encode_family(&labels)?)?;
                 }
             }
         }
