@@ -16,7 +16,9 @@ use crate::storage::state::ReadError;
 /// Why the store cannot be opened. Each says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("the data folder {folder} cannot be written: {source}. Choose another with storage.data_dir, or give this user the right to write there")]
+    #[error(
+        "the data folder {folder} cannot be written: {source}. Choose another with storage.data_dir, or give this user the right to write there"
+    )]
     Unwritable {
         folder: String,
         #[source]
@@ -24,9 +26,13 @@ pub enum OpenError {
     },
     #[error("the data folder {folder} is in use by another Airlock. Stop that one first, or choose another folder with storage.data_dir")]
     InUse { folder: String },
-    #[error("the data folder {folder} has format {found}, and this version of Airlock knows formats up to {FORMAT}. Start the newer version that wrote it")]
+    #[error(
+        "the data folder {folder} has format {found}, and this version of Airlock knows formats up to {FORMAT}. Start the newer version that wrote it"
+    )]
     Newer { folder: String, found: u32 },
-    #[error("{file} should hold the data folder's format and does not ({found:?}). Put it back from a backup, or point storage.data_dir at an empty folder")]
+    #[error(
+        "{file} should hold the data folder's format and does not ({found:?}). Put it back from a backup, or point storage.data_dir at an empty folder"
+    )]
     Format { file: String, found: String },
     #[error(transparent)]
     Ledger(#[from] LedgerError),

@@ -25,8 +25,7 @@ pub struct Jobs {
 impl Jobs {
     /// Does nothing when the same work is there; a parked one begins again with all its attempts.
     pub fn queue(&mut self, work: &Work, at: Timestamp, due_at: Timestamp) {
-        let fresh =
-            Job { work: work.clone(), queued_at: at, attempts: 0, due_at, leased_until: None, last_error: None, parked: false };
+        let fresh = Job { work: work.clone(), queued_at: at, attempts: 0, due_at, leased_until: None, last_error: None, parked: false };
         if !self.ordinals.contains_key(work) {
             self.insert(fresh);
             return;

@@ -8,9 +8,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc;
@@ -82,15 +84,7 @@ impl LocalState {
         let putting = Arc::clone(&shared);
         let threads = vec![
             thread::Builder::new().name("ledger".to_owned()).spawn(move || committer.run()).map_err(OpenError::Thread)?,
-            thread::Builder::new()
-                .name("projection".to_owned())
-                .spawn(move || {
-                    while changes.recv().is_ok() {
-                        putting.shelf.put_away();
-                        thread::sleep(PUT_AWAY_EVERY);
-                    }
-                })
-                .map_err(OpenError::Thread)?,
+            thread::Builder::new().name("projection".to_owned()).spawn(move || put_away(&putting, &changes)).map_err(OpenError::Thread)?,
         ];
         Ok(LocalState { shared, requests, threads: Mutex::new(threads) })
     }
@@ -109,6 +103,23 @@ impl LocalState {
         let shared = Arc::clone(&self.shared);
         let joined = spawn_blocking(move || read(&shared)).await;
         joined.map_err(|fault| ReadError::Damaged(format!("reading ended early: {fault}")))?
+    }
+}
+
+/// The projection's thread: gathers changes for a while, so that a package that changes often is put away once.
+fn put_away(shared: &Shared, changes: &std::sync::mpsc::Receiver<()>) {
+    while changes.recv().is_ok() {
+        let until = Instant::now() + PUT_AWAY_EVERY;
+        while let left = until.saturating_duration_since(Instant::now())
+            && !left.is_zero()
+        {
+            match changes.recv_timeout(left) {
+                Ok(()) => {}
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+        shared.shelf.put_away();
     }
 }
 

@@ -2,10 +2,12 @@
 
 pub mod blob;
 pub mod data_dir;
+pub mod disk;
 pub mod document;
 pub mod jobs;
 pub mod ledger;
 pub mod local;
+pub mod memory;
 pub mod projection;
 pub mod record;
 pub mod shelf;

@@ -339,4 +339,3 @@ impl Weighter<PackageId, Arc<PackageState>> for Weight {
         PACKAGE_BYTES + RELEASE_BYTES * state.releases.len() as u64
     }
 }
-

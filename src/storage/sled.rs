@@ -252,8 +252,11 @@ struct Trees {
 /// The engine's thread: opens, answers until every handle is gone or something breaks, closes.
 fn serve(path: &Path, opened: &mpsc::SyncSender<Result<(), EngineFault>>, waiting: &mpsc::Receiver<Call>) {
     let trees = guarded(|| {
-        let config =
-            ::sled::Config::new().path(path).cache_capacity(CACHE_BYTES).flush_every_ms(Some(FLUSH_EVERY_MILLIS)).print_profile_on_drop(false);
+        let config = ::sled::Config::new()
+            .path(path)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(Some(FLUSH_EVERY_MILLIS))
+            .print_profile_on_drop(false);
         let db = config.open()?;
         let packages = db.open_tree("packages")?;
         let notes = db.open_tree("notes")?;

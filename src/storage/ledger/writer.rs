@@ -94,13 +94,7 @@ pub struct Writer {
 
 impl Writer {
     /// Continues `last`, a segment of that length, or begins the first one with the first group.
-    pub fn new(
-        folder: &Path,
-        files: Arc<dyn Files>,
-        last: Option<(&Path, u64)>,
-        head: Head,
-        segment_bytes_max: u64,
-    ) -> io::Result<Writer> {
+    pub fn new(folder: &Path, files: Arc<dyn Files>, last: Option<(&Path, u64)>, head: Head, segment_bytes_max: u64) -> io::Result<Writer> {
         let (file, length) = match last {
             Some((path, length)) => (Some(files.open(path)?), length),
             None => (None, 0),
@@ -170,11 +164,7 @@ impl Writer {
             }
         };
         if let Err(fault) = std::fs::rename(&temporary, &path) {
-            return Err(if is_full(&fault) {
-                AppendError::Full
-            } else {
-                self.give_up(format!("a segment could not be named: {fault}"))
-            });
+            return Err(if is_full(&fault) { AppendError::Full } else { self.give_up(format!("a segment could not be named: {fault}")) });
         }
         if let Err(fault) = sync_folder(&self.folder) {
             return Err(self.give_up(format!("the name of a segment could not be synced: {fault}")));

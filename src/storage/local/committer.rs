@@ -35,12 +35,24 @@ const LEASE_MAX: usize = 1_000;
 const PROBE_BYTES: usize = 64 * 1024;
 
 pub(super) enum Request {
-    Commit { batch: Batch, reply: oneshot::Sender<Result<Sequence, CommitError>> },
-    Lease { now: Timestamp, duration: Duration, limit: usize, reply: oneshot::Sender<Result<Vec<Job>, CommitError>> },
+    Commit {
+        batch: Batch,
+        reply: oneshot::Sender<Result<Sequence, CommitError>>,
+    },
+    Lease {
+        now: Timestamp,
+        duration: Duration,
+        limit: usize,
+        reply: oneshot::Sender<Result<Vec<Job>, CommitError>>,
+    },
     /// Asks whether there is room again.
-    Probe { reply: oneshot::Sender<Result<(), String>> },
+    Probe {
+        reply: oneshot::Sender<Result<(), String>>,
+    },
     /// Answered when everything before it is; nothing is taken after it.
-    Close { reply: oneshot::Sender<()> },
+    Close {
+        reply: oneshot::Sender<()>,
+    },
 }
 
 /// A request that was looked at, and waits for its group to be durable.
