@@ -7,7 +7,6 @@ use std::str;
 
 use serde::Deserializer as _;
 use serde::de::DeserializeSeed;
-use serde::de::Error as _;
 use serde::de::MapAccess;
 use serde::de::SeqAccess;
 use serde::de::Visitor;
