@@ -4,4 +4,5 @@ pub mod clock;
 pub mod config;
 pub mod ecosystem;
 pub mod model;
+pub mod protocol;
 pub mod storage;
