@@ -6,5 +6,6 @@ pub mod config;
 pub mod ecosystem;
 pub mod model;
 pub mod quarantine;
+pub mod protocol;
 pub mod storage;
 pub mod upstream;

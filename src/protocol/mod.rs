@@ -1,0 +1,3 @@
+//! The dialects: one folder for each protocol that clients speak.
+
+pub mod npm;

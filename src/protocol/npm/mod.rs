@@ -1,0 +1,3 @@
+//! npm's dialect.
+
+pub mod inspect;
