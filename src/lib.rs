@@ -5,5 +5,6 @@ pub mod clock;
 pub mod config;
 pub mod ecosystem;
 pub mod model;
+pub mod protocol;
 pub mod quarantine;
 pub mod storage;
