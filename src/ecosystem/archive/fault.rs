@@ -70,7 +70,7 @@ pub enum ArchiveFault {
     Device { path: String },
     #[error("{path:?} is of type '7', a file for some readers and nothing for others")]
     ContiguousFile { path: String },
-    #[error("a global PAX header, which renames files for some readers only")]
+    #[error("a global PAX header with more than a comment, which counts for some readers only")]
     GlobalPax,
     #[error("a GNU long name, which not all readers follow")]
     GnuLongName,

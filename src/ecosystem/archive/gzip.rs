@@ -1,4 +1,5 @@
-//! Exactly one gzip member and nothing else. Source: RFC 1952.
+//! Exactly one gzip member, and behind it nothing but zeros: some old packers fill up blocks, and every reader passes over
+//! them. Source: RFC 1952.
 
 use flate2::Crc;
 use flate2::Decompress;
@@ -83,7 +84,7 @@ impl<'p> Inflate<'p> {
             return Err(ArchiveFault::GzipLength);
         }
         match after {
-            [] => Ok(()),
+            _ if after.iter().all(|b| *b == 0) => Ok(()),
             _ if after.starts_with(&MAGIC) => Err(ArchiveFault::SecondMember),
             _ => Err(ArchiveFault::TrailingBytes { bytes: after.len() }),
         }

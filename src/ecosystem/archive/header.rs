@@ -15,6 +15,7 @@ pub(super) enum Type {
     File,
     Directory,
     Pax,
+    GlobalPax,
     GnuLongName,
 }
 
@@ -56,7 +57,7 @@ impl Header {
         }
         let kind = fields.kind(&path)?;
         // Rust's reader takes a PAX header of another format for a file of unknown type.
-        if kind == Type::Pax && !matches!(format, Format::Ustar) {
+        if matches!(kind, Type::Pax | Type::GlobalPax) && !matches!(format, Format::Ustar) {
             return Err(ArchiveFault::UnknownFormat { path: shown(&path) });
         }
         // Nothing that is allowed has a link target; node-tar passes over a header with one.
@@ -181,11 +182,11 @@ impl<'b> Fields<'b> {
             b"0" | b"\0" => Ok(Type::File),
             b"5" => Ok(Type::Directory),
             b"x" => Ok(Type::Pax),
+            b"g" => Ok(Type::GlobalPax),
             b"L" | b"K" | b"N" => Ok(Type::GnuLongName),
             b"1" | b"2" => Err(ArchiveFault::Link { path: path() }),
             b"3" | b"4" | b"6" => Err(ArchiveFault::Device { path: path() }),
             b"7" => Err(ArchiveFault::ContiguousFile { path: path() }),
-            b"g" => Err(ArchiveFault::GlobalPax),
             other => Err(ArchiveFault::UnknownType { path: path(), typeflag: shown(other) }),
         }
     }

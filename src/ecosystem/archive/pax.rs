@@ -1,15 +1,17 @@
 //! PAX extended headers: only keys that packers in use write, only values that every reader reads alike.
 //! Source: POSIX pax interchange format; node-tar splits at line ends instead of counting, so values with one are refused.
 
+use std::collections::HashSet;
 use std::str;
 
 use crate::ecosystem::archive::fault::ArchiveFault;
 use crate::ecosystem::archive::fault::shown;
 
-/// Records of one header.
-const RECORDS_MAX: usize = 256;
 /// Digits of a record's length: enough for the longest header allowed.
 const LENGTH_DIGITS_MAX: usize = 6;
+
+/// Families of keys that no reader acts on. The last is what npm wrote until 2014: the whole manifest, a record a field.
+const VENDOR_PREFIXES: [&str; 3] = ["LIBARCHIVE.xattr.", "SCHILY.xattr.", "NODETAR."];
 
 /// What a PAX header says that changes what is unpacked.
 #[derive(Default, Debug, PartialEq, Eq)]
@@ -39,25 +41,20 @@ fn rule(key: &str) -> Option<Rule> {
         }
         "uname" | "gname" | "comment" | "SCHILY.fflags" => Some(Rule::Text),
         "hdrcharset" | "charset" => Some(Rule::Charset),
-        _ if key.starts_with("LIBARCHIVE.xattr.") || key.starts_with("SCHILY.xattr.") => Some(Rule::Text),
-        _ => None,
+        _ => VENDOR_PREFIXES.iter().any(|prefix| key.starts_with(prefix)).then_some(Rule::Text),
     }
 }
 
-/// Reads the records `<length> <key>=<value>\n`.
+/// Reads the records `<length> <key>=<value>\n`, as many as a header's size allows.
 pub(super) fn parse(mut body: &[u8]) -> Result<Pax, ArchiveFault> {
     let mut pax = Pax::default();
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen: HashSet<&str> = HashSet::new();
     while !body.is_empty() {
-        if seen.len() == RECORDS_MAX {
-            return Err(ArchiveFault::PaxMalformed);
-        }
         let (key, value, rest) = record(body).ok_or(ArchiveFault::PaxMalformed)?;
         body = rest;
-        if seen.contains(&key) {
+        if !seen.insert(key) {
             return Err(ArchiveFault::PaxKeyTwice { key: shown(key) });
         }
-        seen.push(key);
         let rule = rule(key).ok_or_else(|| ArchiveFault::PaxKey { key: shown(key) })?;
         if memchr::memchr2(b'\n', 0, value).is_some() {
             return Err(ArchiveFault::PaxValue { key: shown(key) });
@@ -87,6 +84,12 @@ pub(super) fn parse(mut body: &[u8]) -> Result<Pax, ArchiveFault> {
         }
     }
     Ok(pax)
+}
+
+/// Whether a header for all entries says nothing but a comment, as `git archive` writes it. All else in one counts for some
+/// readers only.
+pub(super) fn is_only_comment(body: &[u8]) -> bool {
+    record(body).is_some_and(|(key, value, rest)| key == "comment" && rest.is_empty() && memchr::memchr2(b'\n', 0, value).is_none())
 }
 
 /// The key and value of the first record, and what follows it.

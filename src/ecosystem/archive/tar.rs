@@ -1,6 +1,6 @@
 //! Walks the blocks of a tar stream. Source: POSIX ustar and pax, node-tar's `header.js` and `parse.js`.
 //! Tolerated, because every reader sees the same: missing end blocks, zeros of any length after the end, v7 and GNU headers
-//! without extensions, owners and times of any value.
+//! without extensions, a global PAX header that holds a comment only, owners and times of any value.
 
 use crate::ecosystem::archive::Contents;
 use crate::ecosystem::archive::Entry;
@@ -127,6 +127,8 @@ impl Walker<'_> {
             Type::Directory => Kind::Directory,
             Type::Pax if pax.is_some() => return Err(ArchiveFault::PaxAlone),
             Type::Pax => return self.pax(&header).map(Some),
+            Type::GlobalPax if pax.is_some() => return Err(ArchiveFault::PaxAlone),
+            Type::GlobalPax => return self.global(&header).map(|()| None),
             Type::GnuLongName if pax.is_some() => return Err(ArchiveFault::GnuLongNameWithPax),
             Type::GnuLongName => return Err(ArchiveFault::GnuLongName),
         };
@@ -134,13 +136,22 @@ impl Walker<'_> {
         Ok(None)
     }
 
+    fn global(&mut self, header: &Header) -> Result<(), ArchiveFault> {
+        let records = self.records(header)?;
+        if pax::is_only_comment(&records) { Ok(()) } else { Err(ArchiveFault::GlobalPax) }
+    }
+
     fn pax(&mut self, header: &Header) -> Result<Pax, ArchiveFault> {
+        pax::parse(&self.records(header)?)
+    }
+
+    fn records(&mut self, header: &Header) -> Result<Vec<u8>, ArchiveFault> {
         if header.size > self.limits.pax_bytes_max {
             return Err(ArchiveFault::PaxTooLarge { bytes: header.size, max: self.limits.pax_bytes_max });
         }
         let mut records = Vec::new();
         self.content(header.size, &mut |bytes| records.extend_from_slice(bytes))?;
-        pax::parse(&records)
+        Ok(records)
     }
 
     fn entry(&mut self, header: &Header, kind: Kind, pax: Pax, body: &mut dyn Body) -> Result<(), ArchiveFault> {

@@ -229,8 +229,16 @@ fn case_10_gnu_long_names() {
 
 #[test]
 fn case_11_global_pax() {
-    let global = entry(b'g', "pax_global_header", record("comment", "0123").as_bytes());
-    refused(&tgz(&[global, manifest()]), "a global PAX header, which renames files for some readers only");
+    let global = |records: &[(&str, &str)]| {
+        let body: String = records.iter().map(|(key, value)| record(key, value)).collect();
+        entry(b'g', "pax_global_header", body.as_bytes())
+    };
+    let sentence = "a global PAX header with more than a comment, which counts for some readers only";
+    refused(&tgz(&[global(&[("path", "package/a.js")]), manifest()]), sentence);
+    refused(&tgz(&[global(&[("comment", "0123"), ("path", "package/a.js")]), manifest()]), sentence);
+    refused(&tgz(&[global(&[("comment", "x\n24 path=package/index.js")]), manifest()]), sentence);
+    refused(&tgz(&[global(&[]), manifest()]), sentence);
+    accepted(&tgz(&[global(&[("comment", "0123")]), manifest()]), &["package.json"]);
     accepted(&tgz(&[pax(&[("comment", "0123")]), manifest()]), &["package.json"]);
 }
 
@@ -404,7 +412,9 @@ fn case_41_two_gzip_members() {
 #[test]
 fn case_42_43_44_trailing_truncated_damaged() {
     let packed = tgz(&[manifest()]);
-    refused(&[packed.clone(), vec![0; 3]].concat(), "3 bytes stand after the gzip stream");
+    accepted(&[packed.clone(), vec![0; 3_000]].concat(), &["package.json"]);
+    refused(&[packed.clone(), b"\0\0x".to_vec()].concat(), "3 bytes stand after the gzip stream");
+    refused(&[packed.clone(), b"\0".to_vec(), packed.clone()].concat(), &format!("{} bytes stand after the gzip stream", packed.len() + 1));
     refused(&[packed.clone(), b"x".to_vec()].concat(), "1 bytes stand after the gzip stream");
     for length in 10..packed.len() {
         assert_eq!(listed(&packed[..length]), Err(ArchiveFault::GzipTruncated), "{length}");
@@ -442,6 +452,10 @@ fn pax_records() {
         &tgz(&[pax(&[("path", "package/x"), ("path", "package/y")]), file("package/z", "")]),
         r#"a PAX header has the key "path" twice"#,
     );
+    for key in ["comment", "uname", "NODETAR.package.description", "SCHILY.xattr.user.x"] {
+        let sentence = format!("a PAX header has a value for {key:?} that not all readers read alike");
+        refused(&tgz(&[pax(&[(key, "x\n24 path=package/index.js")]), file("package/z", "")]), &sentence);
+    }
     refused(&tgz(&[manifest(), pax(&[("path", "package/x")])]), "a PAX header that no entry follows");
     refused(&tgz(&[pax(&[("path", "package/x")]), pax(&[]), manifest()]), "a PAX header that no entry follows");
     refused(&tgz(&[pax(&[("comment", &"x".repeat(3_000))]), manifest()]), "a PAX header is 3014 bytes, more than 2048");
@@ -449,8 +463,15 @@ fn pax_records() {
         &tgz(&[pax(&[("hdrcharset", "BINARY")]), manifest()]),
         r#"a PAX header has a value for "hdrcharset" that not all readers read alike"#,
     );
-    let usual =
-        [("path", "package/long.js"), ("mtime", "-1.5"), ("atime", "1"), ("uid", "3000000"), ("uname", "Jos\u{e9}"), ("SCHILY.ino", "9")];
+    let usual = [
+        ("path", "package/long.js"),
+        ("mtime", "-1.5"),
+        ("atime", "1"),
+        ("uid", "3000000"),
+        ("uname", "Jos\u{e9}"),
+        ("SCHILY.ino", "9"),
+        ("NODETAR.type", "File"),
+    ];
     accepted(&tgz(&[pax(&usual), file("package/l", "")]), &["long.js"]);
 }
 
