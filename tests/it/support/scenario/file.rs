@@ -72,7 +72,7 @@ impl Scenario {
     }
 
     /// The same scenario with ages counted from the real time.
-    pub fn as_of_now(mut self) -> Scenario {
+    pub fn aged_from_now(mut self) -> Scenario {
         self.now = Clock::system().now();
         self
     }

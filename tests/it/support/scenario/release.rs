@@ -267,9 +267,10 @@ impl Release {
 
 fn lay_over(under: &mut Map<String, Value>, over: &Map<String, Value>) {
     for (key, value) in over {
-        match value {
-            Value::Null => under.remove(key),
-            value => under.insert(key.clone(), value.clone()),
-        };
+        if value.is_null() {
+            under.remove(key);
+        } else {
+            under.insert(key.clone(), value.clone());
+        }
     }
 }

@@ -165,8 +165,9 @@ fn stalled(sent: Bytes, gate: Gate, rest: Bytes) -> Body {
 }
 
 fn zeros(bytes: u64) -> Body {
-    const CHUNK: u64 = 64 * 1_024;
-    static ZEROS: [u8; CHUNK as usize] = [0; CHUNK as usize];
+    const CHUNK: usize = 64 * 1_024;
+    static ZEROS: [u8; CHUNK] = [0; CHUNK];
+    let bytes = usize::try_from(bytes).unwrap();
     let lengths = (0..bytes.div_ceil(CHUNK)).map(move |index| (bytes - index * CHUNK).min(CHUNK));
-    streamed(stream::iter(lengths.map(|length| Ok(Bytes::from_static(&ZEROS[..length as usize])))))
+    streamed(stream::iter(lengths.map(|length| Ok(Bytes::from_static(&ZEROS[..length])))))
 }
