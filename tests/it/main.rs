@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by failing")]
 #![allow(dead_code, reason = "the support is one vocabulary; not every area speaks all of it")]
 
+mod clients;
 mod harness;
 mod support;
