@@ -1,0 +1,4 @@
+//! What operators ask and decide, as JSON under `/-/airlock/v1`, and the pages that a refusal's link leads to.
+
+mod schema;
+pub mod wire;
