@@ -5,6 +5,8 @@ pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod ecosystem;
+pub mod http;
 pub mod model;
 pub mod quarantine;
 pub mod storage;
+pub mod upstream;

@@ -242,7 +242,7 @@ fn count<'d>(approvals: impl Iterator<Item = &'d Decision>) -> u32 {
 }
 
 /// No number of people makes up for bytes that do not verify or for an entry that nobody can read.
-const fn can_be_covered(kind: FindingKind) -> bool {
+pub const fn can_be_covered(kind: FindingKind) -> bool {
     !matches!(kind, FindingKind::IntegrityMismatch | FindingKind::UnreadableManifest)
 }
 
