@@ -1,5 +1,6 @@
 //! Airlock: the gate between a company and the public package registries.
 
+pub mod access;
 pub mod admin;
 pub mod catalog;
 pub mod clock;

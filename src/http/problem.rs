@@ -15,10 +15,12 @@ use http::header;
 use hyper::ext::ReasonPhrase;
 use serde::Serialize;
 
+use crate::access::AccessError;
 use crate::catalog::CatalogError;
 use crate::model::finding::printable;
 use crate::model::package::NotAName;
 use crate::model::refusal::Refusal;
+use crate::quarantine::decide::DecideError;
 
 /// The media type of a problem document. Source: RFC 9457.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -242,6 +244,43 @@ impl From<CatalogError> for Problem {
             CatalogError::Loop => Problem::new(Kind::Loop, text.clone()).logged(text),
             CatalogError::Storage(why) => Problem::internal(why),
         }
+    }
+}
+
+impl From<DecideError> for Problem {
+    fn from(error: DecideError) -> Problem {
+        let text = error.to_string();
+        let kind = match &error {
+            DecideError::UnknownRelease(_) => Kind::Unknown,
+            DecideError::DigestMoved { .. }
+            | DecideError::RevisionMoved { .. }
+            | DecideError::NothingToDecide(_)
+            | DecideError::AlreadyApproved { .. } => Kind::Conflict,
+            DecideError::ReasonMissing
+            | DecideError::ReasonTooLong { .. }
+            | DecideError::ExpiryInPast(_)
+            | DecideError::ExpiryMeaningless(_) => Kind::Unacceptable,
+            DecideError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
+            DecideError::Commit(_) | DecideError::Read(_) => return Problem::internal(text),
+        };
+        Problem::new(kind, text)
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Problem {
+        let text = error.to_string();
+        let kind = match &error {
+            AccessError::NotValid => Kind::Unauthenticated,
+            AccessError::UnknownToken(_) => Kind::Unknown,
+            AccessError::NameTaken(_) | AccessError::LastAdmin | AccessError::TooMany => Kind::Conflict,
+            AccessError::NotAName | AccessError::NameReserved(_) | AccessError::ExpiryInPast(_) => Kind::Unacceptable,
+            AccessError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
+            AccessError::Commit(_) | AccessError::Read(_) | AccessError::NoRandomness(_) | AccessError::File { .. } => {
+                return Problem::internal(text);
+            }
+        };
+        Problem::new(kind, text)
     }
 }
 

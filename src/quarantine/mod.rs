@@ -105,6 +105,10 @@ impl Quarantine {
         &self.policy
     }
 
+    pub fn policy_shared(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy)
+    }
+
     pub fn ecosystem(&self, id: EcosystemId) -> Option<&Arc<dyn Ecosystem>> {
         self.ecosystems.get(&id)
     }
