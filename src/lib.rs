@@ -1,6 +1,7 @@
 //! Airlock: the gate between a company and the public package registries.
 
 pub mod access;
+pub mod admin;
 pub mod catalog;
 pub mod clock;
 pub mod config;
