@@ -1,9 +1,12 @@
 //! Airlock: the gate between a company and the public package registries.
 
+pub mod access;
+pub mod admin;
 pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod ecosystem;
+pub mod http;
 pub mod model;
 pub mod quarantine;
 pub mod storage;

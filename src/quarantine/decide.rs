@@ -14,8 +14,8 @@ use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
+use crate::quarantine::approval::can_be_covered;
 use crate::quarantine::judge::Verdict;
-use crate::quarantine::judge::can_be_covered;
 use crate::quarantine::judge::judge_all;
 use crate::storage::record::Command;
 use crate::storage::record::ReleaseState;
@@ -157,8 +157,7 @@ fn well_formed(order: &Order, now: Timestamp) -> Result<String, DecideError> {
 
 /// What an approver has before their eyes: everything that would keep the release back.
 fn in_sight(verdict: &Verdict) -> Vec<FindingKind> {
-    let mut kinds: Vec<FindingKind> =
-        verdict.findings.iter().filter(|one| one.action > Action::Note).map(|one| one.finding.kind).collect();
+    let mut kinds: Vec<FindingKind> = verdict.findings.iter().filter(|one| one.action > Action::Note).map(|one| one.finding.kind).collect();
     kinds.sort_unstable();
     kinds.dedup();
     kinds
@@ -183,11 +182,15 @@ fn possible(
                 return nothing(format!("{release} cannot be approved by anyone: {} ({})", one.finding.kind.short(), one.finding.evidence));
             }
             let since_other = decisions.iter().filter(|one| one.counts_at(now)).rev().take_while(|one| one.verb == Verb::Approve);
-            let mine = since_other.filter(|one| one.by == by).find(|one| one.digest == verdict.digest && in_sight(verdict).iter().all(|kind| one.covers.contains(kind)));
+            let mine = since_other
+                .filter(|one| one.by == by)
+                .find(|one| one.digest == verdict.digest && in_sight(verdict).iter().all(|kind| one.covers.contains(kind)));
             match (verdict.standing, mine) {
                 (Standing::Approved | Standing::Admissible, _) => nothing(format!("{release} is {} already", verdict.standing)),
                 (_, Some(_)) => Err(DecideError::AlreadyApproved { release: release.clone(), by: by.to_owned() }),
-                (Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked, None) => Ok(()),
+                (Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked, None) => {
+                    Ok(())
+                }
             }
         }
         Verb::Reject => match last.map(|decision| decision.verb) {
@@ -195,7 +198,9 @@ fn possible(
             Some(Verb::Approve | Verb::Hold | Verb::Reopen | Verb::Revoke) | None => Ok(()),
         },
         Verb::Hold => match verdict.standing {
-            Standing::Rejected | Standing::Revoked => nothing(format!("{release} is {} already, which is stricter; reopen it first", verdict.standing)),
+            Standing::Rejected | Standing::Revoked => {
+                nothing(format!("{release} is {} already, which is stricter; reopen it first", verdict.standing))
+            }
             Standing::Quarantined | Standing::Admissible | Standing::Held { .. } | Standing::InReview | Standing::Approved => Ok(()),
         },
         Verb::Reopen => match state {

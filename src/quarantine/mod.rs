@@ -1,5 +1,7 @@
 //! Why a release may pass or not, and every change of where it stands. Knows no HTTP and no dialect.
 
+pub mod age;
+pub mod approval;
 pub mod checks;
 pub mod decide;
 pub mod gate;
@@ -103,6 +105,10 @@ impl Quarantine {
 
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    pub fn policy_shared(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy)
     }
 
     pub fn ecosystem(&self, id: EcosystemId) -> Option<&Arc<dyn Ecosystem>> {

@@ -132,8 +132,7 @@ impl Quarantine {
     async fn inspect_as_job(self: Arc<Self>, subject: Subject) -> Outcome {
         let now = self.clock.now();
         let work = subject.work();
-        let commands =
-            vec![Command::JobQueued { work: work.clone(), due_at: now }, Command::JobLeased { work, until: now.plus(LEASE) }];
+        let commands = vec![Command::JobQueued { work: work.clone(), due_at: now }, Command::JobLeased { work, until: now.plus(LEASE) }];
         let queued = self.state.commit(Batch { at: now, actor: Actor::Airlock, conditions: Vec::new(), commands });
         let (queued, fetched) = tokio::join!(queued, self.fetch(&subject));
         if let Err(error) = queued {
@@ -354,4 +353,3 @@ fn inspect_or_say_why(
         }
     }
 }
-

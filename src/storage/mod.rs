@@ -2,5 +2,6 @@
 
 pub mod blob;
 pub mod document;
+pub mod pulls;
 pub mod record;
 pub mod state;

@@ -3,7 +3,7 @@
 
 mod breaker;
 mod client;
-mod coalesce;
+pub mod coalesce;
 mod error;
 mod guard;
 mod origins;
