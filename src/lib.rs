@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod admin;
+pub mod app;
 pub mod catalog;
 pub mod clock;
 pub mod config;
@@ -10,6 +11,5 @@ pub mod http;
 pub mod model;
 pub mod protocol;
 pub mod quarantine;
-pub mod protocol;
 pub mod storage;
 pub mod upstream;

@@ -1,6 +1,3 @@
-//! The dialects: one folder for each protocol that clients speak.
-
-pub mod npm;
 //! The dialects that clients speak. Each folder knows one wire format, renders what `catalog` exposes, and uses no other.
 
 pub mod npm;

@@ -59,7 +59,7 @@ impl CommitError {
     pub const fn is_disk_full(&self) -> bool {
         match self {
             CommitError::DiskFull { .. } => true,
-            CommitError::Conflict(_) | CommitError::Broken(_) | CommitError::Closed => false,
+            CommitError::Conflict(_) | CommitError::TooLarge { .. } | CommitError::Broken(_) | CommitError::Closed => false,
         }
     }
 }

@@ -1,10 +1,8 @@
-//! npm's dialect.
-
-pub mod inspect;
 //! npm's dialect: what its clients ask, how upstream's packuments are heard, and how what is exposed is written for them.
 
 pub mod claims;
 pub mod files;
+pub mod inspect;
 pub mod integrity;
 pub mod manifest;
 pub mod order;
@@ -48,8 +46,8 @@ impl Ecosystem for Npm {
         files::locate(&package.name, artifact)
     }
 
-    fn inspect(&self, _package: &PackageId, _version: &Version, _manifest: &[u8], _bytes: &Bytes) -> Result<Facts, Unreadable> {
-        Err(Unreadable::Malformed("nothing inspects tarballs yet".to_owned()))
+    fn inspect(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Facts, Unreadable> {
+        inspect::inspect(package, version, manifest, bytes)
     }
 
     fn precedence(&self, left: &Version, right: &Version) -> Ordering {
