@@ -183,6 +183,11 @@ async fn a_failure_is_logged_once_with_host_and_path_and_no_secret() {
     let upstreams = plain(&registry.url(""));
     let location = registry.url("a/-/a-1.0.0.tgz?signature=canary-query");
     let a = package("a");
+    // With a single subscriber, a line that another thread reaches first is switched off for all: reach it, then have
+    // the switches set anew.
+    assert!(upstreams.artifact(&a, &location, "f").await.is_err());
+    tracing::callsite::rebuild_interest_cache();
+    lines.0.lock().unwrap().clear();
     let (first, second) = tokio::join!(upstreams.artifact(&a, &location, "f"), upstreams.artifact(&a, &location, "f"));
     assert!(first.is_err() && second.is_err());
     let debug = format!("{upstreams:?}");

@@ -104,7 +104,19 @@ async fn an_encoding_that_was_not_asked_for_is_garbled() {
     assert_eq!(body(upstreams.document(&package("a"), "identity", None).await), Ok(b"x".to_vec()));
 }
 
-/// The only tests that wait: for a timeout of 50 ms that nothing but the passing of time brings about.
+/// Each piece comes in time, the whole never does.
+#[tokio::test]
+async fn an_endless_body_is_given_up() {
+    let registry = Responder::start(|_| Reply::dripping()).await;
+    let mut config = config();
+    config.timeout = Duration::from_millis(50);
+    config.retries = 0;
+    let upstreams = upstreams(&config, &registry.url(""), &clock(), Guard::system());
+    let error = upstreams.document(&package("a"), "a", None).await.unwrap_err();
+    assert!(matches!(&error, UpstreamError::Unreachable { why, .. } if why == "it took too long"), "{error}");
+}
+
+/// This one and the one before wait, for timeouts that nothing but the passing of time brings about.
 #[tokio::test]
 async fn an_upstream_that_stops_talking_is_given_up() {
     for reply in [

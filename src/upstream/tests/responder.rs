@@ -45,6 +45,8 @@ enum Then {
     Close,
     /// Keep the connection open and say no more.
     Silence,
+    /// A chunk of one byte, again and again.
+    Drip,
 }
 
 impl Reply {
@@ -98,6 +100,10 @@ impl Reply {
 
     pub fn then_silence(self) -> Reply {
         Reply { then: Then::Silence, ..self }
+    }
+
+    pub fn dripping() -> Reply {
+        Reply { then: Then::Drip, ..Reply::raw(200, &[("transfer-encoding", "chunked")], "") }
     }
 
     pub fn gated(self, gate: &Arc<Semaphore>) -> Reply {
@@ -190,6 +196,12 @@ async fn talk(mut stream: TcpStream, answer: Answer, log: Arc<Log>) {
         match reply.then {
             Then::NextRequest => {}
             Then::Close => return,
+            Then::Drip => {
+                while stream.write_all(b"1\r\nx\r\n").await.is_ok() {
+                    tokio::task::yield_now().await;
+                }
+                return;
+            }
             Then::Silence => {
                 // Ends when the other side hangs up.
                 let _ = stream.read(&mut [0]).await;
