@@ -11,9 +11,9 @@ use http::request::Parts;
 
 use crate::access::Access;
 use crate::access::Identity;
-use crate::catalog::Puller;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
+use crate::model::pull::Puller;
 use crate::model::token::Role;
 
 /// The caller of one request.
