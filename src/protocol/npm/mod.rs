@@ -7,6 +7,11 @@ pub mod manifest;
 pub mod order;
 pub mod path;
 pub mod read;
+pub mod render;
+#[cfg(test)]
+mod sample;
+pub mod splice;
+pub mod write;
 
 use std::cmp::Ordering;
 
