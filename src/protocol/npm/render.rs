@@ -8,6 +8,7 @@ use crate::catalog::exposure::ExposedRelease;
 use crate::catalog::exposure::Withheld;
 use crate::model::package::Version;
 use crate::model::time::Timestamp;
+use crate::protocol::npm::explain::link;
 use crate::protocol::npm::manifest;
 use crate::protocol::npm::manifest::Fault;
 use crate::protocol::npm::manifest::Manifest;
@@ -32,11 +33,6 @@ pub enum Form {
     Full,
     /// What installing needs, and `time`, so that clients that look at ages need not ask again.
     Abbreviated,
-}
-
-/// Where people read why a release is held: `<base>/-/airlock/r/<name>@<version>`, or of a whole package without a version.
-pub fn link(base: &str, of: &impl std::fmt::Display) -> String {
-    format!("{base}/-/airlock/r/{of}")
 }
 
 /// The packument. `base` is the address clients reach this registry under, without a trailing slash.
