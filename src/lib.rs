@@ -1,6 +1,8 @@
 //! Airlock: the gate between a company and the public package registries.
 
 pub mod access;
+pub mod admin;
+pub mod app;
 pub mod catalog;
 pub mod clock;
 pub mod config;

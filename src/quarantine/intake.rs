@@ -218,3 +218,7 @@ impl Quarantine {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "intake_tests.rs"]
+mod tests;

@@ -1,10 +1,6 @@
 //! The judgement: one pure function from what is known of a release to where it stands. No clock, no store, no wildcard.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use crate::config::policy::Listing;
-use crate::config::policy::Pattern;
 use crate::config::policy::Policy;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
@@ -15,18 +11,21 @@ use crate::model::finding::FindingKind;
 use crate::model::index::Index;
 use crate::model::index::Row;
 use crate::model::package::PackageId;
-use crate::model::package::Version;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
+use crate::quarantine::age::Age;
+use crate::quarantine::age::AgeRule;
+use crate::quarantine::age::Window;
+use crate::quarantine::approval::PAIR;
+use crate::quarantine::approval::approvals;
+use crate::quarantine::approval::count;
+use crate::quarantine::approval::is_covered;
 use crate::quarantine::checks::inspection;
 use crate::quarantine::checks::screening;
 use crate::storage::record::Inspection;
 use crate::storage::record::PackageState;
 use crate::storage::record::ReleaseState;
 use crate::storage::record::Sequence;
-
-/// People needed to open a release below the floor, or one that policy rejects: never one alone.
-const PAIR: u32 = 2;
 
 /// Everything that a judgement may know. Two equal cases have equal verdicts.
 #[derive(Clone, Copy)]
@@ -93,34 +92,6 @@ pub enum Reason {
     Person(Decision),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AgeRule {
-    Minimum(Duration),
-    NewPackage(Duration),
-    Floor(Duration),
-}
-
-/// From when a release counts as published, and why not from the time it claims.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Age {
-    pub counts_from: Timestamp,
-    /// The last time at which it was known not to be there.
-    pub absent_at: Option<Timestamp>,
-}
-
-impl Age {
-    pub fn of(row: &Row, state: Option<&ReleaseState>, first_seen_at: Timestamp) -> Age {
-        let absent_at = state.and_then(|state| state.absent_at);
-        let seen_at = state.and_then(|state| state.seen_at);
-        let counts_from = match (row.published_at, absent_at) {
-            (Some(claimed), Some(absent_at)) => claimed.max(absent_at),
-            (Some(claimed), None) => claimed,
-            (None, _) => seen_at.unwrap_or(first_seen_at),
-        };
-        Age { counts_from, absent_at }
-    }
-}
-
 /// Judges one release.
 pub fn judge(case: &Case<'_>) -> Verdict {
     let Case { row, state, policy, now, .. } = *case;
@@ -147,7 +118,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         .collect();
 
     let given = count(approvals.iter().copied());
-    let window = Window::of(case, &age);
+    let window = Window::of(case.policy, case.package, &case.row.version, age.counts_from, case.name_counts_from, now);
     let reason = reason(&decisions, &findings, &window, given, needed, now);
     let standing = match &reason {
         Reason::Person(decision) => match decision.verb {
@@ -196,7 +167,7 @@ fn current_inspections<'s>(row: &Row, state: Option<&'s ReleaseState>) -> Vec<&'
 /// The digest an artifact is bound to for good, by its first inspection.
 pub fn pin<'s>(file: &str, state: Option<&'s ReleaseState>) -> Option<&'s Digest> {
     let state = state?;
-    state.pins.get(file).or_else(|| state.inspections.get(file).map(|one| &one.digest))
+    state.pins.get(file).or_else(|| state.inspections.get(file).filter(|one| one.pins()).map(|one| &one.digest))
 }
 
 /// The bytes of the release's first artifact: pinned, else stated.
@@ -227,74 +198,6 @@ fn action(policy: &Policy, finding: &Finding, state: Option<&ReleaseState>) -> A
             .is_some_and(|changed_at| !state.inspections.is_empty() && state.inspections.values().all(|one| one.at < changed_at))
     });
     if pinned_before { Action::Note } else { action }
-}
-
-/// The approvals since the last decision of another kind that are for these bytes.
-fn approvals<'d>(decisions: &[&'d Decision], digest: Option<&Digest>) -> Vec<&'d Decision> {
-    let latest = decisions.iter().rev().take_while(|decision| decision.verb == Verb::Approve);
-    latest.copied().filter(|decision| decision.digest.as_ref() == digest).collect()
-}
-
-/// Distinct people.
-fn count<'d>(approvals: impl Iterator<Item = &'d Decision>) -> u32 {
-    let people: BTreeSet<&str> = approvals.map(|decision| decision.by.as_str()).collect();
-    u32::try_from(people.len()).unwrap_or(u32::MAX)
-}
-
-/// No number of people makes up for bytes that do not verify or for an entry that nobody can read.
-pub const fn can_be_covered(kind: FindingKind) -> bool {
-    !matches!(kind, FindingKind::IntegrityMismatch | FindingKind::UnreadableManifest)
-}
-
-fn is_covered(kind: FindingKind, action: Action, approvals: &[&Decision], needed: u32) -> bool {
-    let people = count(approvals.iter().copied().filter(|decision| decision.covers.contains(&kind)));
-    let enough = match action {
-        Action::Note | Action::Hold | Action::Review => needed,
-        Action::Reject => needed.max(PAIR),
-    };
-    can_be_covered(kind) && people >= enough
-}
-
-/// When age lets the release pass.
-struct Window {
-    opens_at: Timestamp,
-    rule: AgeRule,
-    /// Below it, one person's approval does not count.
-    floor_at: Timestamp,
-    exemption_ends: Option<Timestamp>,
-}
-
-impl Window {
-    fn of(case: &Case<'_>, age: &Age) -> Window {
-        let rules = &case.policy.release_age;
-        let floor_at = age.counts_from.plus(rules.floor);
-        let matching = rules.exempt.iter().filter(|one| matches(&one.pattern, case.package, &case.row.version));
-        let exempt = matching.into_iter().find(|one| one.expires.is_none_or(|expires| case.now < expires));
-        if let Some(exemption) = exempt {
-            return Window { opens_at: floor_at, rule: AgeRule::Floor(rules.floor), floor_at, exemption_ends: exemption.expires };
-        }
-        let by_minimum = age.counts_from.plus(rules.minimum.max(rules.floor));
-        let by_name = case.name_counts_from.plus(rules.new_package);
-        let (opens_at, rule) = if by_name > by_minimum {
-            (by_name, AgeRule::NewPackage(rules.new_package))
-        } else {
-            (by_minimum, AgeRule::Minimum(rules.minimum.max(rules.floor)))
-        };
-        Window { opens_at, rule, floor_at, exemption_ends: None }
-    }
-
-    fn lets_pass(&self, now: Timestamp, given: u32, needed: u32) -> bool {
-        now >= self.opens_at || (given >= needed && now >= self.floor_at) || given >= needed.max(PAIR)
-    }
-}
-
-/// Whether an exemption speaks of this release.
-pub fn matches(pattern: &Pattern, package: &PackageId, version: &Version) -> bool {
-    match pattern {
-        Pattern::Package(name) => package.name.as_str() == name,
-        Pattern::Release(name, of) => package.name.as_str() == name && version.as_str() == of,
-        Pattern::Scope(scope) => package.name.scope() == Some(scope),
-    }
 }
 
 /// The one rule that decides, strictest first: a person's word, then findings, then age.
@@ -353,3 +256,7 @@ pub fn judge_all(index: &Index, state: &PackageState, policy: &Policy, now: Time
     let changed_at = openings.fold(last_sight.min(now), Timestamp::max);
     Standings { revision: state.revision, now, verdicts, valid_until, changed_at, lists_admissible: policy.listing == Listing::Admissible }
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -1,5 +1,7 @@
 //! Why a release may pass or not, and every change of where it stands. Knows no HTTP and no dialect.
 
+pub mod age;
+pub mod approval;
 pub mod checks;
 pub mod decide;
 pub mod gate;

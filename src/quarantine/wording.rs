@@ -10,7 +10,7 @@ use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::time::roughly;
-use crate::quarantine::judge::AgeRule;
+use crate::quarantine::age::AgeRule;
 use crate::quarantine::judge::Reason;
 use crate::quarantine::judge::Verdict;
 

@@ -5,6 +5,7 @@ pub mod claims;
 pub mod explain;
 pub mod files;
 pub mod handlers;
+pub mod inspect;
 pub mod integrity;
 pub mod manifest;
 pub mod order;
@@ -56,8 +57,8 @@ impl Ecosystem for Npm {
         files::locate(&package.name, artifact)
     }
 
-    fn inspect(&self, _package: &PackageId, _version: &Version, _manifest: &[u8], _bytes: &Bytes) -> Result<Facts, Unreadable> {
-        Err(Unreadable::Malformed("nothing inspects tarballs yet".to_owned()))
+    fn inspect(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Facts, Unreadable> {
+        inspect::inspect(package, version, manifest, bytes)
     }
 
     fn precedence(&self, left: &Version, right: &Version) -> Ordering {

@@ -3,7 +3,7 @@
 use crate::model::finding::Finding;
 use crate::model::finding::FindingKind;
 use crate::model::index::Row;
-use crate::quarantine::judge::Age;
+use crate::quarantine::age::Age;
 use crate::storage::record::ReleaseState;
 
 /// How many items of a list an evidence names.
