@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::access::AccessError;
 use crate::catalog::CatalogError;
+use crate::catalog::explanation::DecideOrFind;
 use crate::model::finding::printable;
 use crate::model::package::NotAName;
 use crate::model::refusal::Refusal;
@@ -264,6 +265,15 @@ impl From<DecideError> for Problem {
             DecideError::Commit(_) | DecideError::Read(_) => return Problem::internal(text),
         };
         Problem::new(kind, text)
+    }
+}
+
+impl From<DecideOrFind> for Problem {
+    fn from(error: DecideOrFind) -> Problem {
+        match error {
+            DecideOrFind::Decide(error) => error.into(),
+            DecideOrFind::Find(error) => error.into(),
+        }
     }
 }
 
