@@ -2,12 +2,14 @@
 
 pub mod access;
 pub mod admin;
+pub mod app;
 pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod ecosystem;
 pub mod http;
 pub mod model;
+pub mod protocol;
 pub mod quarantine;
 pub mod storage;
 pub mod upstream;

@@ -1,1 +1,3 @@
+//! The binary: reads the command line and lets `airlock::cli` do the work.
+
 fn main() {}
