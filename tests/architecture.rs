@@ -32,7 +32,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("access", &["clock", "config", "model", "storage"]),
     ("http", &["access", "catalog", "model", "quarantine"]),
     ("protocol", &["access", "catalog", "ecosystem", "http", "model"]),
-    ("admin", &["access", "catalog", "http", "model", "quarantine"]),
+    ("admin", &["access", "catalog", "clock", "http", "model", "quarantine"]),
     (
         "app",
         &[

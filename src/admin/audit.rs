@@ -2,19 +2,17 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::Value;
 
 use crate::admin::Api;
 use crate::admin::request::Asked;
 use crate::admin::request::limit;
-use crate::admin::wire;
 use crate::admin::wire::Audit;
 use crate::admin::wire::AuditQuery;
+use crate::admin::wire::Entry;
+use crate::admin::wire::Proof;
 use crate::http::problem::Problem;
-use crate::quarantine::chronicle;
-use crate::quarantine::chronicle::Entry;
-use crate::quarantine::chronicle::Proof;
-use crate::quarantine::chronicle::Sequence;
+use crate::quarantine::chronicle::Passage;
+use crate::quarantine::chronicle::Proved;
 
 /// Commands in one answer, in bytes of JSON; past it the answer ends early, with `next_after`.
 const COMMANDS_BYTES_MAX: usize = 4 * 1_024 * 1_024;
@@ -22,68 +20,95 @@ const COMMANDS_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 /// The ledger, oldest first
 ///
 /// Every record that was ever made, each with the hash of the one before. The hash of a token's secret is left out.
-#[utoipa::path(get, path = "/-/airlock/v1/audit", tag = "audit", params(AuditQuery), responses((status = 200, body = Audit)))]
+#[utoipa::path(get, path = "/-/airlock/v1/audit", operation_id = "listAudit", tag = "audit", params(AuditQuery), responses((status = 200, body = Audit)))]
 pub async fn list(State(api): State<Api>, Asked(asked): Asked<AuditQuery>) -> Result<Json<Audit>, Problem> {
     let limit = limit(asked.limit)?;
-    let entries = api.quarantine.audit(Sequence(asked.after.unwrap_or(0)), limit).await;
-    let entries = entries.map_err(|error| Problem::internal(error.to_string()))?;
-    Ok(Json(stretch(&entries, limit)))
+    let passages = api.quarantine.chronicle(asked.after.unwrap_or(0), limit).await;
+    let passages = passages.map_err(|error| Problem::internal(error.to_string()))?;
+    Ok(Json(stretch(passages, limit)))
 }
 
 /// Prove the whole ledger again, from its first byte to its last
-#[utoipa::path(get, path = "/-/airlock/v1/audit/verify", tag = "audit", responses((status = 200, body = wire::Proof)))]
-pub async fn verify(State(api): State<Api>) -> Result<Json<wire::Proof>, Problem> {
-    let proof = api.quarantine.verify().await.map_err(|error| Problem::internal(error.to_string()))?;
-    Ok(Json(proved(proof)))
+#[utoipa::path(get, path = "/-/airlock/v1/audit/verify", tag = "audit", operation_id = "verifyAudit", responses((status = 200, body = Proof)))]
+pub async fn verify(State(api): State<Api>) -> Result<Json<Proof>, Problem> {
+    let proved = api.quarantine.prove().await.map_err(|error| Problem::internal(error.to_string()))?;
+    Ok(Json(proof(proved)))
 }
 
-fn stretch(entries: &[Entry], limit: usize) -> Audit {
-    let mut told: Vec<wire::Entry> = Vec::new();
+fn stretch(passages: Vec<Passage>, limit: usize) -> Audit {
+    let found = passages.len();
+    let mut entries: Vec<Entry> = Vec::new();
     let mut bytes = 0;
-    for entry in entries {
-        let (entry, entry_bytes) = tell(entry);
-        bytes += entry_bytes;
-        if bytes > COMMANDS_BYTES_MAX && !told.is_empty() {
+    for passage in passages {
+        bytes += passage.commands.iter().map(|command| command.to_string().len()).sum::<usize>();
+        if bytes > COMMANDS_BYTES_MAX && !entries.is_empty() {
             break;
         }
-        told.push(entry);
+        entries.push(entry(passage));
     }
-    let more = entries.len() >= limit || told.len() < entries.len();
-    let next_after = told.last().filter(|_| more).map(|last| last.sequence);
-    Audit { entries: told, next_after }
+    let more = found >= limit || entries.len() < found;
+    let next_after = entries.last().filter(|_| more).map(|last| last.sequence);
+    Audit { entries, next_after }
 }
 
-/// With the size of its commands, in bytes of JSON.
-fn tell(entry: &Entry) -> (wire::Entry, usize) {
-    let record = &entry.record;
-    let commands = record.commands.iter().map(|command| without_secrets(serde_json::to_value(command).unwrap_or_default()));
-    let commands: Vec<Value> = commands.collect();
-    let bytes = commands.iter().map(|command| command.to_string().len()).sum();
-    let entry = wire::Entry {
-        sequence: record.sequence.0,
-        at: record.at,
-        by: record.actor.to_string(),
-        what: record.commands.iter().map(chronicle::words).collect(),
-        commands,
-        hash: entry.hash.hex(),
-        previous: entry.previous.hex(),
-    };
-    (entry, bytes)
+fn entry(passage: Passage) -> Entry {
+    let Passage { sequence, at, by, what, commands, hash, previous } = passage;
+    Entry { sequence, at, by: by.to_string(), what, commands, hash: hash.hex(), previous: previous.hex() }
 }
 
-/// The hash of a secret that holds 256 random bits tells nothing; even so, nobody needs it.
-fn without_secrets(mut command: Value) -> Value {
-    if let Some(token) = command.get_mut("token").and_then(Value::as_object_mut) {
-        token.remove("secret_hash");
+fn proof(proved: Proved) -> Proof {
+    let nothing = Proof { sound: false, records: None, head: None, after: None, place: None };
+    match proved {
+        Proved::Sound { records, head } => Proof { sound: true, records: Some(records), head: Some(head.hex()), ..nothing },
+        Proved::Broken { after, place } => Proof { after: Some(after), place: Some(place), ..nothing },
     }
-    command
 }
 
-fn proved(proof: Proof) -> wire::Proof {
-    match proof {
-        Proof::Sound { records, head } => {
-            wire::Proof { sound: true, records: Some(records), head: Some(head.hex()), after: None, place: None }
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::actor::Actor;
+    use crate::model::digest::DocumentDigest;
+    use crate::model::time::Timestamp;
+
+    fn passage(sequence: u64, bytes: usize) -> Passage {
+        Passage {
+            sequence,
+            at: Timestamp::from_millis(0),
+            by: Actor::Person("maria".to_owned()),
+            what: vec!["approved left-pad@1.3.0: read it".to_owned()],
+            commands: vec![json!("x".repeat(bytes))],
+            hash: DocumentDigest::of(b"1"),
+            previous: DocumentDigest::of(b"0"),
         }
-        Proof::Broken { after, place } => wire::Proof { sound: false, records: None, head: None, after: Some(after.0), place: Some(place) },
+    }
+
+    #[test]
+    fn a_stretch_says_where_to_go_on() {
+        let three = || (1..=3).map(|sequence| passage(sequence, 1)).collect::<Vec<_>>();
+        assert_eq!(stretch(three(), 4).next_after, None);
+        assert_eq!(stretch(three(), 3).next_after, Some(3));
+        assert_eq!(stretch(Vec::new(), 3).next_after, None);
+    }
+
+    #[test]
+    fn a_large_stretch_ends_early_and_never_stands_still() {
+        let large = (1..=3).map(|sequence| passage(sequence, COMMANDS_BYTES_MAX)).collect();
+        let audit = stretch(large, 50);
+        assert_eq!((audit.entries.len(), audit.next_after), (1, Some(1)));
+    }
+
+    #[test]
+    fn the_wire_forms_are_as_documented() {
+        let entry = serde_json::to_value(entry(passage(7, 1))).unwrap();
+        assert_eq!(entry["at"], "1970-01-01T00:00:00.000Z");
+        assert_eq!((&entry["sequence"], &entry["by"], entry["hash"].as_str().unwrap().len()), (&json!(7), &json!("maria"), 64));
+        let broken = serde_json::to_value(proof(Proved::Broken { after: 4, place: "segment 1, byte 99".to_owned() })).unwrap();
+        assert_eq!(broken, json!({ "sound": false, "after": 4, "place": "segment 1, byte 99" }));
+        let sound = proof(Proved::Sound { records: 2, head: DocumentDigest::of(b"") });
+        let head = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        assert_eq!(serde_json::to_value(sound).unwrap(), json!({ "sound": true, "records": 2, "head": head }));
     }
 }

@@ -20,7 +20,7 @@ use crate::quarantine::decide::Order;
 /// release is still as it was seen; otherwise the answer is 409 and nothing is recorded.
 #[utoipa::path(
     post,
-    path = "/-/airlock/v1/releases/{package}/{version}/decisions",
+    path = "/-/airlock/v1/releases/{package}/{version}/decisions", operation_id = "decide",
     tag = "decisions",
     params(("package" = String, Path, example = "@acme%2fweb"), ("version" = String, Path, example = "1.3.0")),
     request_body = DecisionOrder,

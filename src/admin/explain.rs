@@ -29,7 +29,7 @@ use crate::model::release::ReleaseId;
 use crate::model::token::Role;
 
 /// What this server is, and the line to paste
-#[utoipa::path(get, path = "/-/airlock/", tag = "pages", responses((status = 200, description = "A page, or text", content_type = "text/html", body = String)))]
+#[utoipa::path(get, path = "/-/airlock/", operation_id = "showHome", tag = "pages", responses((status = 200, description = "A page, or text", content_type = "text/html", body = String)))]
 pub async fn home(State(api): State<Api>, caller: Caller, headers: HeaderMap) -> Response {
     let condition = caller.require(Role::Reader).is_ok().then(|| api.catalog.condition());
     let counts = condition.map(|now| Counts { downloads: now.downloads, refused: now.refused });
@@ -45,7 +45,7 @@ pub async fn home(State(api): State<Api>, caller: Caller, headers: HeaderMap) ->
 /// `Accept: application/json` what the API answers.
 #[utoipa::path(
     get,
-    path = "/-/airlock/r/{subject}",
+    path = "/-/airlock/r/{subject}", operation_id = "showExplanation",
     tag = "pages",
     params(("subject" = String, Path, example = "left-pad@1.3.0")),
     responses((status = 200, description = "As the `Accept` header asks", content((ReleaseView = "application/json"), (String = "text/html"), (String = "text/plain"))))

@@ -131,3 +131,6 @@ async fn unknown() -> Problem {
 async fn wrong_method() -> Problem {
     Problem::new(Kind::MethodNotAllowed, "this address does not answer to that method: see /-/airlock/v1/openapi.json")
 }
+
+#[cfg(test)]
+mod tests;

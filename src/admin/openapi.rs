@@ -45,8 +45,7 @@ const PROBLEM: &str = "ProblemView";
         title = "Airlock",
         description = "What operators and developers ask of a registry with a quarantine gate. Times are RFC 3339 with `Z`; \
                        failures are RFC 9457 problem documents; unknown parameters and fields are refused.",
-        license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT"),
-        contact()
+        license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT")
     ),
     servers((url = "/", description = "This server")),
     paths(
@@ -79,7 +78,7 @@ struct Described;
 static JSON: LazyLock<bytes::Bytes> = LazyLock::new(|| written().into());
 
 /// This document
-#[utoipa::path(get, path = "/-/airlock/v1/openapi.json", tag = "pages", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+#[utoipa::path(get, path = "/-/airlock/v1/openapi.json", operation_id = "openapi", tag = "pages", responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
 pub async fn document() -> Response {
     let mut response = JSON.clone().into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -99,7 +98,7 @@ fn described() -> utoipa::openapi::OpenApi {
     if let Some(components) = document.components.as_mut() {
         components.add_security_scheme(TOKEN, SecurityScheme::Http(scheme.build()));
     }
-    for route in ROUTES {
+    for route in ROUTES.iter().filter(|route| !is_other_spelling(route)) {
         let item = document.paths.paths.get_mut(&path(route));
         if let Some(operation) = item.and_then(|item| operation(item, route)) {
             complete(operation, route);
@@ -112,6 +111,10 @@ fn described() -> utoipa::openapi::OpenApi {
 fn path(route: &Route) -> String {
     let template = if route.template == "/-/airlock" { "/-/airlock/" } else { route.template };
     template.replace("{scope}/{name}", "{package}").replace("{*", "{")
+}
+
+fn is_other_spelling(route: &Route) -> bool {
+    route.template.contains("{scope}") || route.template == "/-/airlock"
 }
 
 fn operation<'p>(item: &'p mut PathItem, route: &Route) -> Option<&'p mut Operation> {
@@ -134,7 +137,8 @@ fn complete(operation: &mut Operation, route: &Route) {
     let with_token = SecurityRequirement::new(TOKEN, [needed.as_str()]);
     operation.security = Some([with_token].into_iter().chain(anonymous).collect());
     let mut fails = vec![("400", "It cannot be understood"), ("401", "It needs a token"), ("403", "The token's role does not allow it")];
-    if route.template.contains("{version}") || route.template.contains("{package}") || route.template.contains("{*") {
+    let asks_for_a_package = route.template.contains("{package}") || route.template.contains("{*");
+    if asks_for_a_package && !route.template.contains("/recalls/") {
         fails.push(("404", "Neither known here nor at the upstream registry"));
         fails.push(("502", "The upstream registry does not answer as it should"));
         fails.push(("503", "Not now; ask again after `Retry-After`"));

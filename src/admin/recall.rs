@@ -13,7 +13,7 @@ use crate::http::problem::Problem;
 /// Who pulled a release, when, and how often
 #[utoipa::path(
     get,
-    path = "/-/airlock/v1/recalls/{package}/{version}",
+    path = "/-/airlock/v1/recalls/{package}/{version}", operation_id = "listPulls",
     tag = "releases",
     params(("package" = String, Path, example = "@acme%2fweb"), ("version" = String, Path, example = "1.3.0")),
     responses((status = 200, body = Recall))

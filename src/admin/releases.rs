@@ -29,7 +29,7 @@ pub const OVERVIEW_MAX: usize = 100;
 /// One page of the releases known here
 ///
 /// In the order of packages and, within one, of its index.
-#[utoipa::path(get, path = "/-/airlock/v1/releases", tag = "releases", params(ReleasesQuery), responses((status = 200, body = Releases)))]
+#[utoipa::path(get, path = "/-/airlock/v1/releases", operation_id = "listReleases", tag = "releases", params(ReleasesQuery), responses((status = 200, body = Releases)))]
 pub async fn list(State(api): State<Api>, Asked(asked): Asked<ReleasesQuery>) -> Result<Json<Releases>, Problem> {
     let package = asked.package.as_deref().map(PackageId::npm).transpose()?;
     let standing = asked.standing.map(|standing| standing.as_str().to_owned());
@@ -46,7 +46,7 @@ pub async fn list(State(api): State<Api>, Asked(asked): Asked<ReleasesQuery>) ->
 }
 
 /// What waits for people, most wanted first
-#[utoipa::path(get, path = "/-/airlock/v1/queue", tag = "releases", params(QueueQuery), responses((status = 200, body = Queue)))]
+#[utoipa::path(get, path = "/-/airlock/v1/queue", operation_id = "showQueue", tag = "releases", params(QueueQuery), responses((status = 200, body = Queue)))]
 pub async fn queue(State(api): State<Api>, Asked(asked): Asked<QueueQuery>) -> Result<Json<Queue>, Problem> {
     let limit = limit(asked.limit)?;
     let queue = api.catalog.queue(limit).await?;
@@ -62,7 +62,7 @@ pub async fn queue(State(api): State<Api>, Asked(asked): Asked<QueueQuery>) -> R
 /// A release that was never asked for is looked up at the upstream registry, as a client's request would.
 #[utoipa::path(
     get,
-    path = "/-/airlock/v1/releases/{package}/{version}",
+    path = "/-/airlock/v1/releases/{package}/{version}", operation_id = "explainRelease",
     tag = "releases",
     params(("package" = String, Path, example = "@acme%2fweb"), ("version" = String, Path, example = "1.3.0")),
     responses((status = 200, body = ReleaseView))
@@ -75,7 +75,7 @@ pub async fn one(State(api): State<Api>, caller: Caller, NamedRelease(release): 
 /// How many releases of a package stand where, and the newest of them
 #[utoipa::path(
     get,
-    path = "/-/airlock/v1/packages/{package}",
+    path = "/-/airlock/v1/packages/{package}", operation_id = "showPackage",
     tag = "releases",
     params(("package" = String, Path, example = "@acme%2fweb")),
     responses((status = 200, body = Package))

@@ -16,7 +16,7 @@ use crate::http::problem::Problem;
 use crate::model::actor::Actor;
 
 /// All tokens, revoked ones too, oldest first
-#[utoipa::path(get, path = "/-/airlock/v1/tokens", tag = "tokens", responses((status = 200, body = Tokens)))]
+#[utoipa::path(get, path = "/-/airlock/v1/tokens", operation_id = "listTokens", tag = "tokens", responses((status = 200, body = Tokens)))]
 pub async fn list(State(api): State<Api>) -> Result<Json<Tokens>, Problem> {
     let tokens = api.access.list().await?;
     Ok(Json(Tokens { tokens: tokens.iter().map(view::token).collect() }))
@@ -27,7 +27,7 @@ pub async fn list(State(api): State<Api>) -> Result<Json<Tokens>, Problem> {
 /// Its secret is in this answer and nowhere else; only a hash of it is kept.
 #[utoipa::path(
     post,
-    path = "/-/airlock/v1/tokens",
+    path = "/-/airlock/v1/tokens", operation_id = "createToken",
     tag = "tokens",
     request_body = TokenOrder,
     responses((status = 201, description = "Made", body = NewToken))
@@ -43,7 +43,7 @@ pub async fn create(State(api): State<Api>, caller: Caller, Told(told): Told<Tok
 /// One that is revoked already stays so.
 #[utoipa::path(
     delete,
-    path = "/-/airlock/v1/tokens/{id}",
+    path = "/-/airlock/v1/tokens/{id}", operation_id = "revokeToken",
     tag = "tokens",
     params(("id" = String, Path, description = "12 hexadecimal digits", example = "5f0c9a1be27d")),
     responses((status = 204, description = "Revoked"))

@@ -1,21 +1,93 @@
-//! The ledger in words: one line for each thing that a record changed, as the audit log shows it to people.
+//! The ledger as people read it: every record with a line for each thing that it changed, and the proof that none is
+//! missing, changed or moved.
 
+use serde_json::Value;
+
+use crate::model::actor::Actor;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
+use crate::model::digest::DocumentDigest;
 use crate::model::finding::printable;
 use crate::model::job::Work;
+use crate::model::time::Timestamp;
+use crate::quarantine::Quarantine;
 use crate::storage::record::Command;
+use crate::storage::record::Sequence;
 use crate::storage::record::Sight;
-
-pub use crate::storage::record::Sequence;
-pub use crate::storage::state::Entry;
-pub use crate::storage::state::Proof;
+use crate::storage::state::Entry;
+use crate::storage::state::Proof;
+use crate::storage::state::ReadError;
 
 /// What a record repeats from outside, in bytes.
 const TEXT_BYTES_MAX: usize = 300;
 
+/// One record of the ledger, told.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Passage {
+    pub sequence: u64,
+    pub at: Timestamp,
+    pub by: Actor,
+    /// A line for each command.
+    pub what: Vec<String>,
+    /// As the ledger keeps them, but for the hash of a token's secret.
+    pub commands: Vec<Value>,
+    pub hash: DocumentDigest,
+    pub previous: DocumentDigest,
+}
+
+/// What proving the whole ledger came to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Proved {
+    Sound {
+        records: u64,
+        head: DocumentDigest,
+    },
+    /// Where the chain breaks, in words, and the last record that is sound.
+    Broken {
+        after: u64,
+        place: String,
+    },
+}
+
+impl Quarantine {
+    /// The ledger after the record `after`, oldest first, at most `limit` records.
+    pub async fn chronicle(&self, after: u64, limit: usize) -> Result<Vec<Passage>, ReadError> {
+        Ok(self.audit(Sequence(after), limit).await?.iter().map(tell).collect())
+    }
+
+    /// Proves the ledger from its first byte to its last.
+    pub async fn prove(&self) -> Result<Proved, ReadError> {
+        Ok(match self.verify().await? {
+            Proof::Sound { records, head } => Proved::Sound { records, head },
+            Proof::Broken { after, place } => Proved::Broken { after: after.0, place },
+        })
+    }
+}
+
+fn tell(entry: &Entry) -> Passage {
+    let record = &entry.record;
+    let raw = |command: &Command| without_secrets(serde_json::to_value(command).unwrap_or_default());
+    Passage {
+        sequence: record.sequence.0,
+        at: record.at,
+        by: record.actor.clone(),
+        what: record.commands.iter().map(words).collect(),
+        commands: record.commands.iter().map(raw).collect(),
+        hash: entry.hash,
+        previous: entry.previous,
+    }
+}
+
+/// The hash of a secret that holds 256 random bits tells nothing; even so, nobody needs it.
+fn without_secrets(mut command: Value) -> Value {
+    if let Some(token) = command.get_mut("token").and_then(Value::as_object_mut) {
+        token.remove("secret_hash");
+    }
+    command
+}
+
 /// `approved left-pad@1.3.0: read the diff`.
-pub fn words(command: &Command) -> String {
+fn words(command: &Command) -> String {
     match command {
         Command::Sight(sight) => seen(sight),
         Command::Inspected { release, file, inspection } => {
@@ -70,13 +142,12 @@ fn task(work: &Work) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::digest::DocumentDigest;
     use crate::model::package::PackageId;
     use crate::model::package::Version;
     use crate::model::release::ReleaseId;
-    use crate::model::time::Timestamp;
     use crate::model::token::Role;
     use crate::model::token::Token;
+    use crate::storage::record::Record;
 
     fn check(command: &Command, expected: &str) {
         assert_eq!(words(command), expected);
@@ -127,7 +198,12 @@ mod tests {
             expires_at: Some(at),
             revoked_at: None,
         };
-        check(&Command::TokenCreated { token }, "made token 5f0c9a1be27d for maria as approver until 2026-11-27 14:05 UTC");
+        let created = Command::TokenCreated { token };
+        check(&created, "made token 5f0c9a1be27d for maria as approver until 2026-11-27 14:05 UTC");
+        let record = Record { version: Record::VERSION, sequence: Sequence(7), at, actor: Actor::Airlock, commands: vec![created] };
+        let passage = tell(&Entry { record, hash: digest, previous: digest });
+        assert_eq!(passage.commands[0]["token"]["name"], "maria");
+        assert!(!passage.commands[0].to_string().contains("secret"), "{}", passage.commands[0]);
         let work = Work::Inspect { release, file: "left-pad-1.3.0.tgz".to_owned() };
         let failed = Command::JobFailed { work, error: "timed out".to_owned(), retry_at: None };
         check(&failed, "failed: inspect left-pad-1.3.0.tgz of left-pad@1.3.0: timed out; given up, waits for people");
