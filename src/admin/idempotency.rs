@@ -215,7 +215,9 @@ async fn answer_once(calls: Arc<Calls>, caller: Caller, request: Request, next: 
         under_way.end(answer);
         Ok(Response::from_parts(parts, axum::body::Body::from(body)))
     };
-    tokio::spawn(work.in_current_span()).await.map_err(|error| Problem::internal(format!("a call under an idempotency key failed: {error}")))?
+    tokio::spawn(work.in_current_span())
+        .await
+        .map_err(|error| Problem::internal(format!("a call under an idempotency key failed: {error}")))?
 }
 
 impl Answer {

@@ -174,7 +174,8 @@ mod tests {
     #[tokio::test]
     async fn unknown_parameters_and_wrong_values_are_told() {
         assert_eq!(query::<ReleasesQuery>("standing=in_review&limit=3").await.unwrap().limit, Some(3));
-        for (text, word) in [("standings=held", "standings"), ("standing=good", "good"), ("limit=many", "limit"), ("limit=1&limit=2", "limit")]
+        for (text, word) in
+            [("standings=held", "standings"), ("standing=good", "good"), ("limit=many", "limit"), ("limit=1&limit=2", "limit")]
         {
             let problem = query::<ReleasesQuery>(text).await.unwrap_err();
             assert_eq!(problem.status(), StatusCode::BAD_REQUEST, "{text}");

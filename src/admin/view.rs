@@ -19,8 +19,20 @@ use crate::quarantine::judge::Judged;
 use crate::quarantine::judge::Stage;
 
 /// What a version may hold and a path may not.
-const NOT_IN_A_PATH: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 impl From<Standing> for wire::Standing {
     fn from(standing: Standing) -> wire::Standing {
@@ -110,12 +122,7 @@ fn finding(judged: &Judged) -> wire::FindingView {
 }
 
 fn artifact(artifact: &crate::catalog::explanation::ArtifactState) -> wire::ArtifactView {
-    wire::ArtifactView {
-        file: artifact.file.clone(),
-        digest: artifact.digest,
-        size: artifact.size,
-        inspected_at: artifact.inspected_at,
-    }
+    wire::ArtifactView { file: artifact.file.clone(), digest: artifact.digest, size: artifact.size, inspected_at: artifact.inspected_at }
 }
 
 /// Sights, inspections and decisions, oldest first.
@@ -123,14 +130,8 @@ fn history(explanation: &Explanation) -> Vec<wire::Event> {
     const AIRLOCK: &str = "airlock";
     const UPSTREAM: &str = "upstream";
     let state = &explanation.state;
-    let event = |at: Timestamp, by: &str, what: String| wire::Event {
-        at,
-        by: by.to_owned(),
-        what,
-        reason: None,
-        digest: None,
-        expires_at: None,
-    };
+    let event =
+        |at: Timestamp, by: &str, what: String| wire::Event { at, by: by.to_owned(), what, reason: None, digest: None, expires_at: None };
     let sights = [
         (state.absent_at, AIRLOCK, "last seen without it"),
         (state.seen_at, AIRLOCK, "first seen"),

@@ -3,10 +3,10 @@
 use maud::Markup;
 use maud::html;
 
+use crate::admin::page::TEXT_BYTES_MAX;
 use crate::admin::page::badge;
 use crate::admin::page::instant;
 use crate::admin::page::words;
-use crate::admin::page::TEXT_BYTES_MAX;
 use crate::admin::wire::ArtifactView;
 use crate::admin::wire::Event;
 use crate::admin::wire::FindingView;
