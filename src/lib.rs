@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod admin;
+pub mod app;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
@@ -9,6 +10,7 @@ pub mod config;
 pub mod ecosystem;
 pub mod http;
 pub mod model;
+pub mod protocol;
 pub mod quarantine;
 pub mod storage;
 pub mod upstream;

@@ -172,7 +172,9 @@ impl Access {
         if let Err(error) = self.state.commit(batch).await {
             match error {
                 // Nothing was written, and whoever asked is told so.
-                CommitError::Conflict(_) | CommitError::DiskFull { .. } | CommitError::Closed => tokens.store(before),
+                CommitError::Conflict(_) | CommitError::DiskFull { .. } | CommitError::TooLarge { .. } | CommitError::Closed => {
+                    tokens.store(before)
+                }
                 CommitError::Broken(_) => {}
             }
             return Err(error.into());

@@ -167,7 +167,7 @@ fn current_inspections<'s>(row: &Row, state: Option<&'s ReleaseState>) -> Vec<&'
 /// The digest an artifact is bound to for good, by its first inspection.
 pub fn pin<'s>(file: &str, state: Option<&'s ReleaseState>) -> Option<&'s Digest> {
     let state = state?;
-    state.pins.get(file).or_else(|| state.inspections.get(file).map(|one| &one.digest))
+    state.pins.get(file).or_else(|| state.inspections.get(file).filter(|one| one.pins()).map(|one| &one.digest))
 }
 
 /// The bytes of the release's first artifact: pinned, else stated.

@@ -126,6 +126,16 @@ pub struct Inspection {
     pub facts: Facts,
 }
 
+impl Inspection {
+    /// Whether these bytes are the release's from then on. Bytes that are not those stated never are.
+    pub fn pins(&self) -> bool {
+        match self.integrity {
+            IntegrityOutcome::Agrees | IntegrityOutcome::WeaklyAgrees | IntegrityOutcome::Unstated => true,
+            IntegrityOutcome::Disagrees { .. } => false,
+        }
+    }
+}
+
 /// Everything the ledger knows of one package. One value in one key; its size grows with decisions and inspections, not
 /// with releases.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]

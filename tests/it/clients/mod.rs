@@ -1,0 +1,5 @@
+//! Real clients: npm, pnpm, yarn and bun, each in a project of its own with a home of its own.
+
+mod direct;
+mod program;
+mod project;
