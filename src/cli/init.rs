@@ -31,15 +31,18 @@ pub fn run(flags: &InitFlags) -> Result<Outcome, Failure> {
 fn write(path: &Path) -> Result<(), Failure> {
     let written =
         OpenOptions::new().write(true).create_new(true).open(path).and_then(|mut file| file.write_all(config::example().as_bytes()));
-    written.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::failed(
-            format!("{} is there already, and was left as it is", path.display()),
-            "name another file with --config, or move it away",
-        ),
-        _ => Failure::failed(
-            format!("{} could not be written: {error}", path.display()),
-            "name a file in a folder that you may write, with --config",
-        ),
+    written.map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            Failure::failed(
+                format!("{} is there already, and was left as it is", path.display()),
+                "name another file with --config, or move it away",
+            )
+        } else {
+            Failure::failed(
+                format!("{} could not be written: {error}", path.display()),
+                "name a file in a folder that you may write, with --config",
+            )
+        }
     })
 }
 

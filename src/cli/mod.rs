@@ -5,6 +5,7 @@ mod check_config;
 mod decide;
 mod explain;
 mod failure;
+mod health;
 mod init;
 mod page;
 mod queue;
@@ -60,6 +61,8 @@ enum Command {
     Recall(decide::RecallFlags),
     /// Shows the ledger, newest entries last; verifies or exports it
     Audit(audit::AuditFlags),
+    /// Asks the server on this machine whether it can serve; for health checks of containers
+    Health(health::HealthFlags),
     /// Makes, lists and ends tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -102,6 +105,7 @@ fn dispatch(line: Line, clock: &Clock) -> Result<Outcome, Failure> {
         Some(Command::Reopen(flags)) => decide::run(&flags, Verb::Reopen, clock),
         Some(Command::Recall(flags)) => decide::recall(&flags),
         Some(Command::Audit(flags)) => audit::run(&flags),
+        Some(Command::Health(flags)) => health::run(&flags),
         Some(Command::Token(command)) => token::run(&command, clock),
     }
 }
@@ -140,6 +144,7 @@ mod tests {
             "audit verify",
             "audit export --after 3",
             "token create --role approver --name maria --expires 90d",
+            "health",
             "token list",
             "token revoke maria",
         ] {

@@ -25,6 +25,7 @@ use crate::model::finding::printable;
 const CONNECT_WAIT: Duration = Duration::from_secs(10);
 /// Proving a large ledger takes as long as reading it from disk.
 const ANSWER_WAIT: Duration = Duration::from_secs(600);
+const READY_WAIT: Duration = Duration::from_secs(4);
 const ANSWER_BYTES_MAX: usize = 64_000_000;
 const TOKEN_BYTES_MAX: u64 = 4_096;
 const PROBLEM_BYTES_MAX: usize = 1_000;
@@ -208,6 +209,27 @@ impl Remote {
             TokenSource::None(why) => format!("no token was sent, because {why}; {OTHER}"),
         }
     }
+}
+
+/// Asks the server of `config`, on this machine, whether it can serve. Any certificate will do: nothing secret is sent, and the
+/// certificate is for the public name.
+pub fn ready(config: &Config) -> Result<String, Failure> {
+    let here = Config { server: config::server::Server { public_url: None, ..config.server.clone() }, ..config.clone() };
+    let base = own_address(&here)?;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let wrong =
+        |what: String| Failure::failed(format!("the HTTP client could not be made: {what}"), "this is a fault of the machine's set-up");
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(READY_WAIT).no_proxy();
+    let http = builder.tls_danger_accept_invalid_certs(true).build().map_err(|error| wrong(error.to_string()))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| wrong(error.to_string()))?;
+    let mut url = base.clone();
+    url.set_path("/-/airlock/readyz");
+    let (status, text) = runtime.block_on(fetch(http.get(url))).map_err(|error| match error {
+        Unanswered::Transport(error) => Failure::failed(format!("no Airlock answers at {base}: {}", root_cause(&error)), "see its log"),
+        Unanswered::TooLong => Failure::failed(format!("what answers at {base} is not Airlock"), ""),
+    })?;
+    let text = printable(text.trim(), PROBLEM_BYTES_MAX);
+    if status.is_success() { Ok(text) } else { Err(Failure::failed(format!("{base} is not ready: HTTP {status}, {text}"), "see its log")) }
 }
 
 enum Unanswered {
