@@ -10,14 +10,14 @@ use bytes::Bytes;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::Download;
-use crate::catalog::Puller;
-use crate::catalog::exposure::alternative;
+use crate::catalog::exposure::Ladder;
 use crate::catalog::refresh::RECHECK_AFTER;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::View;
 use crate::model::index::Artifact;
 use crate::model::index::Index;
 use crate::model::package::PackageId;
+use crate::model::pull::Puller;
 use crate::model::refusal::Refusal;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
@@ -102,7 +102,7 @@ impl Catalog {
     pub fn refusal(&self, shelf: &Shelf, view: &View, row: usize, release: &ReleaseId) -> Refusal {
         let index = &shelf.index;
         let instead = match self.ecosystem(&index.package) {
-            Ok(ecosystem) => alternative(view.exposed.releases(), &release.version, &*ecosystem),
+            Ok(ecosystem) => Ladder::of(view.exposed.releases(), &*ecosystem).below(&release.version, &*ecosystem),
             Err(_) => None,
         };
         match view.standings.verdicts.get(row) {

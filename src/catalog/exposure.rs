@@ -151,11 +151,12 @@ pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -
     withheld.sort_by(|(left, _), (right, _)| ecosystem.precedence(right, left));
     let withheld_total = withheld.len();
     withheld.truncate(WITHHELD_MAX);
+    let ladder = Ladder::of(if withheld.is_empty() { &[] } else { &releases }, ecosystem);
     let withheld: Vec<Withheld> = withheld
         .into_iter()
         .map(|(version, verdict)| Withheld {
             version: version.clone(),
-            refusal: refusal(&index.package, version, verdict, standings.now, alternative(&releases, version, ecosystem)),
+            refusal: refusal(&index.package, version, verdict, standings.now, ladder.below(version, ecosystem)),
         })
         .collect();
     let (pointers, repaired) = repair_pointers(index, &releases, ecosystem);
@@ -175,16 +176,36 @@ pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -
     }
 }
 
-/// The newest stable release that is listed and older than `than`, an approved one first.
-pub fn alternative<'r>(releases: &'r [ExposedRelease], than: &Version, ecosystem: &dyn Ecosystem) -> Option<Alternative<'r>> {
-    let stable = |release: &&ExposedRelease| ecosystem.track(&release.version).is_some_and(|track| track.prerelease.is_none());
-    let older = |release: &&ExposedRelease| ecosystem.precedence(&release.version, than) == Ordering::Less;
-    let newest = |approved: bool| {
-        let fitting = releases.iter().filter(stable).filter(older).filter(|release| release.approved || !approved);
-        fitting.max_by(|left, right| ecosystem.precedence(&left.version, &right.version))
-    };
-    let found = newest(true).or_else(|| newest(false))?;
-    Some(Alternative { version: &found.version, approved: found.approved })
+/// The stable releases that are listed, oldest first, so that what may stand in for another is found without a walk.
+pub struct Ladder<'r> {
+    stable: Vec<&'r ExposedRelease>,
+    /// For each place, the newest approved one up to it.
+    approved: Vec<Option<usize>>,
+}
+
+impl<'r> Ladder<'r> {
+    pub fn of(releases: &'r [ExposedRelease], ecosystem: &dyn Ecosystem) -> Ladder<'r> {
+        let is_stable = |release: &&ExposedRelease| ecosystem.track(&release.version).is_some_and(|track| track.prerelease.is_none());
+        let mut stable: Vec<&ExposedRelease> = releases.iter().filter(is_stable).collect();
+        stable.sort_by(|left, right| ecosystem.precedence(&left.version, &right.version));
+        let mut newest = None;
+        let newest_so_far = |(at, release): (usize, &&ExposedRelease)| {
+            if release.approved {
+                newest = Some(at);
+            }
+            newest
+        };
+        let approved = stable.iter().enumerate().map(newest_so_far).collect();
+        Ladder { stable, approved }
+    }
+
+    /// The newest release older than `version`, an approved one first.
+    pub fn below(&self, version: &Version, ecosystem: &dyn Ecosystem) -> Option<Alternative<'r>> {
+        let older = self.stable.partition_point(|release| ecosystem.precedence(&release.version, version) == Ordering::Less);
+        let newest = older.checked_sub(1)?;
+        let found = self.stable.get(self.approved.get(newest).copied().flatten().unwrap_or(newest))?;
+        Some(Alternative { version: &found.version, approved: found.approved })
+    }
 }
 
 /// A pointer is touched only if its target is not listed. `latest` becomes the newest stable release below the old
@@ -246,3 +267,6 @@ fn stamp(
     }
     DocumentDigest::of(&text)
 }
+
+#[cfg(test)]
+mod tests;

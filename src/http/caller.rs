@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 
-use crate::catalog::Puller;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
+use crate::model::pull::Puller;
 use crate::model::token::Role;
 
 /// The caller of one request.

@@ -218,3 +218,6 @@ impl Quarantine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
