@@ -12,5 +12,7 @@ pub mod http;
 pub mod model;
 pub mod protocol;
 pub mod quarantine;
+pub mod server;
 pub mod storage;
+pub mod telemetry;
 pub mod upstream;

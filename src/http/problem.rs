@@ -1,6 +1,7 @@
 //! What goes wrong, as an answer: RFC 9457 problem documents. The one place where a failure gets its status code, and
 //! its two texts: one for the client, one for the log.
 
+use std::error::Error;
 use std::time::Duration;
 
 use axum::extract::rejection::BytesRejection;
@@ -17,6 +18,8 @@ use serde::Serialize;
 
 use crate::access::AccessError;
 use crate::catalog::CatalogError;
+use crate::catalog::explanation::DecideOrFind;
+use crate::http::incoming::TooSlow;
 use crate::model::finding::printable;
 use crate::model::package::NotAName;
 use crate::model::refusal::Refusal;
@@ -27,6 +30,9 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// The longest reason phrase that is sent; clients show it on one line.
 pub const REASON_PHRASE_BYTES_MAX: usize = 300;
+
+/// How far a chain of causes is followed.
+pub const CAUSES_MAX: usize = 16;
 
 /// How long a client is asked to wait when nobody knows better.
 pub const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -267,6 +273,15 @@ impl From<DecideError> for Problem {
     }
 }
 
+impl From<DecideOrFind> for Problem {
+    fn from(error: DecideOrFind) -> Problem {
+        match error {
+            DecideOrFind::Decide(error) => error.into(),
+            DecideOrFind::Find(error) => error.into(),
+        }
+    }
+}
+
 impl From<AccessError> for Problem {
     fn from(error: AccessError) -> Problem {
         let text = error.to_string();
@@ -303,10 +318,18 @@ fn rejected(status: StatusCode, text: &str) -> Problem {
     Problem::new(kind, printable(text, REASON_PHRASE_BYTES_MAX))
 }
 
+fn caused_by_slowness(rejection: &(dyn Error + 'static)) -> bool {
+    let causes = std::iter::successors(rejection.source(), |error: &&(dyn Error + 'static)| (*error).source());
+    causes.take(CAUSES_MAX).any(|error| error.is::<TooSlow>())
+}
+
 macro_rules! from_rejections {
     ($($rejection:ty),*) => {$(
         impl From<$rejection> for Problem {
             fn from(rejection: $rejection) -> Problem {
+                if caused_by_slowness(&rejection) {
+                    return Problem::new(Kind::TooSlow, TooSlow.to_string());
+                }
                 rejected(rejection.status(), &rejection.body_text())
             }
         }
