@@ -46,10 +46,9 @@ fn ask(program: &str) -> Result<String, NpmError> {
     let arguments = ["config", "get", "registry"];
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => NpmError::Unasked("npm is not installed, or not in the PATH".to_owned()),
-        _ => unasked(error),
-    })?;
+    let missing = || NpmError::Unasked("npm is not installed, or not in the PATH".to_owned());
+    let is_missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
+    let mut child = command.spawn().map_err(|error| if is_missing(&error) { missing() } else { unasked(error) })?;
     let (send, receive) = mpsc::channel();
     let pipes = (child.stdout.take(), child.stderr.take());
     thread::spawn(move || {
