@@ -1,7 +1,15 @@
 //! Airlock: the gate between a company and the public package registries.
 
+pub mod access;
+pub mod admin;
+pub mod app;
+pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod ecosystem;
+pub mod http;
 pub mod model;
+pub mod protocol;
+pub mod quarantine;
 pub mod storage;
+pub mod upstream;

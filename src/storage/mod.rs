@@ -1,6 +1,17 @@
 //! Where things are kept: the ledger, which is the truth; projections of it; documents and blobs. Knows no policy.
 
 pub mod blob;
+pub mod data_dir;
+pub mod disk;
 pub mod document;
+pub mod jobs;
+pub mod ledger;
+pub mod local;
+pub mod memory;
+pub mod projection;
+pub mod pulls;
 pub mod record;
+pub mod shelf;
+pub mod sled;
 pub mod state;
+pub mod summary;

@@ -44,11 +44,24 @@ pub enum CommitError {
     /// Nothing was changed.
     #[error("the disk is full: the change was refused, and nothing else is affected; free space on {path} and try again")]
     DiskFull { path: String },
+    /// Nothing was changed.
+    #[error("the change cannot be written as one record: {why}")]
+    TooLarge { why: String },
     /// Whether the change is durable is unknown; no further change is accepted until restart.
     #[error("the ledger cannot be written: {0}")]
     Broken(String),
     #[error("the store is shutting down")]
     Closed,
+}
+
+impl CommitError {
+    /// Whether space on the disk would help.
+    pub const fn is_disk_full(&self) -> bool {
+        match self {
+            CommitError::DiskFull { .. } => true,
+            CommitError::Conflict(_) | CommitError::TooLarge { .. } | CommitError::Broken(_) | CommitError::Closed => false,
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +131,7 @@ pub trait State: Send + Sync {
     /// Every job that is not done, parked ones too, oldest first, at most `limit`.
     async fn jobs(&self, limit: usize) -> Result<Vec<Job>, ReadError>;
 
-    /// Ledger entries after `after`, oldest first, at most `limit`.
+    /// Ledger entries after `after`, oldest first, at most `limit`; fewer when they are large. Only an empty page is the end.
     async fn entries(&self, after: Sequence, limit: usize) -> Result<Vec<Entry>, ReadError>;
 
     /// The digest of the policy recorded last.

@@ -1,0 +1,8 @@
+//! Blobs and documents as files named by their digest, in folders by its first two digits.
+
+mod blobs;
+mod documents;
+mod files;
+
+pub use blobs::DiskBlobs;
+pub use documents::DiskDocuments;

@@ -1,0 +1,339 @@
+//! Blobs on disk: `<data>/quarantine` and `<data>/approved`. A file is hashed through the very handle that is then served.
+
+use std::fs::File;
+use std::io;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use tokio::sync::Mutex;
+use tokio::sync::OwnedMutexGuard;
+use tokio::task::spawn_blocking;
+
+use crate::model::digest::Digest;
+use crate::model::digest::NotVerified;
+use crate::model::digest::Reading;
+use crate::model::digest::Verified;
+use crate::storage::blob::BlobError;
+use crate::storage::blob::Blobs;
+use crate::storage::blob::Zone;
+use crate::storage::disk::files::Durability;
+use crate::storage::disk::files::Shards;
+use crate::storage::ledger::file::is_full;
+use crate::storage::ledger::file::sync_folder;
+
+/// Blobs up to this are kept in memory instead of open.
+const SMALL_BYTES_MAX: u64 = 64 * 1024;
+const CACHE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const OPEN_FILES_MAX: u64 = 512;
+/// Blobs that are worked on at once, about: one lock for each.
+const LOCKS: usize = 256;
+
+pub struct DiskBlobs(Arc<Inner>);
+
+struct Inner {
+    quarantine: Shards,
+    approved: Shards,
+    open: Cache<(bool, Digest), Verified, Weight>,
+    /// By digest: who opens, moves or writes a blob does it alone, so that nothing is remembered of where it was before.
+    locks: Vec<Arc<Mutex<()>>>,
+}
+
+/// A budget of bytes and a number of open files in one: an open file takes its share of the budget.
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<(bool, Digest), Verified> for Weight {
+    fn weight(&self, _: &(bool, Digest), blob: &Verified) -> u64 {
+        const ENTRY_BYTES: u64 = 256;
+        match blob.reading() {
+            Reading::Memory(bytes) => ENTRY_BYTES + bytes.len() as u64,
+            Reading::File(_) => CACHE_BYTES_MAX / OPEN_FILES_MAX,
+        }
+    }
+}
+
+impl DiskBlobs {
+    /// Blocks.
+    pub fn open(data_dir: &Path) -> io::Result<DiskBlobs> {
+        const ITEMS: usize = 4_096;
+        Ok(DiskBlobs(Arc::new(Inner {
+            quarantine: Shards::open(data_dir.join("quarantine"))?,
+            approved: Shards::open(data_dir.join("approved"))?,
+            open: Cache::with_weighter(ITEMS, CACHE_BYTES_MAX, Weight),
+            locks: (0..LOCKS).map(|_| Arc::default()).collect(),
+        })))
+    }
+
+    /// Runs `act` alone on the blob, to its end even if the caller goes away.
+    async fn alone<T: Send + 'static>(
+        &self,
+        digest: &Digest,
+        act: impl FnOnce(&Inner, &Digest) -> Result<T, BlobError> + Send + 'static,
+    ) -> Result<T, BlobError> {
+        let digest = *digest;
+        let guard = self.0.lock(&digest).await;
+        let inner = Arc::clone(&self.0);
+        let acted = spawn_blocking(move || {
+            let _alone: OwnedMutexGuard<()> = guard;
+            act(&inner, &digest)
+        });
+        acted.await.map_err(|fault| BlobError::Io { digest: Box::new(digest), source: io::Error::other(fault) })?
+    }
+}
+
+impl Inner {
+    async fn lock(&self, digest: &Digest) -> OwnedMutexGuard<()> {
+        let place = usize::from(digest.raw()[0]) % LOCKS;
+        Arc::clone(&self.locks[place]).lock_owned().await
+    }
+
+    fn zone(&self, zone: Zone) -> &Shards {
+        match zone {
+            Zone::Quarantine => &self.quarantine,
+            Zone::Approved => &self.approved,
+        }
+    }
+
+    fn failed(&self, digest: &Digest, source: io::Error) -> BlobError {
+        if is_full(&source) {
+            let data_dir = self.approved.folder().parent().unwrap_or(self.approved.folder());
+            return BlobError::DiskFull { path: data_dir.display().to_string() };
+        }
+        BlobError::Io { digest: Box::new(*digest), source }
+    }
+
+    fn put(&self, zone: Zone, digest: &Digest, blob: &Verified) -> Result<(), BlobError> {
+        let written = self.zone(zone).write(&digest.hex(), Durability::Synced, |file| match blob.reading() {
+            Reading::Memory(bytes) => file.write_all(bytes),
+            Reading::File(from) => copy(from, blob.size(), file),
+        });
+        written.map_err(|fault| self.failed(digest, fault))?;
+        if blob.size() <= SMALL_BYTES_MAX && matches!(blob.reading(), Reading::Memory(_)) {
+            self.open.insert(key(zone, digest), blob.clone());
+        }
+        Ok(())
+    }
+
+    fn read(&self, zone: Zone, digest: &Digest) -> Result<Option<Verified>, BlobError> {
+        if let Some(blob) = self.open.get(&key(zone, digest)) {
+            return Ok(Some(blob));
+        }
+        let failed = |fault| self.failed(digest, fault);
+        let shards = self.zone(zone);
+        let path = shards.path(&digest.hex());
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(fault) => return Err(failed(fault)),
+        };
+        let small = file.metadata().map_err(failed)?.len() <= SMALL_BYTES_MAX;
+        let verified = if small {
+            std::fs::read(&path).map_err(NotVerified::Unreadable).and_then(|bytes| Verified::bytes(*digest, Bytes::from(bytes)))
+        } else {
+            Verified::file(*digest, file)
+        };
+        match verified {
+            Ok(blob) => {
+                self.open.insert(key(zone, digest), blob.clone());
+                Ok(Some(blob))
+            }
+            Err(NotVerified::Unreadable(fault)) => Err(failed(fault)),
+            Err(NotVerified::Mismatch { .. }) => {
+                let aside = shards.set_aside(&digest.hex()).map_err(failed)?;
+                tracing::error!(%digest, aside = %aside.display(), "a blob does not hash to its name: it was set aside and is not served");
+                Err(BlobError::Damaged { digest: Box::new(*digest) })
+            }
+        }
+    }
+
+    /// `false` when it is in neither zone.
+    fn carry(&self, from: Zone, to: Zone, digest: &Digest) -> Result<bool, BlobError> {
+        let failed = |fault| self.failed(digest, fault);
+        let hex = digest.hex();
+        let (source, target) = (self.zone(from).path(&hex), self.zone(to).path(&hex));
+        // Before it moves: from then on nothing finds it in the zone that it leaves.
+        let opened = self.open.remove(&key(from, digest)).map(|(_, blob)| blob);
+        if !source.try_exists().map_err(failed)? {
+            return target.try_exists().map_err(failed);
+        }
+        self.zone(to).place(&source, &hex, Durability::Synced).map_err(failed)?;
+        if let Some(shard) = source.parent() {
+            sync_folder(shard).map_err(failed)?;
+        }
+        if let Some(blob) = opened {
+            self.open.insert(key(to, digest), blob);
+        }
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl Blobs for DiskBlobs {
+    async fn put(&self, zone: Zone, blob: &Verified) -> Result<(), BlobError> {
+        let bytes = blob.clone();
+        self.alone(blob.digest(), move |inner, digest| inner.put(zone, digest, &bytes)).await
+    }
+
+    async fn open(&self, zone: Zone, digest: &Digest) -> Result<Option<Verified>, BlobError> {
+        if let Some(blob) = self.0.open.get(&key(zone, digest)) {
+            return Ok(Some(blob));
+        }
+        self.alone(digest, move |inner, digest| inner.read(zone, digest)).await
+    }
+
+    async fn promote(&self, digest: &Digest) -> Result<bool, BlobError> {
+        self.alone(digest, |inner, digest| inner.carry(Zone::Quarantine, Zone::Approved, digest)).await
+    }
+
+    async fn demote(&self, digest: &Digest) -> Result<(), BlobError> {
+        self.alone(digest, |inner, digest| inner.carry(Zone::Approved, Zone::Quarantine, digest)).await.map(|_| ())
+    }
+
+    async fn health(&self) -> Result<(), String> {
+        let inner = Arc::clone(&self.0);
+        let probed = spawn_blocking(move || {
+            for shards in [&inner.quarantine, &inner.approved] {
+                shards.probe().map_err(|fault| format!("{} cannot be written: {fault}", shards.folder().display()))?;
+            }
+            Ok(())
+        });
+        probed.await.map_err(|fault| fault.to_string())?
+    }
+}
+
+fn key(zone: Zone, digest: &Digest) -> (bool, Digest) {
+    (zone == Zone::Approved, *digest)
+}
+
+/// From the start of `from`, wherever its cursor is: the handle is shared.
+fn copy(from: &File, size: u64, to: &mut File) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    const BLOCK_BYTES: u64 = 256 * 1024;
+    let mut block = vec![0; 256 * 1024];
+    let mut offset = 0;
+    while offset < size {
+        let wanted = usize::try_from((size - offset).min(BLOCK_BYTES)).map_err(io::Error::other)?;
+        from.read_exact_at(&mut block[..wanted], offset)?;
+        to.write_all(&block[..wanted])?;
+        offset += wanted as u64;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bench {
+        folder: tempfile::TempDir,
+        blobs: DiskBlobs,
+    }
+
+    impl Bench {
+        fn new() -> Bench {
+            let folder = tempfile::tempdir().unwrap();
+            let blobs = DiskBlobs::open(folder.path()).unwrap();
+            Bench { folder, blobs }
+        }
+
+        /// As after a restart: nothing is remembered.
+        fn again(&self) -> DiskBlobs {
+            DiskBlobs::open(self.folder.path()).unwrap()
+        }
+    }
+
+    fn blob(size: usize) -> Verified {
+        Verified::measure(Bytes::from(vec![7; size]))
+    }
+
+    #[tokio::test]
+    async fn a_blob_moves_between_the_zones() {
+        for size in [10, 100_000] {
+            let Bench { folder: _folder, blobs } = &Bench::new();
+            let blob = blob(size);
+            assert!(!blobs.promote(blob.digest()).await.unwrap());
+            blobs.put(Zone::Quarantine, &blob).await.unwrap();
+            assert!(blobs.open(Zone::Approved, blob.digest()).await.unwrap().is_none());
+            assert_eq!(blobs.open(Zone::Quarantine, blob.digest()).await.unwrap().unwrap().size(), size as u64);
+            assert!(blobs.promote(blob.digest()).await.unwrap() && blobs.promote(blob.digest()).await.unwrap());
+            assert!(blobs.open(Zone::Quarantine, blob.digest()).await.unwrap().is_none());
+            let opened = blobs.open(Zone::Approved, blob.digest()).await.unwrap().unwrap();
+            assert_eq!(opened.to_bytes().unwrap().len(), size);
+            blobs.demote(blob.digest()).await.unwrap();
+            assert!(blobs.open(Zone::Approved, blob.digest()).await.unwrap().is_none(), "what was open is not remembered");
+            assert!(blobs.open(Zone::Quarantine, blob.digest()).await.unwrap().is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_blob_outlives_a_restart() {
+        for size in [10, 100_000] {
+            let bench = Bench::new();
+            let blob = blob(size);
+            bench.blobs.put(Zone::Approved, &blob).await.unwrap();
+            let opened = bench.again().open(Zone::Approved, blob.digest()).await.unwrap().unwrap();
+            assert_eq!(opened.to_bytes().unwrap(), blob.to_bytes().unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_is_hashed_once_and_stays_open() {
+        let bench = Bench::new();
+        let blob = blob(100_000);
+        bench.blobs.put(Zone::Approved, &blob).await.unwrap();
+        bench.blobs.open(Zone::Approved, blob.digest()).await.unwrap().unwrap();
+        std::fs::remove_file(bench.blobs.0.approved.path(&blob.digest().hex())).unwrap();
+        let opened = bench.blobs.open(Zone::Approved, blob.digest()).await.unwrap().unwrap();
+        assert_eq!(opened.to_bytes().unwrap(), blob.to_bytes().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_damaged_blob_is_set_aside_and_never_served() {
+        for size in [10, 100_000] {
+            let bench = Bench::new();
+            let blob = blob(size);
+            bench.blobs.put(Zone::Approved, &blob).await.unwrap();
+            let path = bench.blobs.0.approved.path(&blob.digest().hex());
+            std::fs::write(&path, vec![8; size]).unwrap();
+            let again = bench.again();
+            assert!(matches!(again.open(Zone::Approved, blob.digest()).await, Err(BlobError::Damaged { .. })));
+            assert!(again.open(Zone::Approved, blob.digest()).await.unwrap().is_none());
+            assert!(bench.folder.path().join("approved/damaged").join(blob.digest().hex()).exists());
+            again.put(Zone::Approved, &blob).await.unwrap();
+            assert!(again.open(Zone::Approved, blob.digest()).await.unwrap().is_some());
+        }
+    }
+
+    #[tokio::test]
+    async fn open_files_are_bounded() {
+        let bench = Bench::new();
+        for number in 0..OPEN_FILES_MAX + 50 {
+            let mut bytes = vec![1; 70_000];
+            bytes[..8].copy_from_slice(&number.to_le_bytes());
+            let digest = Digest::of(&bytes);
+            let path = bench.blobs.0.approved.path(&digest.hex());
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+            assert!(bench.blobs.open(Zone::Approved, &digest).await.unwrap().is_some());
+        }
+        assert!(bench.blobs.0.open.len() as u64 <= OPEN_FILES_MAX);
+        assert!(bench.blobs.0.open.weight() <= CACHE_BYTES_MAX);
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_unfinished_is_removed() {
+        let bench = Bench::new();
+        let left = bench.folder.path().join("quarantine/unfinished/7");
+        std::fs::write(&left, "half").unwrap();
+        let again = bench.again();
+        assert!(!left.exists());
+        assert_eq!(again.health().await, Ok(()));
+        std::fs::remove_dir_all(bench.folder.path().join("approved")).unwrap();
+        assert!(again.health().await.unwrap_err().contains("approved"));
+    }
+}

@@ -1,0 +1,76 @@
+//! Documents on disk. Not synced: a damaged or missing one is as if it had never been there.
+
+use std::io;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::task::spawn_blocking;
+
+use crate::model::digest::DocumentDigest;
+use crate::storage::disk::files::Durability;
+use crate::storage::disk::files::Shards;
+use crate::storage::document::Documents;
+
+#[derive(Debug)]
+pub struct DiskDocuments(Arc<Shards>);
+
+impl DiskDocuments {
+    /// In `<data_dir>/documents`. Blocks.
+    pub fn open(data_dir: &Path) -> io::Result<DiskDocuments> {
+        Ok(DiskDocuments(Arc::new(Shards::open(data_dir.join("documents"))?)))
+    }
+}
+
+#[async_trait]
+impl Documents for DiskDocuments {
+    async fn put(&self, document: Bytes) -> io::Result<DocumentDigest> {
+        let shards = Arc::clone(&self.0);
+        let put = spawn_blocking(move || {
+            let digest = DocumentDigest::of(&document);
+            shards.write(&digest.hex(), Durability::Unsynced, |file| file.write_all(&document))?;
+            Ok(digest)
+        });
+        put.await.map_err(io::Error::other)?
+    }
+
+    async fn get(&self, digest: &DocumentDigest) -> io::Result<Option<Bytes>> {
+        let shards = Arc::clone(&self.0);
+        let digest = *digest;
+        let got = spawn_blocking(move || {
+            let path = shards.path(&digest.hex());
+            let document = match std::fs::read(&path) {
+                Ok(document) => document,
+                Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(fault) => return Err(fault),
+            };
+            if DocumentDigest::of(&document) != digest {
+                tracing::warn!(file = %path.display(), "a document does not hash to its name, and counts as missing");
+                return Ok(None);
+            }
+            Ok(Some(Bytes::from(document)))
+        });
+        got.await.map_err(io::Error::other)?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_document_is_there_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let documents = DiskDocuments::open(folder.path()).unwrap();
+        let digest = documents.put(Bytes::from_static(b"index")).await.unwrap();
+        assert_eq!(documents.get(&digest).await.unwrap().unwrap(), "index");
+        assert_eq!(documents.get(&DocumentDigest::of(b"other")).await.unwrap(), None);
+        let path = documents.0.path(&digest.hex());
+        std::fs::write(&path, "inde").unwrap();
+        assert_eq!(documents.get(&digest).await.unwrap(), None);
+        documents.put(Bytes::from_static(b"index")).await.unwrap();
+        assert!(documents.get(&digest).await.unwrap().is_some());
+    }
+}

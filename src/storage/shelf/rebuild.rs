@@ -1,0 +1,201 @@
+//! Folding the ledger into an engine: what is after a clean stop, or all of it.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::model::package::PackageId;
+use crate::storage::ledger::Ledger;
+use crate::storage::projection;
+use crate::storage::record::PackageState;
+use crate::storage::record::Record;
+use crate::storage::record::Sequence;
+use crate::storage::shelf::clean;
+use crate::storage::sled::Engine;
+use crate::storage::sled::EngineFault;
+use crate::storage::state::ReadError;
+use crate::storage::summary::Summary;
+
+/// Ledger bytes folded into memory before it is put away; bounds memory while folding.
+const FOLDED_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Folders set aside that are kept for people to look at.
+const ASIDE_MAX: usize = 2;
+
+pub struct Opened {
+    pub engine: Option<Engine>,
+    pub summary: Summary,
+    pub pending: HashMap<PackageId, Arc<PackageState>>,
+}
+
+/// At start. Nothing the engine says is believed without the ledger's word for it.
+pub fn open(folder: &Path, ledger: &Ledger) -> Result<Opened, ReadError> {
+    let began = Instant::now();
+    let until = ledger.head().sequence;
+    let clean = std::fs::create_dir_all(folder).ok().and_then(|()| clean::take(folder));
+    let clean = match clean {
+        Some((summary, head)) if summary.sequence <= until && ledger.hash(summary.sequence)? == Some(head) => Some(summary),
+        Some(_) => {
+            tracing::warn!("the projection's clean stop is not of this ledger: it is built anew");
+            None
+        }
+        None => None,
+    };
+    if clean.is_none()
+        && let Err(fault) = Engine::clear_values(folder)
+    {
+        tracing::warn!(%fault, "old values could not be removed");
+    }
+    match Engine::open(folder) {
+        Ok(engine) => {
+            let is_clean = clean.is_some();
+            let summary = clean.unwrap_or_default();
+            match fold(ledger, Some(engine), summary, until) {
+                Ok(opened) => {
+                    let packages = opened.summary.revisions.len();
+                    tracing::info!(clean = is_clean, records = until.0, packages, elapsed = ?began.elapsed(), "the projection is open");
+                    Ok(opened)
+                }
+                Err(FoldError::Read(fault)) => Err(fault),
+                Err(FoldError::Engine(fault)) => {
+                    tracing::error!(%fault, "the projection failed at start: it is set aside and built anew from the ledger");
+                    anew(folder, ledger, until)
+                }
+            }
+        }
+        Err(fault) => {
+            tracing::error!(%fault, "the projection cannot be opened: it is set aside and built anew from the ledger");
+            anew(folder, ledger, until)
+        }
+    }
+}
+
+/// Sets `folder` aside and folds everything up to `until` into a new engine there; without one, into memory.
+pub fn anew(folder: &Path, ledger: &Ledger, until: Sequence) -> Result<Opened, ReadError> {
+    let began = Instant::now();
+    let fresh = set_aside(folder).map_err(EngineFault::Io).and_then(|()| {
+        std::fs::create_dir_all(folder)?;
+        Engine::open(folder)
+    });
+    let folded = match fresh {
+        Ok(engine) => fold(ledger, Some(engine), Summary::default(), until),
+        Err(fault) => Err(FoldError::Engine(fault)),
+    };
+    let opened = match folded {
+        Ok(opened) => opened,
+        Err(FoldError::Read(fault)) => return Err(fault),
+        Err(FoldError::Engine(fault)) => {
+            tracing::error!(%fault, "no new projection can be had on disk: everything is kept in memory until the next start");
+            match fold(ledger, None, Summary::default(), until) {
+                Ok(opened) => opened,
+                Err(FoldError::Read(fault)) => return Err(fault),
+                Err(FoldError::Engine(fault)) => return Err(ReadError::Damaged(fault.to_string())),
+            }
+        }
+    };
+    tracing::warn!(records = until.0, elapsed = ?began.elapsed(), "the projection was built anew");
+    Ok(opened)
+}
+
+enum FoldError {
+    Read(ReadError),
+    Engine(EngineFault),
+}
+
+/// Folds what is after `summary`, whose packages the engine holds, up to `until`.
+fn fold(ledger: &Ledger, engine: Option<Engine>, summary: Summary, until: Sequence) -> Result<Opened, FoldError> {
+    let after = summary.sequence;
+    let mut opened = Opened { engine, summary, pending: HashMap::new() };
+    let mut folded_bytes = 0;
+    let mut engine_fault = None;
+    let walked = ledger.replay(after, until, &mut |record, bytes| {
+        folded_bytes += bytes;
+        let mut step = opened.apply(&record);
+        if step.is_ok() && folded_bytes > FOLDED_BYTES_MAX && opened.engine.is_some() {
+            folded_bytes = 0;
+            step = opened.put_away();
+        }
+        step.map_err(|fault| {
+            engine_fault = Some(fault);
+            ReadError::Damaged("the engine failed".to_owned())
+        })
+    });
+    match (walked, engine_fault) {
+        (_, Some(fault)) => Err(FoldError::Engine(fault)),
+        (Err(fault), None) => Err(FoldError::Read(fault)),
+        (Ok(()), None) => {
+            opened.put_away().map_err(FoldError::Engine)?;
+            Ok(opened)
+        }
+    }
+}
+
+impl Opened {
+    fn apply(&mut self, record: &Record) -> Result<(), EngineFault> {
+        for package in projection::packages(record) {
+            if !self.pending.contains_key(package) {
+                let state = self.held(package)?;
+                self.pending.insert(package.clone(), Arc::new(state));
+            }
+            if let Some(state) = self.pending.get_mut(package) {
+                projection::fold(Arc::make_mut(state), package, record);
+            }
+        }
+        self.summary.apply(record);
+        Ok(())
+    }
+
+    fn held(&self, package: &PackageId) -> Result<PackageState, EngineFault> {
+        let known = self.summary.revision(package);
+        if known == Sequence(0) {
+            return Ok(PackageState::default());
+        }
+        let held = match &self.engine {
+            Some(engine) => engine.package(package)?,
+            None => None,
+        };
+        match held {
+            Some(state) if state.revision == known => Ok(state),
+            Some(_) | None => Err(EngineFault::Damaged(format!("{package} is not as of record {}", known.0))),
+        }
+    }
+
+    /// Does nothing without an engine.
+    fn put_away(&mut self) -> Result<(), EngineFault> {
+        if let Some(engine) = &self.engine {
+            for (package, state) in self.pending.drain() {
+                engine.put_package(&package, &state)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Renames `folder` to `<folder>.set-aside-<n>` and removes the oldest of those that are too many.
+fn set_aside(folder: &Path) -> io::Result<()> {
+    let prefix = format!("{}.set-aside-", folder.file_name().and_then(|name| name.to_str()).unwrap_or_default());
+    let parent = folder.parent().unwrap_or(Path::new("."));
+    let mut aside: Vec<(u64, PathBuf)> = Vec::new();
+    for entry in std::fs::read_dir(parent)? {
+        let path = entry?.path();
+        let number = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(&prefix)?.parse().ok());
+        if let Some(number) = number {
+            aside.push((number, path));
+        }
+    }
+    aside.sort();
+    let next = aside.last().map_or(1, |(number, _)| number + 1);
+    let to = parent.join(format!("{prefix}{next}"));
+    match std::fs::rename(folder, &to) {
+        Ok(()) => tracing::error!(to = %to.display(), "the failed projection was set aside; remove it once it was looked at"),
+        Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(fault) => return Err(fault),
+    }
+    let too_many = (aside.len() + 1).saturating_sub(ASIDE_MAX);
+    for (_, path) in aside.into_iter().take(too_many) {
+        std::fs::remove_dir_all(&path)?;
+    }
+    Ok(())
+}

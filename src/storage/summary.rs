@@ -1,0 +1,157 @@
+//! The part of the fold that is kept in memory whole: every package's revision, tokens, jobs, the policy's digest.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::digest::DocumentDigest;
+use crate::model::job::Work;
+use crate::model::package::PackageId;
+use crate::model::time::Timestamp;
+use crate::model::token::Token;
+use crate::storage::jobs::Jobs;
+use crate::storage::projection;
+use crate::storage::record::Command;
+use crate::storage::record::Record;
+use crate::storage::record::Sequence;
+use crate::storage::state::Condition;
+
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Summary {
+    /// The last record that was folded.
+    pub sequence: Sequence,
+    pub revisions: BTreeMap<PackageId, Sequence>,
+    pub tokens: Tokens,
+    pub jobs: Jobs,
+    pub policy: Option<DocumentDigest>,
+}
+
+impl Summary {
+    pub fn revision(&self, package: &PackageId) -> Sequence {
+        self.revisions.get(package).copied().unwrap_or_default()
+    }
+
+    pub fn apply(&mut self, record: &Record) {
+        for command in &record.commands {
+            if let Some(package) = projection::package(command) {
+                match self.revisions.get_mut(package) {
+                    Some(revision) => *revision = record.sequence,
+                    None => {
+                        self.revisions.insert(package.clone(), record.sequence);
+                    }
+                }
+            }
+            self.tokens.apply(command, record.at);
+            match command {
+                Command::Policy { digest, .. } => self.policy = Some(*digest),
+                Command::JobQueued { work, due_at } => self.jobs.queue(work, record.at, *due_at),
+                Command::JobLeased { work, until } => self.jobs.lease(work, *until),
+                Command::JobDone { work } => self.jobs.done(work),
+                Command::JobFailed { work, error, retry_at } => self.jobs.failed(work, error, *retry_at),
+                Command::Sight(_)
+                | Command::Inspected { .. }
+                | Command::Decided { .. }
+                | Command::TokenCreated { .. }
+                | Command::TokenRevoked { .. } => {}
+            }
+        }
+        self.sequence = record.sequence;
+    }
+}
+
+/// All tokens ever made, oldest first.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Tokens(Vec<Token>);
+
+impl Tokens {
+    /// A second token of the same id is ignored: an id is what revokes.
+    pub fn apply(&mut self, command: &Command, at: Timestamp) {
+        match command {
+            Command::TokenCreated { token } => {
+                if !self.0.iter().any(|other| other.id == token.id) {
+                    self.0.push(token.clone());
+                }
+            }
+            Command::TokenRevoked { id } => {
+                if let Some(token) = self.0.iter_mut().find(|token| token.id == *id) {
+                    token.revoked_at.get_or_insert(at);
+                }
+            }
+            Command::Sight(_)
+            | Command::Inspected { .. }
+            | Command::Decided { .. }
+            | Command::Policy { .. }
+            | Command::JobQueued { .. }
+            | Command::JobLeased { .. }
+            | Command::JobDone { .. }
+            | Command::JobFailed { .. } => {}
+        }
+    }
+
+    pub fn all(&self) -> &[Token] {
+        &self.0
+    }
+
+    fn name_is_free(&self, name: &str, at: Timestamp) -> bool {
+        let counts = |token: &Token| token.revoked_at.is_none() && token.expires_at.is_none_or(|expires_at| at < expires_at);
+        !self.0.iter().any(|token| token.name == name && counts(token))
+    }
+}
+
+/// A summary with records on top that are not durable yet: what the conditions of the next batch are held against.
+pub struct Staged<'s> {
+    summary: &'s Summary,
+    revisions: HashMap<PackageId, Sequence>,
+    /// Only once a staged record changed them.
+    tokens: Option<Tokens>,
+    touched: HashSet<Work>,
+}
+
+impl<'s> Staged<'s> {
+    pub fn on(summary: &'s Summary) -> Staged<'s> {
+        Staged { summary, revisions: HashMap::new(), tokens: None, touched: HashSet::new() }
+    }
+
+    /// The first condition that does not hold at `at`.
+    pub fn refused(&self, conditions: &[Condition], at: Timestamp) -> Option<Condition> {
+        let tokens = self.tokens.as_ref().unwrap_or(&self.summary.tokens);
+        let holds = |condition: &&Condition| match condition {
+            Condition::Revision { package, is } => {
+                *is == self.revisions.get(package).copied().unwrap_or_else(|| self.summary.revision(package))
+            }
+            Condition::TokenNameFree { name } => tokens.name_is_free(name, at),
+            Condition::NoTokens => tokens.0.is_empty(),
+        };
+        conditions.iter().find(|condition| !holds(condition)).cloned()
+    }
+
+    pub fn push(&mut self, record: &Record) {
+        for command in &record.commands {
+            if let Some(package) = projection::package(command) {
+                self.revisions.insert(package.clone(), record.sequence);
+            }
+            match command {
+                Command::TokenCreated { .. } | Command::TokenRevoked { .. } => {
+                    self.tokens.get_or_insert_with(|| self.summary.tokens.clone()).apply(command, record.at);
+                }
+                Command::JobQueued { work, .. }
+                | Command::JobLeased { work, .. }
+                | Command::JobDone { work }
+                | Command::JobFailed { work, .. } => {
+                    self.touched.insert(work.clone());
+                }
+                Command::Sight(_) | Command::Inspected { .. } | Command::Decided { .. } | Command::Policy { .. } => {}
+            }
+        }
+    }
+
+    /// Works that may be leased at `now`, at most `limit`. What a staged record touches waits for the next asking.
+    pub fn leasable(&self, now: Timestamp, limit: usize) -> Vec<Work> {
+        let free = self.summary.jobs.available(now).filter(|job| !self.touched.contains(&job.work));
+        free.take(limit).map(|job| job.work.clone()).collect()
+    }
+}
