@@ -1,6 +1,6 @@
 //! Walks the blocks of a tar stream. Source: POSIX ustar and pax, node-tar's `header.js` and `parse.js`.
-//! Tolerated, because every reader sees the same: missing end blocks, zeros of any length after the end, v7 and GNU headers
-//! without extensions, a global PAX header that holds a comment only, owners and times of any value.
+//! Tolerated, because every reader sees the same: zeros of any length after the end, v7 and GNU headers without extensions,
+//! a global PAX header that holds a comment only, owners and times of any value.
 
 use crate::ecosystem::archive::Contents;
 use crate::ecosystem::archive::Entry;
@@ -41,13 +41,17 @@ pub(super) fn walk(packed: &[u8], limits: &Limits, body: &mut dyn Body) -> Resul
         file_bytes: 0,
     };
     let mut pax = None;
-    while let Some(block) = walker.block()? {
+    loop {
+        let block = walker.block()?;
         if block == [0; BLOCK_BYTES] {
-            walker.only_zeros_follow()?;
             break;
         }
         pax = walker.header(&block, pax, body)?;
     }
+    if walker.block()? != [0; BLOCK_BYTES] {
+        return Err(ArchiveFault::DataAfterEnd);
+    }
+    walker.only_zeros_follow()?;
     if pax.is_some() {
         return Err(ArchiveFault::PaxAlone);
     }
@@ -73,12 +77,11 @@ impl Walker<'_> {
         ArchiveFault::Truncated { path: self.last.clone() }
     }
 
-    /// The next block; none at the very end of the stream.
-    fn block(&mut self) -> Result<Option<Block>, ArchiveFault> {
+    /// The next block. The stream may not end before the two blocks of zeros that end an archive.
+    fn block(&mut self) -> Result<Block, ArchiveFault> {
         let mut block = [0; BLOCK_BYTES];
         match self.stream.fill(&mut block)? {
-            BLOCK_BYTES => Ok(Some(block)),
-            0 => Ok(None),
+            BLOCK_BYTES => Ok(block),
             _ => Err(self.truncated()),
         }
     }

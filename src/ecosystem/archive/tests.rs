@@ -273,7 +273,10 @@ fn case_16_data_after_the_end() {
     refused(&gzip(&after), "data stands after its end");
     refused(&gzip(&[manifest(), vec![0; 512], file("package/a.js", "")].concat()), "data stands after its end");
     refused(&gzip(&[manifest(), vec![0; 200_000], vec![1]].concat()), "data stands after its end");
-    for zeros in [0, 512, 1_024, 1_300, 10_240] {
+    for zeros in [0, 512, 1_000] {
+        refused(&gzip(&[manifest(), vec![0; zeros]].concat()), r#"the archive has no end: it is cut short after "package/package.json""#);
+    }
+    for zeros in [1_024, 1_300, 10_240] {
         accepted(&gzip(&[manifest(), vec![0; zeros]].concat()), &["package.json"]);
     }
 }
@@ -426,10 +429,10 @@ fn case_42_43_44_trailing_truncated_damaged() {
     length[packed.len() - 1] ^= 1;
     refused(&length, "its gzip length does not fit its content");
     let inside = [manifest(), file("package/a.js", "1")].concat();
-    refused(&gzip(&inside[..inside.len() - 512]), r#"it is cut short inside the archive, after "package/a.js""#);
-    refused(&gzip(&inside[..inside.len() - 1]), r#"it is cut short inside the archive, after "package/a.js""#);
-    refused(&gzip(&inside[..1_100]), r#"it is cut short inside the archive, after "package/package.json""#);
-    refused(&gzip(b""), "it holds no file");
+    refused(&gzip(&inside[..inside.len() - 512]), r#"the archive has no end: it is cut short after "package/a.js""#);
+    refused(&gzip(&inside[..inside.len() - 1]), r#"the archive has no end: it is cut short after "package/a.js""#);
+    refused(&gzip(&inside[..1_100]), r#"the archive has no end: it is cut short after "package/package.json""#);
+    refused(&gzip(b""), r#"the archive has no end: it is cut short after """#);
     refused(&gzip(&END), "it holds no file");
 }
 
@@ -485,7 +488,11 @@ fn header_formats() {
     refused(&with(257, b"ustar  \0"), r#"the header of "a.js" is of no known format"#);
     refused(&with(257, b"ustar\x0011"), r#"the header of "a.js" is of no known format"#);
     refused(&with(257, &[0; 8]), r#"the header of "a.js" is of no known format"#);
-    for magic in [b"ustar  \0", b"ustar\x0011", &[0; 8]] {
+    for magic in [b"ustar\x0011", b"ustar\0\0\0", b"ustar\00 ", b"USTAR\x0000"] {
+        let sentence = r#"the header of "package/a.js" is of no known format"#;
+        refused(&tgz(&[Raw::new(b'0', "package/a.js", 0).with(257, magic).sealed()]), sentence);
+    }
+    for magic in [b"ustar  \0", &[0; 8]] {
         accepted(&tgz(&[Raw::new(b'0', "package/a.js", 0).with(257, magic).sealed()]), &["a.js"]);
     }
     refused(&tgz(&[Raw::new(b'0', "", 0).with(345, b"package").sealed()]), "an entry has no name");

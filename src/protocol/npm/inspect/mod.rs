@@ -4,10 +4,10 @@ mod bins;
 mod compare;
 mod gyp;
 mod loose;
+mod manifest;
 mod scripts;
 
 use bytes::Bytes;
-use serde_json::Map;
 use serde_json::Value;
 
 use crate::ecosystem::Unreadable;
@@ -22,9 +22,8 @@ use crate::model::facts::Facts;
 use crate::model::finding::printable;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
+use crate::protocol::npm::inspect::manifest::Manifest;
 
-/// A package.json; the largest real one seen is 41 KB and 8 deep.
-const SHIPPED_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, depth_max: 32 };
 /// A manifest of the index, which may carry a readme.
 const LISTED_BOUNDS: Bounds = Bounds { bytes_max: 16 << 20, depth_max: 64 };
 /// Build files larger than this are not read, and said to be so. The largest seen is 60 KB.
@@ -37,9 +36,6 @@ const TEXT_BYTES_MAX: usize = 256;
 
 const MANIFEST: &str = "package.json";
 const BUILD_FILE: &str = "binding.gyp";
-
-/// A field set of a manifest.
-type Manifest = Map<String, Value>;
 
 /// What `bytes` hold. `manifest` is the release's text in the index. A fault of the bytes is in the facts; an error means
 /// that the index's text cannot be compared with.
@@ -59,7 +55,7 @@ pub fn inspect(package: &PackageId, version: &Version, manifest: &[u8], bytes: &
         None => Err(format!("there is no {MANIFEST}")),
         Some(manifest) => manifest,
     };
-    let shipped = match shipped.and_then(|shipped| scripts::check(&shipped).map(|()| shipped)) {
+    let shipped = match shipped {
         Ok(shipped) => shipped,
         Err(why) => {
             facts.unreadable_manifest = Some(shown(&why));
@@ -78,7 +74,10 @@ pub fn inspect(package: &PackageId, version: &Version, manifest: &[u8], bytes: &
     facts.implicit_build = steps.undeclared_build().map(|file| shown(&file));
     facts.install_steps = steps.all();
     facts.hidden_install_steps = steps.hidden();
-    facts.build_commands = inside.commands;
+    // Nothing reads a build file unless installing runs something.
+    if !facts.install_steps.is_empty() {
+        facts.build_commands = inside.commands;
+    }
     Ok(facts)
 }
 
@@ -121,9 +120,9 @@ impl archive::Visitor for Inside {
         if entry.path != MANIFEST && (bundled_folder(&entry.path).is_none() || self.bundled.len() >= BUNDLED_MAX) {
             return false;
         }
-        let fits = entry.size <= SHIPPED_BOUNDS.bytes_max as u64;
+        let fits = entry.size <= manifest::BOUNDS.bytes_max as u64;
         if !fits {
-            self.keep(entry, Err(format!("{}: {} bytes, more than {}", entry.path, entry.size, SHIPPED_BOUNDS.bytes_max)));
+            self.keep(entry, Err(format!("{}: {} bytes, more than {}", entry.path, entry.size, manifest::BOUNDS.bytes_max)));
         }
         fits
     }
@@ -135,12 +134,8 @@ impl archive::Visitor for Inside {
             }
             return;
         }
-        let manifest = match json::strict(&content, SHIPPED_BOUNDS) {
-            Ok(Value::Object(manifest)) => Ok(manifest),
-            Ok(_) => Err(format!("{} is no object", entry.path)),
-            Err(fault) => Err(format!("{}: {fault}", entry.path)),
-        };
-        self.keep(entry, manifest);
+        let manifest = manifest::read(&content);
+        self.keep(entry, manifest.map_err(|why| format!("{}: {why}", entry.path)));
     }
 }
 
