@@ -93,6 +93,8 @@ pub mod faulty {
         pub syncs: AtomicU64,
         /// Each sync waits for this, so that a test decides what gathers behind it.
         pub gate: std::sync::RwLock<()>,
+        /// Syncs that wait at the gate.
+        pub waiting: AtomicU64,
     }
 
     impl Faults {
@@ -129,7 +131,9 @@ pub mod faulty {
         }
 
         fn sync(&mut self) -> io::Result<()> {
+            self.1.waiting.fetch_add(1, Ordering::SeqCst);
             drop(self.1.gate.read());
+            self.1.waiting.fetch_sub(1, Ordering::SeqCst);
             self.1.syncs.fetch_add(1, Ordering::SeqCst);
             if self.1.sync_fails.load(Ordering::SeqCst) {
                 return Err(io::Error::other("as a test asked"));
