@@ -1,9 +1,6 @@
 //! The store of one machine: the ledger for what is durable, the shelf for what is read, one thread that writes.
 
 mod committer;
-#[cfg(test)]
-mod tests;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -241,3 +238,6 @@ impl Drop for LocalState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

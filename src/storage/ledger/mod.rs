@@ -101,7 +101,9 @@ impl Ledger {
         let writer = Writer::new(folder, files, last, scan.head, segment_bytes_max).map_err(io("open the last segment"))?;
         let extent = Extent { segments: scan.segments, head: scan.head };
         let ledger = Ledger { folder: folder.to_owned(), extent: RwLock::new(extent) };
-        ledger.write_head();
+        if witness != Some(scan.head) {
+            ledger.write_head();
+        }
         Ok((ledger, writer))
     }
 
