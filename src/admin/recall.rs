@@ -7,7 +7,7 @@ use crate::admin::Api;
 use crate::admin::request::NamedRelease;
 use crate::admin::wire::Pull;
 use crate::admin::wire::Recall;
-use crate::catalog::PullCount;
+use crate::model::pull::PullCount;
 use crate::http::problem::Problem;
 
 /// Who pulled a release, when, and how often
