@@ -245,7 +245,9 @@ fn case_11_global_pax() {
     refused(&tgz(&[global(&[("comment", "0123"), ("path", "package/a.js")]), manifest()]), sentence);
     refused(&tgz(&[global(&[("comment", "x\n24 path=package/index.js")]), manifest()]), sentence);
     refused(&tgz(&[global(&[]), manifest()]), sentence);
+    refused(&tgz(&[manifest(), global(&[("comment", "0123")])]), "a PAX header that no entry follows");
     accepted(&tgz(&[global(&[("comment", "0123")]), manifest()]), &["package.json"]);
+    accepted(&tgz(&[global(&[("comment", "0123")]), pax(&[("path", "package/a.js")]), file("package/a", "")]), &["a.js"]);
     accepted(&tgz(&[pax(&[("comment", "0123")]), manifest()]), &["package.json"]);
 }
 
