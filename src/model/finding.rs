@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 macro_rules! finding_kinds {
-    ($($(#[doc = $doc:literal])* $variant:ident = $key:literal, $action:ident, $why:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $key:literal, $action:ident, $short:literal, $why:literal;)*) => {
         /// Every kind of finding. The key is what `[policy.findings]` and the ledger say.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
         pub enum FindingKind { $($(#[doc = $doc])* $variant,)* }
@@ -23,6 +23,11 @@ macro_rules! finding_kinds {
                 match self { $(FindingKind::$variant => Action::$action,)* }
             }
 
+            /// The few words that follow `is rejected:`.
+            pub const fn short(self) -> &'static str {
+                match self { $(FindingKind::$variant => $short,)* }
+            }
+
             /// One line of why, as the example configuration prints it.
             pub const fn why(self) -> &'static str {
                 match self { $(FindingKind::$variant => $why,)* }
@@ -33,25 +38,25 @@ macro_rules! finding_kinds {
 
 finding_kinds! {
     // Screening: what the index alone tells.
-    UnreadableManifest = "unreadable_manifest", Reject, "its entry in the index cannot be read as it stands, so nobody can say what it is";
-    UnknownPublishTime = "unknown_publish_time", Note, "the index gives no time of publication; its age counts from the first time it was seen here";
-    ClaimedAge = "claimed_age", Note, "the index dates it before a time at which it was not there yet; its age counts from that sight";
-    InstallScript = "install_script", Note, "its manifest runs a program when it is installed";
-    Deprecated = "deprecated", Note, "its owner marked it as deprecated";
-    ExoticDependency = "exotic_dependency", Reject, "it depends on a git repository, an address or a file, which no registry and no gate ever sees";
-    NewPackage = "new_package", Review, "no release of this package was approved here before (only with policy.review.new_packages)";
-    ChangedUpstream = "changed_upstream", Review, "its bytes are stated differently than when it was first seen: a release never changes";
-    RemovedUpstream = "removed_upstream", Review, "upstream took it down, which is what happens to malware";
+    UnreadableManifest = "unreadable_manifest", Reject, "its index entry cannot be read", "its entry in the index cannot be read as it stands, so nobody can say what it is";
+    UnknownPublishTime = "unknown_publish_time", Note, "its publish time is unknown", "the index gives no time of publication; its age counts from the first time it was seen here";
+    ClaimedAge = "claimed_age", Note, "it claims to be older than it is", "the index dates it before a time at which it was not there yet; its age counts from that sight";
+    InstallScript = "install_script", Note, "it runs a program when installed", "its manifest runs a program when it is installed";
+    Deprecated = "deprecated", Note, "it is deprecated", "its owner marked it as deprecated";
+    ExoticDependency = "exotic_dependency", Reject, "it depends on something that is in no registry", "it depends on a git repository, an address or a file, which no registry and no gate ever sees";
+    NewPackage = "new_package", Review, "its package was never approved here", "no release of this package was approved here before (only with policy.review.new_packages)";
+    ChangedUpstream = "changed_upstream", Review, "upstream changed its bytes", "its bytes are stated differently than when it was first seen: a release never changes";
+    RemovedUpstream = "removed_upstream", Review, "upstream took it down", "upstream took it down, which is what happens to malware";
     // Inspection: what the bytes tell.
-    IntegrityMismatch = "integrity_mismatch", Reject, "its bytes do not hash to what the index states";
-    WeakIntegrity = "weak_integrity", Note, "the index states only a SHA-1 of its bytes; from now on it is pinned by SHA-512";
-    MissingIntegrity = "missing_integrity", Review, "the index states no hash of its bytes at all";
-    UnsafeArchive = "unsafe_archive", Reject, "its archive unpacks differently for different readers, or is built to do harm";
-    UnreadableArtifact = "unreadable_artifact", Reject, "the manifest inside its archive cannot be read without ambiguity";
-    ManifestMismatch = "manifest_mismatch", Reject, "the manifest inside its archive says something else than the index";
-    HiddenInstallScript = "hidden_install_script", Reject, "installing it runs a program that its entry in the index does not mention";
-    ImplicitBuild = "implicit_build", Review, "it has a binding.gyp and no install script, so installing it runs a build nobody declared";
-    BuildCommand = "build_command", Review, "its binding.gyp runs a command of its own while it is read";
+    IntegrityMismatch = "integrity_mismatch", Reject, "its bytes are not those the index states", "its bytes do not hash to what the index states";
+    WeakIntegrity = "weak_integrity", Note, "only a SHA-1 is stated of its bytes", "the index states only a SHA-1 of its bytes; from now on it is pinned by SHA-512";
+    MissingIntegrity = "missing_integrity", Review, "no hash is stated of its bytes", "the index states no hash of its bytes at all";
+    UnsafeArchive = "unsafe_archive", Reject, "its archive is not safe", "its archive unpacks differently for different readers, or is built to do harm";
+    UnreadableArtifact = "unreadable_artifact", Reject, "the manifest in its archive cannot be read", "the manifest inside its archive cannot be read without ambiguity";
+    ManifestMismatch = "manifest_mismatch", Reject, "its archive says something else than the index", "the manifest inside its archive says something else than the index";
+    HiddenInstallScript = "hidden_install_script", Reject, "it runs a program when installed that the index does not mention", "installing it runs a program that its entry in the index does not mention";
+    ImplicitBuild = "implicit_build", Review, "it runs an undeclared build when installed", "it has a binding.gyp and no install script, so installing it runs a build nobody declared";
+    BuildCommand = "build_command", Review, "its build file runs commands", "its binding.gyp runs a command of its own while it is read";
 }
 
 impl FindingKind {

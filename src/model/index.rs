@@ -15,8 +15,11 @@ use crate::model::time::Timestamp;
 /// A file of a release, as the index states it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Artifact {
-    /// The file's name as upstream spells it, which need not follow from the version.
+    /// The name it is served under; unique in the index.
     pub file: String,
+    /// Other names it is asked by, such as upstream's own where that is irregular.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub aliases: Vec<String>,
     /// Where the document says it lies: an absolute URL, or a path under the upstream's base. Never trusted as it is.
     pub location: String,
     #[serde(default)]

@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod local;
 pub mod memory;
 pub mod projection;
+pub mod pulls;
 pub mod record;
 pub mod shelf;
 pub mod sled;

@@ -66,9 +66,11 @@ fn seen(state: &mut PackageState, sight: &Sight) {
     state.first_seen_at.get_or_insert(sight.at);
     state.last_sight = Some(LastSight { at: sight.at, source: sight.source, document: sight.document });
     for version in &sight.added {
-        let absent_at = if sight.first { None } else { sight.absent_at };
         let release = state.releases.entry(version.clone()).or_default();
-        release.absent_at = release.absent_at.max(absent_at);
+        if !sight.first {
+            release.absent_at = release.absent_at.max(sight.absent_at);
+            release.seen_at = release.seen_at.max(Some(sight.at));
+        }
         release.removed_at = None;
         forget_empty(state, version);
     }
@@ -87,8 +89,10 @@ fn seen(state: &mut PackageState, sight: &Sight) {
 }
 
 /// The bytes first looked at stay the release's bytes: an inspection of others is in the ledger and changes nothing here.
+/// Bytes that were not those stated are no release's bytes: they pin nothing.
 fn inspected(release: &mut ReleaseState, file: &str, inspection: &Inspection) {
-    let pinned = release.pins.get(file).or_else(|| release.inspections.get(file).map(|earlier| &earlier.digest));
+    let earlier = release.inspections.get(file).filter(|earlier| earlier.pins());
+    let pinned = release.pins.get(file).or_else(|| earlier.map(|earlier| &earlier.digest));
     if pinned.is_none_or(|pinned| *pinned == inspection.digest) {
         release.inspections.insert(file.to_owned(), inspection.clone());
     }
@@ -97,7 +101,7 @@ fn inspected(release: &mut ReleaseState, file: &str, inspection: &Inspection) {
 fn decided(release: &mut ReleaseState, decision: &Decision) {
     match decision.verb {
         Verb::Reopen => {
-            for (file, inspection) in std::mem::take(&mut release.inspections) {
+            for (file, inspection) in std::mem::take(&mut release.inspections).into_iter().filter(|(_, one)| one.pins()) {
                 release.pins.entry(file).or_insert(inspection.digest);
             }
             release.decisions.clear();

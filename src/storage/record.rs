@@ -126,6 +126,16 @@ pub struct Inspection {
     pub facts: Facts,
 }
 
+impl Inspection {
+    /// Whether these bytes are the release's from then on. Bytes that are not those stated never are.
+    pub fn pins(&self) -> bool {
+        match self.integrity {
+            IntegrityOutcome::Agrees | IntegrityOutcome::WeaklyAgrees | IntegrityOutcome::Unstated => true,
+            IntegrityOutcome::Disagrees { .. } => false,
+        }
+    }
+}
+
 /// Everything the ledger knows of one package. One value in one key; its size grows with decisions and inspections, not
 /// with releases.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -153,6 +163,9 @@ pub struct ReleaseState {
     /// An index seen then lacked it: it is no older than that, whatever upstream claims.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub absent_at: Option<Timestamp>,
+    /// The first sight of it, where that was not the package's.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seen_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub changed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]

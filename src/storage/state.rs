@@ -54,6 +54,16 @@ pub enum CommitError {
     Closed,
 }
 
+impl CommitError {
+    /// Whether space on the disk would help.
+    pub const fn is_disk_full(&self) -> bool {
+        match self {
+            CommitError::DiskFull { .. } => true,
+            CommitError::Conflict(_) | CommitError::TooLarge { .. } | CommitError::Broken(_) | CommitError::Closed => false,
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error("what is stored cannot be read: {0}")]

@@ -1,0 +1,23 @@
+# run: the gate, in front of the registry that npm on this machine is configured with. ARGS="--listen …" goes to `serve`.
+# test: everything, real clients included; clients are installed once into target/clients. No network otherwise.
+# lint: formatting, clippy, the house rules.
+# bench: what benches/ measures.
+
+CARGO ?= cargo
+ARGS ?=
+
+.PHONY: run test lint bench
+
+run:
+	$(CARGO) run --release --locked -- serve $(ARGS)
+
+test:
+	$(CARGO) test --locked --no-fail-fast
+
+lint:
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) test --locked --test architecture
+
+bench:
+	$(CARGO) bench --locked

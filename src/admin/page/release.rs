@@ -1,0 +1,362 @@
+//! The page behind a refusal's link: where one release stands, why, when it opens, and what would change it.
+
+use maud::Markup;
+use maud::html;
+
+use crate::admin::page::TEXT_BYTES_MAX;
+use crate::admin::page::badge;
+use crate::admin::page::instant;
+use crate::admin::page::words;
+use crate::admin::wire::ArtifactView;
+use crate::admin::wire::Event;
+use crate::admin::wire::FindingView;
+use crate::admin::wire::ReleaseView;
+use crate::admin::wire::Standing;
+use crate::admin::wire::Summary;
+use crate::model::finding::printable;
+use crate::model::time::Timestamp;
+
+/// How many other releases of the package are named.
+pub const OTHERS_MAX: usize = 5;
+
+/// A release whose every text is fit to be shown: no control, bidirectional or invisible characters.
+pub struct Page {
+    view: ReleaseView,
+    others: Vec<(Summary, String)>,
+}
+
+impl Page {
+    /// `others`: releases of the same package with their links, newest first.
+    pub fn new(view: ReleaseView, others: impl IntoIterator<Item = (Summary, String)>) -> Page {
+        let others = others.into_iter().filter(|(other, _)| other.version != view.version).take(OTHERS_MAX);
+        Page { others: others.collect(), view: shown(view) }
+    }
+
+    pub fn title(&self) -> String {
+        format!("{}@{}", self.view.package, self.view.version)
+    }
+
+    pub fn html(&self, base: &str) -> Markup {
+        let view = &self.view;
+        html! {
+            section {
+                h1 { (view.package) span.version { "@" (view.version) } " " (badge(view.standing)) }
+                p.lead { (view.sentence) }
+                (self.facts())
+            }
+            (self.would_change())
+            (self.findings())
+            (self.others(base))
+            (self.for_approvers(base))
+            (self.history())
+        }
+    }
+
+    fn facts(&self) -> Markup {
+        let view = &self.view;
+        html! {
+            dl {
+                dt { "Opens" } dd { (opens(view)) }
+                @if let Some(at) = view.published_at { dt { "Published" } dd { (instant(at)) } }
+                @if let Some(at) = view.age_counts_from.filter(|at| Some(*at) != view.published_at) { dt { "Age counts from" } dd { (instant(at)) } }
+                @if let Some(at) = view.removed_at { dt { "Taken down" } dd { "by upstream, seen " (instant(at)) } }
+                dt { "Approvals" } dd { (view.approvals.given) " of " (view.approvals.needed) }
+                @if view.wanted > 0 { dt { "Asked for" } dd { (times(view.wanted)) " while it was not served" } }
+                @for file in &view.artifacts {
+                    dt { "File" }
+                    dd {
+                        (file.file)
+                        @if let Some(size) = file.size { span.soft { ", " (size) " bytes" } }
+                        @if file.inspected_at.is_none() { span.soft { ", not inspected yet" } }
+                        @if let Some(digest) = &file.digest { br; code { (digest.sri()) } }
+                    }
+                }
+            }
+        }
+    }
+
+    fn would_change(&self) -> Markup {
+        html! {
+            @if !self.view.would_change.is_empty() {
+                section { h2 { "What would change it" } ul { @for line in &self.view.would_change { li { (line) } } } }
+            }
+        }
+    }
+
+    fn findings(&self) -> Markup {
+        html! {
+            section {
+                h2 { "Findings" }
+                @if self.view.findings.is_empty() { span.soft { "No check found anything." } }
+                ul {
+                    @for finding in &self.view.findings {
+                        li {
+                            div.row {
+                                strong { (words(finding.kind.as_str())) }
+                                span class=(format!("badge {}", finding.action.as_str())) { (finding.action.as_str()) }
+                            }
+                            p { (finding.why) @if finding.covered { span.soft { " — people approved it in sight of this." } } }
+                            @if !finding.evidence.is_empty() { p { code { (finding.evidence) } } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn others(&self, base: &str) -> Markup {
+        html! {
+            @if !self.others.is_empty() {
+                section {
+                    h2 { "Other releases of " (self.view.package) }
+                    ul { @for (other, link) in &self.others { li.row { a href=(link) { (other.version) } (badge(other.standing)) } } }
+                    p { a href=(format!("{base}/-/airlock/r/{}", self.view.package)) { "All of them" } }
+                }
+            }
+        }
+    }
+
+    fn for_approvers(&self, base: &str) -> Markup {
+        let name = self.title();
+        let waits = matches!(self.view.standing, Standing::Held | Standing::InReview | Standing::Rejected | Standing::Revoked);
+        html! {
+            @if waits && pastes_safely(&name) && pastes_safely(base) {
+                section {
+                    h2 { "For approvers" }
+                    pre { "airlock explain " (name) " --server " (base) "\nairlock approve " (name) " --server " (base) " --reason \"…\"" }
+                }
+            }
+        }
+    }
+
+    fn history(&self) -> Markup {
+        html! {
+            @if !self.view.history.is_empty() {
+                details {
+                    summary { "History" }
+                    ul {
+                        @for event in &self.view.history {
+                            li {
+                                div.row { span { strong { (event.by) } " " (event.what) } span.soft { (instant(event.at)) } }
+                                @if let Some(reason) = &event.reason { p { (reason) } }
+                                @if let Some(at) = event.expires_at { p.soft { "until " (instant(at)) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The same for terminals.
+    pub fn text(&self) -> String {
+        let view = &self.view;
+        let mut lines = vec![view.sentence.clone(), String::new()];
+        let mut fact = |name: &str, value: String| lines.push(format!("{name:<12} {value}"));
+        fact("standing", words(view.standing.as_str()));
+        fact("opens", opens(view));
+        let at = |at: Timestamp| at.for_people();
+        view.published_at.into_iter().for_each(|when| fact("published", at(when)));
+        view.removed_at.into_iter().for_each(|when| fact("taken down", at(when)));
+        fact("approvals", format!("{} of {}", view.approvals.given, view.approvals.needed));
+        view.digest.iter().for_each(|digest| fact("digest", digest.sri()));
+        lines.push(String::new());
+        lines.push(if view.findings.is_empty() { "no check found anything".to_owned() } else { "findings".to_owned() });
+        for finding in &view.findings {
+            let covered = if finding.covered { ", covered by approval" } else { "" };
+            lines.push(format!("  {} ({}{covered}): {}", finding.kind, finding.action.as_str(), finding.why));
+            if !finding.evidence.is_empty() {
+                lines.push(format!("    {}", finding.evidence));
+            }
+        }
+        if !view.would_change.is_empty() {
+            lines.push(String::new());
+            lines.push("what would change it".to_owned());
+            lines.extend(view.would_change.iter().map(|line| format!("  {line}")));
+        }
+        lines.extend([String::new(), view.link.clone(), String::new()]);
+        lines.join("\n")
+    }
+}
+
+fn opens(view: &ReleaseView) -> String {
+    match (view.standing, view.opens_at) {
+        (Standing::Held, Some(at)) => format!("{} by itself", at.for_people()),
+        (Standing::Approved, _) => "it is open".to_owned(),
+        (Standing::Admissible, _) => "at its first download, once its bytes are inspected".to_owned(),
+        (Standing::Quarantined | Standing::Held | Standing::InReview | Standing::Rejected | Standing::Revoked, _) => {
+            "not by itself".to_owned()
+        }
+    }
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+/// Whether a shell takes the text for one word: a version may hold what a shell would run.
+fn pastes_safely(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"@/._+-:[]".contains(&b)) && !text.starts_with('-')
+}
+
+/// Cleans every text that came from outside. Names each field, so that a new one cannot be forgotten.
+fn shown(view: ReleaseView) -> ReleaseView {
+    let clean = |text: &String| printable(text, TEXT_BYTES_MAX);
+    let ReleaseView { package, ecosystem, version, standing, opens_at, published_at, age_counts_from, removed_at, wanted, .. } = &view;
+    let ReleaseView { sentence, link, digest, revision, approvals, findings, artifacts, history, would_change, .. } = &view;
+    ReleaseView {
+        package: clean(package),
+        ecosystem: *ecosystem,
+        version: clean(version),
+        standing: *standing,
+        opens_at: *opens_at,
+        published_at: *published_at,
+        age_counts_from: *age_counts_from,
+        removed_at: *removed_at,
+        wanted: *wanted,
+        sentence: clean(sentence),
+        link: clean(link),
+        digest: *digest,
+        revision: *revision,
+        approvals: *approvals,
+        findings: findings
+            .iter()
+            .map(|FindingView { kind, action, stage, evidence, covered, why }| FindingView {
+                kind: *kind,
+                action: *action,
+                stage: *stage,
+                evidence: clean(evidence),
+                covered: *covered,
+                why: clean(why),
+            })
+            .collect(),
+        artifacts: artifacts
+            .iter()
+            .map(|ArtifactView { file, digest, size, inspected_at }| ArtifactView {
+                file: clean(file),
+                digest: *digest,
+                size: *size,
+                inspected_at: *inspected_at,
+            })
+            .collect(),
+        history: history
+            .iter()
+            .map(|Event { at, by, what, reason, digest, expires_at }| Event {
+                at: *at,
+                by: clean(by),
+                what: clean(what),
+                reason: reason.as_ref().map(clean),
+                digest: *digest,
+                expires_at: *expires_at,
+            })
+            .collect(),
+        would_change: would_change.iter().map(clean).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::wire::Approvals;
+    use crate::admin::wire::Stage;
+    use crate::model::finding::Action;
+    use crate::model::finding::FindingKind;
+    use crate::model::package::EcosystemId;
+
+    const BASE: &str = "http://127.0.0.1:4873";
+    const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>\u{202e}\u{1b}[31m\u{0}\u{200b}\r\n&lt;";
+
+    fn view(text: &str) -> ReleaseView {
+        let at = Timestamp::from_millis(1_790_000_000_000);
+        ReleaseView {
+            package: text.to_owned(),
+            ecosystem: EcosystemId::Npm,
+            version: text.to_owned(),
+            standing: Standing::Held,
+            opens_at: Some(at),
+            published_at: Some(at),
+            age_counts_from: None,
+            removed_at: Some(at),
+            wanted: 3,
+            sentence: text.to_owned(),
+            link: text.to_owned(),
+            digest: None,
+            revision: 1,
+            approvals: Approvals { given: 0, needed: 1 },
+            findings: vec![FindingView {
+                kind: FindingKind::InstallScript,
+                action: Action::Review,
+                stage: Stage::Screening,
+                evidence: text.to_owned(),
+                covered: true,
+                why: text.to_owned(),
+            }],
+            artifacts: vec![ArtifactView { file: text.to_owned(), digest: None, size: Some(1), inspected_at: None }],
+            history: vec![Event {
+                at,
+                by: text.to_owned(),
+                what: text.to_owned(),
+                reason: Some(text.to_owned()),
+                digest: None,
+                expires_at: Some(at),
+            }],
+            would_change: vec![text.to_owned()],
+        }
+    }
+
+    #[test]
+    fn hostile_text_stays_text() {
+        let page = Page::new(view(HOSTILE), []);
+        let html = page.html(BASE).into_string();
+        assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{html}");
+        for forbidden in ["<script", "<img", "\u{202e}", "\u{1b}", "\u{0}", "\u{200b}", "\r", "\n&lt;", "onerror=alert(1)\">"] {
+            assert!(!html.contains(forbidden), "{forbidden:?} in {html}");
+        }
+        let tags = html.matches('<').count();
+        assert_eq!(tags, Page::new(view("harmless"), []).html(BASE).into_string().matches('<').count() - for_approvers_tags());
+        let text = page.text();
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
+        assert!(!text.contains('\u{202e}') && text.contains("<script>"));
+    }
+
+    /// The section that only names fit for a shell get.
+    fn for_approvers_tags() -> usize {
+        Page::new(view("harmless"), []).for_approvers(BASE).into_string().matches('<').count()
+    }
+
+    #[test]
+    fn a_command_line_is_shown_only_if_it_is_safe_to_paste() {
+        assert!(Page::new(view("left-pad"), []).html(BASE).into_string().contains("airlock approve left-pad@left-pad"));
+        for version in ["1.0.0;rm", "$(id)", "`id`", "1.0.0&", "1|2", "a'b"] {
+            let html = Page::new(view(version), []).html(BASE).into_string();
+            assert!(!html.contains("airlock approve"), "{version}");
+        }
+        assert!(!pastes_safely("-rf"));
+    }
+
+    #[test]
+    fn one_screen_says_standing_why_when_and_what_would_change_it() {
+        let mut view = view("left-pad");
+        view.version = "1.3.0".to_owned();
+        view.sentence = "left-pad@1.3.0 is held: published 9 hours ago, opens 2026-09-21 14:14 UTC (minimum age 7 days).".to_owned();
+        view.would_change = vec!["two people approve it".to_owned()];
+        let others = [Summary {
+            package: "left-pad".to_owned(),
+            ecosystem: EcosystemId::Npm,
+            version: "1.2.0".to_owned(),
+            standing: Standing::Approved,
+            opens_at: None,
+            published_at: None,
+            findings: Vec::new(),
+            wanted: 0,
+            sentence: String::new(),
+        }];
+        let page = Page::new(view, others.map(|other| (other, "http://127.0.0.1:4873/-/airlock/r/left-pad@1.2.0".to_owned())));
+        for text in [page.html(BASE).into_string(), page.text()] {
+            for part in ["is held: published 9 hours ago", "2026-09-21 14:14 UTC by itself", "two people approve it"] {
+                assert!(text.contains(part), "{part} not in {text}");
+            }
+        }
+        assert!(page.html(BASE).into_string().contains("left-pad@1.2.0\">1.2.0</a><span class=\"badge approved\">"));
+    }
+}

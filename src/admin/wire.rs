@@ -1,0 +1,481 @@
+//! The admin API's words on the wire: what the server writes and the command line reads. All times are RFC 3339 with `Z`.
+
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::IntoParams;
+use utoipa::ToSchema;
+
+use crate::admin::schema;
+use crate::model::decision::Verb;
+use crate::model::digest::Digest;
+use crate::model::finding::Action;
+use crate::model::finding::FindingKind;
+use crate::model::package::EcosystemId;
+use crate::model::time::Timestamp;
+use crate::model::token::Role;
+
+/// Where a release stands, without the time until which it does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// Nothing is known yet.
+    Quarantined,
+    /// Screening found nothing against it; its bytes are inspected at the first download.
+    Admissible,
+    /// Waits for its time, or for as long as a finding or a person holds it.
+    Held,
+    /// Waits for people.
+    InReview,
+    /// Passed the whole workflow.
+    Approved,
+    Rejected,
+    /// Was approved once, and is not any more.
+    Revoked,
+}
+
+impl Standing {
+    pub const ALL: [Standing; 7] = [
+        Standing::Quarantined,
+        Standing::Admissible,
+        Standing::Held,
+        Standing::InReview,
+        Standing::Approved,
+        Standing::Rejected,
+        Standing::Revoked,
+    ];
+
+    /// The text on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Standing::Quarantined => "quarantined",
+            Standing::Admissible => "admissible",
+            Standing::Held => "held",
+            Standing::InReview => "in_review",
+            Standing::Approved => "approved",
+            Standing::Rejected => "rejected",
+            Standing::Revoked => "revoked",
+        }
+    }
+}
+
+impl std::fmt::Display for Standing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A release in a list.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Summary {
+    /// `left-pad`, `@acme/web`.
+    #[schema(example = "left-pad")]
+    pub package: String,
+    #[schema(schema_with = schema::ecosystem)]
+    pub ecosystem: EcosystemId,
+    #[schema(example = "1.3.0")]
+    pub version: String,
+    pub standing: Standing,
+    /// When it opens by itself, if it does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub opens_at: Option<Timestamp>,
+    /// As upstream claims.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub published_at: Option<Timestamp>,
+    /// Each kind once.
+    #[schema(schema_with = schema::finding_kinds)]
+    pub findings: Vec<FindingKind>,
+    /// How often it was asked for while it was not served.
+    pub wanted: u64,
+    /// The one wording, without a link.
+    #[schema(
+        example = "left-pad@1.3.0 is held: published 9 hours ago, opens 2026-11-27 14:05 UTC (minimum age 7 days). 1.2.0 is approved."
+    )]
+    pub sentence: String,
+}
+
+/// One page of releases.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Releases {
+    pub releases: Vec<Summary>,
+    /// For the next page; null on the last.
+    pub next_cursor: Option<String>,
+    /// Whether this page is the last one.
+    pub complete: bool,
+}
+
+/// What waits for people.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Queue {
+    /// Most wanted first.
+    pub waiting: Vec<Summary>,
+    /// Work that was given up after its last try.
+    pub parked: Vec<Parked>,
+    /// False when more waits than was asked for or looked at.
+    pub complete: bool,
+}
+
+/// An inspection that was given up.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Parked {
+    #[schema(example = "left-pad")]
+    pub package: String,
+    #[schema(example = "1.3.0")]
+    pub version: String,
+    #[schema(example = "left-pad-1.3.0.tgz")]
+    pub file: String,
+    pub attempts: u32,
+    /// What went wrong the last time.
+    pub error: String,
+    /// When the work was queued.
+    #[schema(schema_with = schema::time)]
+    pub since: Timestamp,
+}
+
+/// A package: how many of its releases stand where, and the newest of them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Package {
+    #[schema(example = "left-pad")]
+    pub package: String,
+    #[schema(schema_with = schema::ecosystem)]
+    pub ecosystem: EcosystemId,
+    /// By the text of the standing; a standing without releases is absent.
+    #[schema(example = json!({ "approved": 11, "held": 1 }))]
+    pub standings: std::collections::BTreeMap<String, u64>,
+    /// Newest first, at most 100.
+    pub releases: Vec<Summary>,
+    /// Of the package, not only of this list.
+    pub total: u64,
+}
+
+/// One release: where it stands, why, and what would change it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReleaseView {
+    #[schema(example = "left-pad")]
+    pub package: String,
+    #[schema(schema_with = schema::ecosystem)]
+    pub ecosystem: EcosystemId,
+    #[schema(example = "1.3.0")]
+    pub version: String,
+    pub standing: Standing,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub opens_at: Option<Timestamp>,
+    /// As upstream claims.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub published_at: Option<Timestamp>,
+    /// From when its age counts: the publish time, but never before a sight that lacked it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub age_counts_from: Option<Timestamp>,
+    /// When upstream was first seen without it, after it had it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub removed_at: Option<Timestamp>,
+    pub wanted: u64,
+    /// The one wording, without a link.
+    #[schema(
+        example = "left-pad@1.3.0 is held: published 9 hours ago, opens 2026-11-27 14:05 UTC (minimum age 7 days). 1.2.0 is approved."
+    )]
+    pub sentence: String,
+    /// The page that says the same to people.
+    #[schema(example = "http://127.0.0.1:4873/-/airlock/r/left-pad@1.3.0")]
+    pub link: String,
+    /// Of the bytes that were inspected, else as the index states. A decision may be bound to it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::digest)]
+    pub digest: Option<Digest>,
+    /// The package's: it rises with every change. A decision may be bound to it.
+    pub revision: u64,
+    pub approvals: Approvals,
+    pub findings: Vec<FindingView>,
+    pub artifacts: Vec<ArtifactView>,
+    /// Oldest first.
+    pub history: Vec<Event>,
+    /// In words, what would change where it stands.
+    #[schema(example = json!(["opens 2026-11-27 14:05 UTC by itself"]))]
+    pub would_change: Vec<String>,
+}
+
+/// How many people approved these very bytes, and how many it takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Approvals {
+    pub given: u32,
+    pub needed: u32,
+}
+
+/// One thing that a check found, and what policy does about it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct FindingView {
+    #[schema(schema_with = schema::finding_kind)]
+    pub kind: FindingKind,
+    #[schema(schema_with = schema::action)]
+    pub action: Action,
+    pub stage: Stage,
+    /// What was seen. May quote what an attacker wrote; control and invisible characters are replaced.
+    #[schema(example = "postinstall: node setup.js")]
+    pub evidence: String,
+    /// People approved in sight of it, so that it does not count.
+    pub covered: bool,
+    /// What this kind of finding means.
+    #[schema(example = "its manifest runs a program when it is installed")]
+    pub why: String,
+}
+
+/// From what a finding was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// From the index alone.
+    Screening,
+    /// From the bytes.
+    Inspection,
+}
+
+/// A file of a release.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ArtifactView {
+    #[schema(example = "left-pad-1.3.0.tgz")]
+    pub file: String,
+    /// Of the inspected bytes, else as the index states.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::digest)]
+    pub digest: Option<Digest>,
+    /// Bytes; known once inspected.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub inspected_at: Option<Timestamp>,
+}
+
+/// Something that happened to a release.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Event {
+    #[schema(schema_with = schema::time)]
+    pub at: Timestamp,
+    /// The name of a person's token, `airlock`, or `upstream`.
+    #[schema(example = "maria")]
+    pub by: String,
+    #[schema(example = "approve")]
+    pub what: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::digest)]
+    pub digest: Option<Digest>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What a person decides of a release.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "decision": "approve", "reason": "read the diff, see ticket 812", "revision": 42 }))]
+pub struct DecisionOrder {
+    #[schema(schema_with = schema::verb)]
+    pub decision: Verb,
+    /// Kept for good; at most 1000 bytes. Without one the answer is 422.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub reason: String,
+    /// `sha512-<base64>` or hexadecimal. If the release's bytes are others, the answer is 409.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub digest: Option<String>,
+    /// The package's revision as it was seen. If it moved, the answer is 409.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub revision: Option<u64>,
+    /// When the decision stops counting.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A stretch of the ledger, oldest first.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Audit {
+    pub entries: Vec<Entry>,
+    /// What to give as `after` for the next stretch; null at the end.
+    pub next_after: Option<u64>,
+}
+
+/// One record of the ledger.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Entry {
+    pub sequence: u64,
+    #[schema(schema_with = schema::time)]
+    pub at: Timestamp,
+    /// The name of a person's token, or `airlock`.
+    #[schema(example = "maria")]
+    pub by: String,
+    /// In words, a line for each command.
+    #[schema(example = json!(["approved left-pad@1.3.0: read the diff, see ticket 812"]))]
+    pub what: Vec<String>,
+    /// As the ledger keeps them.
+    #[schema(value_type = Vec<Object>)]
+    pub commands: Vec<Value>,
+    /// SHA-256 of the record as it lies in the ledger, 64 hexadecimal digits.
+    pub hash: String,
+    /// The hash of the record before.
+    pub previous: String,
+}
+
+/// What proving the whole ledger came to.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({ "sound": true, "records": 1284, "head": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08" }))]
+pub struct Proof {
+    pub sound: bool,
+    /// How many records were proved.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub records: Option<u64>,
+    /// The hash of the last record, 64 hexadecimal digits.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub head: Option<String>,
+    /// The last record that is sound.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<u64>,
+    /// Where the chain breaks, in words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub place: Option<String>,
+}
+
+/// Who pulled a release.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Recall {
+    #[schema(example = "left-pad")]
+    pub package: String,
+    #[schema(example = "1.3.0")]
+    pub version: String,
+    pub pulls: Vec<Pull>,
+    /// The sum of all counts.
+    pub total: u64,
+}
+
+/// One puller of a release.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Pull {
+    #[schema(schema_with = schema::time)]
+    pub at_first: Timestamp,
+    #[schema(schema_with = schema::time)]
+    pub at_last: Timestamp,
+    pub count: u64,
+    /// The name of the token, if the puller had one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub by: Option<String>,
+    #[schema(example = "10.0.4.17")]
+    pub address: String,
+    pub user_agent: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Tokens {
+    /// Oldest first, revoked ones too.
+    pub tokens: Vec<TokenView>,
+}
+
+/// A token without its secret.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct TokenView {
+    /// 12 hexadecimal digits.
+    #[schema(example = "5f0c9a1be27d")]
+    pub id: String,
+    #[schema(example = "maria")]
+    pub name: String,
+    #[schema(schema_with = schema::role)]
+    pub role: Role,
+    #[schema(schema_with = schema::time)]
+    pub created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub expires_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A token to be made.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "maria", "role": "approver", "expires_at": "2027-01-01T00:00:00Z" }))]
+pub struct TokenOrder {
+    /// Names the person or program in the ledger; taken once among the tokens in use.
+    pub name: String,
+    #[schema(schema_with = schema::role)]
+    pub role: Role,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A token just made. The secret is told here and never again.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NewToken {
+    #[serde(flatten)]
+    pub view: TokenView,
+    /// `airlock_<id>_<secret>`.
+    pub token: String,
+}
+
+/// An error, as RFC 9457 has it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({ "type": "about:blank", "title": "Forbidden", "status": 403, "detail": "this needs the role approver" }))]
+pub struct ProblemView {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: String,
+    pub status: u16,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instance: Option<String>,
+}
+
+/// `?standing=&package=&limit=&cursor=`
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ReleasesQuery {
+    /// Only releases that stand there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub standing: Option<Standing>,
+    /// Only releases of this package.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[param(example = "left-pad")]
+    pub package: Option<String>,
+    /// 1 to 500; 50 when not given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<usize>,
+    /// The `next_cursor` of the page before.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cursor: Option<String>,
+}
+
+/// `?limit=`
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct QueueQuery {
+    /// 1 to 500; 50 when not given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<usize>,
+}
+
+/// `?after=&limit=`
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct AuditQuery {
+    /// The sequence of the last record already known; 0 for the beginning.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub after: Option<u64>,
+    /// 1 to 500; 50 when not given.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[param(minimum = 1, maximum = 500)]
+    pub limit: Option<usize>,
+}

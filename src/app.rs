@@ -1,0 +1,150 @@
+//! The only wiring: from a configuration to an Airlock that can be asked.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use data_encoding::HEXLOWER;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use crate::access::Access;
+use crate::access::AccessError;
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::config::storage::ArtifactKind;
+use crate::config::storage::StateKind;
+use crate::ecosystem::Ecosystem;
+use crate::model::package::EcosystemId;
+use crate::protocol::npm::Npm;
+use crate::quarantine::BeginError;
+use crate::quarantine::Ecosystems;
+use crate::quarantine::Quarantine;
+use crate::storage::blob::Blobs;
+use crate::storage::data_dir::OpenError;
+use crate::storage::disk::DiskBlobs;
+use crate::storage::disk::DiskDocuments;
+use crate::storage::local::LocalState;
+use crate::storage::pulls::Pulls;
+use crate::storage::state::State;
+use crate::upstream::UpstreamError;
+use crate::upstream::Upstreams;
+
+/// Everything that answers, wired together.
+pub struct App {
+    pub catalog: Arc<Catalog>,
+    pub quarantine: Arc<Quarantine>,
+    pub access: Arc<Access>,
+    pub state: Arc<dyn State>,
+    pub blobs: Arc<dyn Blobs>,
+    pub upstreams: Arc<Upstreams>,
+    pub pulls: Arc<Pulls>,
+    pub clock: Clock,
+    /// Random, new at every start: by it an Airlock recognizes itself as its own upstream.
+    pub instance: String,
+    /// Where the admin token was written, if this start made it.
+    pub admin_token: Option<PathBuf>,
+    stop: watch::Sender<bool>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("the data folder {} cannot be used: {source}; name another with --data-dir", folder.display())]
+    Folder { folder: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    #[error("what is stored cannot be taken up: {0}")]
+    Begin(#[from] BeginError),
+    #[error("the admin token cannot be made: {0}")]
+    Access(#[from] AccessError),
+    #[error("no random numbers are to be had: {0}")]
+    Random(getrandom::Error),
+    #[error("the start was cut short: {0}")]
+    Cut(#[from] tokio::task::JoinError),
+}
+
+impl App {
+    /// Opens the data folder and wires everything. `upstream` is the registry to gate. Blocks on disk in its own thread.
+    pub async fn build(config: &Config, upstream: Url, clock: Clock) -> Result<App, AppError> {
+        let mut random = [0_u8; 16];
+        getrandom::fill(&mut random).map_err(AppError::Random)?;
+        let instance = HEXLOWER.encode(&random);
+        let folder = config.storage.data_dir.clone();
+        let (StateKind::Sled, ArtifactKind::Disk) = (config.storage.state, config.storage.artifacts);
+        let opened = tokio::task::spawn_blocking(move || open(folder)).await??;
+        let Opened { state, blobs, documents, pulls } = opened;
+        let upstreams = Arc::new(Upstreams::new(&config.upstream, upstream, &instance, clock.clone())?);
+        let npm: Arc<dyn Ecosystem> = Arc::new(Npm);
+        let ecosystems: Ecosystems = [(EcosystemId::Npm, npm)].into();
+        let quarantine = Arc::new(Quarantine::new(
+            Arc::clone(&state),
+            Arc::clone(&blobs),
+            Arc::clone(&upstreams),
+            ecosystems,
+            Arc::new(config.policy.clone()),
+            clock.clone(),
+        ));
+        quarantine.begin().await?;
+        let catalog = Arc::new(Catalog::new(
+            Arc::clone(&quarantine),
+            Arc::clone(&state),
+            Arc::new(documents),
+            Arc::clone(&upstreams),
+            Arc::clone(&pulls),
+            clock.clone(),
+            config.upstream.fresh_for,
+        ));
+        let access = Arc::new(Access::new(Arc::clone(&state), clock.clone(), &config.access));
+        let admin_token = access.bootstrap(&config.storage.data_dir).await?;
+        let (stop, _) = watch::channel(false);
+        let workers = Mutex::default();
+        Ok(App { catalog, quarantine, access, state, blobs, upstreams, pulls, clock, instance, admin_token, stop, workers })
+    }
+
+    /// Begins the work besides requests.
+    pub fn run_workers(&self) {
+        let worker = tokio::spawn(Arc::clone(&self.catalog).work(self.stop.subscribe()));
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
+    }
+
+    /// Finishes what is under way and writes down that everything is in order. Requests are over by then.
+    pub async fn close(&self) {
+        self.stop.send_replace(true);
+        let workers = std::mem::take(&mut *self.workers.lock().unwrap_or_else(PoisonError::into_inner));
+        for worker in workers {
+            if let Err(error) = worker.await {
+                tracing::error!(%error, "a worker ended badly");
+            }
+        }
+        let pulls = Arc::clone(&self.pulls);
+        if let Err(error) = tokio::task::spawn_blocking(move || pulls.close()).await {
+            tracing::error!(%error, "pulls could not be written down");
+        }
+        self.state.close().await;
+    }
+}
+
+struct Opened {
+    state: Arc<dyn State>,
+    blobs: Arc<dyn Blobs>,
+    documents: DiskDocuments,
+    pulls: Arc<Pulls>,
+}
+
+fn open(folder: PathBuf) -> Result<Opened, AppError> {
+    let state = LocalState::open(&folder)?;
+    let unusable = |source| AppError::Folder { folder: folder.clone(), source };
+    Ok(Opened {
+        state: Arc::new(state),
+        blobs: Arc::new(DiskBlobs::open(&folder).map_err(unusable)?),
+        documents: DiskDocuments::open(&folder).map_err(unusable)?,
+        pulls: Pulls::open(&folder.join("pulls")).map_err(unusable)?,
+    })
+}

@@ -1,0 +1,160 @@
+//! Fetching an artifact: the release is found through the index, never through the spelling of the file name; its bytes
+//! are opened only with a clearance.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::catalog::Catalog;
+use crate::catalog::CatalogError;
+use crate::catalog::Download;
+use crate::catalog::exposure::Ladder;
+use crate::catalog::refresh::RECHECK_AFTER;
+use crate::catalog::shelf::Shelf;
+use crate::catalog::shelf::View;
+use crate::model::index::Artifact;
+use crate::model::index::Index;
+use crate::model::package::PackageId;
+use crate::model::pull::Puller;
+use crate::model::refusal::Refusal;
+use crate::model::release::ReleaseId;
+use crate::model::standing::Standing;
+use crate::quarantine::gate::NotCleared;
+use crate::quarantine::gate::OpenError;
+use crate::quarantine::wording;
+use crate::quarantine::workflow::InspectError;
+use crate::quarantine::workflow::Outcome;
+use crate::quarantine::workflow::Subject;
+use crate::upstream::UpstreamError;
+
+/// How often the standing may move under a download before the client is told to come again.
+const ATTEMPTS_MAX: usize = 4;
+/// When a client comes again for an inspection that is not finished.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+impl Catalog {
+    /// An artifact by the name it is asked by. Waits, for as long as policy says, for the verdict of one that was never inspected.
+    pub async fn artifact(self: &Arc<Self>, package: &PackageId, file: &str, puller: &Puller) -> Result<Download, CatalogError> {
+        let mut shelf = self.shelf(package).await?;
+        if find(&shelf.index, file).is_none() && self.is_older(&shelf, RECHECK_AFTER) {
+            // It may be newer than what is known: ask before saying that it is not there.
+            shelf = self.asked(package, RECHECK_AFTER).await?;
+        }
+        let Some(found) = find(&shelf.index, file) else {
+            return Err(CatalogError::UnknownRelease { package: package.clone(), wanted: format!("file {file:?}") });
+        };
+        for _ in 0..ATTEMPTS_MAX {
+            let view = self.view(&shelf).await?;
+            match self.quarantine.clear(&shelf.index, &view.standings, found.row, &found.artifact).await {
+                Ok(clearance) => match self.quarantine.open(clearance, &found.artifact).await {
+                    Ok(content) => {
+                        self.counts.downloads.fetch_add(1, Ordering::Relaxed);
+                        self.pulls.record(&found.release, puller, self.clock.now());
+                        return Ok(Download { release: found.release, file: found.artifact.file, content });
+                    }
+                    Err(OpenError::OutOfDate) => {}
+                    Err(OpenError::Upstream(error)) => return Err(from_upstream(package, &error)),
+                    Err(error @ OpenError::OtherBytes(_)) => {
+                        return Err(CatalogError::Upstream { package: package.clone(), why: error.to_string(), retry_after: None });
+                    }
+                    Err(error @ (OpenError::Blob(_) | OpenError::Read(_))) => return Err(CatalogError::Storage(error.to_string())),
+                },
+                Err(NotCleared::OutOfDate) => {}
+                Err(NotCleared::Read(error)) => return Err(error.into()),
+                Err(NotCleared::Standing(Standing::Admissible)) => self.inspected(&shelf, &view, &found).await?,
+                Err(NotCleared::Standing(_)) => return Err(self.refuse(self.refusal(&shelf, &view, found.row, &found.release))),
+            }
+        }
+        Err(CatalogError::NotYet { release: found.release, retry_after: RETRY_AFTER })
+    }
+
+    /// Returns when the artifact's facts are recorded.
+    async fn inspected(self: &Arc<Self>, shelf: &Arc<Shelf>, view: &View, found: &Found) -> Result<(), CatalogError> {
+        let release = found.release.clone();
+        let subject = Subject { release: release.clone(), artifact: found.artifact.clone(), manifest: found.manifest.clone() };
+        let patience = self.quarantine.policy().inspection_wait;
+        let Ok(outcome) = tokio::time::timeout(patience, self.quarantine.inspect(subject)).await else {
+            return Err(CatalogError::NotYet { release, retry_after: RETRY_AFTER });
+        };
+        match outcome {
+            Outcome::Recorded => Ok(()),
+            Outcome::Failed(error) => Err(match &*error {
+                InspectError::Upstream(UpstreamError::Missing) => CatalogError::UnknownRelease {
+                    package: release.package,
+                    wanted: format!("file {:?} at the upstream registry", found.artifact.file),
+                },
+                InspectError::Upstream(error) => from_upstream(&release.package, error),
+                InspectError::GivenUp(_) => {
+                    let mut refusal = self.refusal(shelf, view, found.row, &found.release);
+                    refusal.standing = Standing::Held { until: None };
+                    refusal.sentence = format!("{release} is held: {error}. An approver can reopen it.");
+                    self.refuse(refusal)
+                }
+                InspectError::Crashed(_) | InspectError::Busy => CatalogError::NotYet { release, retry_after: RETRY_AFTER },
+                InspectError::Blob(_) | InspectError::Commit(_) => CatalogError::Storage(error.to_string()),
+            }),
+        }
+    }
+
+    /// The one wording of why the release in this row is not served.
+    pub fn refusal(&self, shelf: &Shelf, view: &View, row: usize, release: &ReleaseId) -> Refusal {
+        let index = &shelf.index;
+        let instead = match self.ecosystem(&index.package) {
+            Ok(ecosystem) => Ladder::of(view.exposed.releases(), &*ecosystem).below(&release.version, &*ecosystem),
+            Err(_) => None,
+        };
+        match view.standings.verdicts.get(row) {
+            Some(verdict) => wording::refusal(&index.package, &release.version, verdict, self.clock.now(), instead),
+            None => {
+                let sentence = format!("{release} is in quarantine.");
+                Refusal { sentence, release: release.clone(), standing: Standing::Quarantined, opens_at: None }
+            }
+        }
+    }
+
+    /// Counts what was asked for in vain: the queue shows the most wanted first.
+    pub fn refuse(&self, refusal: Refusal) -> CatalogError {
+        self.counts.refused.fetch_add(1, Ordering::Relaxed);
+        self.want(&refusal.release);
+        CatalogError::Refused(Box::new(refusal))
+    }
+}
+
+/// An artifact of an index, and the release it belongs to.
+pub struct Found {
+    /// Which row of the index.
+    pub row: usize,
+    pub release: ReleaseId,
+    pub artifact: Artifact,
+    manifest: Bytes,
+}
+
+impl Found {
+    pub fn subject(self) -> Subject {
+        Subject { release: self.release, artifact: self.artifact, manifest: self.manifest }
+    }
+}
+
+/// By the name it is served under first, then by others.
+pub fn find(index: &Index, file: &str) -> Option<Found> {
+    let by = |fits: &dyn Fn(&Artifact) -> bool| {
+        let mut rows = index.rows.iter().enumerate();
+        rows.find_map(|(at, row)| row.artifacts.iter().find(|artifact| fits(artifact)).map(|artifact| (at, row, artifact)))
+    };
+    let (row, listed, artifact) =
+        by(&|artifact| artifact.file == file).or_else(|| by(&|artifact| artifact.aliases.iter().any(|alias| alias == file)))?;
+    let release = ReleaseId { package: index.package.clone(), version: listed.version.clone() };
+    Some(Found { row, release, artifact: artifact.clone(), manifest: index.manifest(listed) })
+}
+
+fn from_upstream(package: &PackageId, error: &UpstreamError) -> CatalogError {
+    match error {
+        UpstreamError::Loop => CatalogError::Loop,
+        other => {
+            let retry_after = other.retry_after().or(other.is_outage().then_some(RETRY_AFTER));
+            CatalogError::Upstream { package: package.clone(), why: other.to_string(), retry_after }
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! A package as clients may see it. [`Exposed`] is made here only, and it *keeps* what may be listed: nobody has to
+//! remember to take away what may not.
+
+use std::cmp::Ordering;
+
+use bytes::Bytes;
+
+use crate::ecosystem::Ecosystem;
+use crate::ecosystem::Track;
+use crate::model::digest::DocumentDigest;
+use crate::model::index::Index;
+use crate::model::package::PackageId;
+use crate::model::package::Version;
+use crate::model::refusal::Refusal;
+use crate::model::standing::Standing;
+use crate::model::time::Timestamp;
+use crate::quarantine::judge::Standings;
+use crate::quarantine::wording::Alternative;
+use crate::quarantine::wording::refusal;
+
+/// How many withheld releases are named to clients, newest first.
+pub const WITHHELD_MAX: usize = 200;
+
+/// A release that is listed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ExposedRelease {
+    pub version: Version,
+    /// As upstream wrote it, byte for byte.
+    pub manifest: Bytes,
+    /// Upstream's time of publication; where it gives none, the first sight.
+    pub published_at: Timestamp,
+    /// Names of its artifacts as upstream spells them.
+    pub files: Vec<String>,
+    pub approved: bool,
+}
+
+/// A release that is known and not listed: its version and why, and nothing of its text.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Withheld {
+    pub version: Version,
+    pub refusal: Refusal,
+}
+
+/// What clients may see of a package. Made by [`expose`] only, from standings:
+/// ```
+/// fn renders(exposed: &airlock::catalog::exposure::Exposed) -> usize {
+///     exposed.releases().len()
+/// }
+/// ```
+/// and not by hand:
+/// ```compile_fail,E0451
+/// fn forge(whole: airlock::catalog::exposure::Exposed) -> airlock::catalog::exposure::Exposed {
+///     airlock::catalog::exposure::Exposed { releases: Vec::new(), ..whole }
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Exposed {
+    package: PackageId,
+    frame: Bytes,
+    releases: Vec<ExposedRelease>,
+    pointers: Vec<(String, Version)>,
+    withheld: Vec<Withheld>,
+    withheld_total: usize,
+    modified: Timestamp,
+    stamp: DocumentDigest,
+    repaired: bool,
+}
+
+impl Exposed {
+    pub fn package(&self) -> &PackageId {
+        &self.package
+    }
+
+    /// The dialect's document without releases, pointers and times.
+    pub fn frame(&self) -> &Bytes {
+        &self.frame
+    }
+
+    /// In upstream's order.
+    pub fn releases(&self) -> &[ExposedRelease] {
+        &self.releases
+    }
+
+    pub fn release(&self, version: &Version) -> Option<&ExposedRelease> {
+        self.releases.iter().find(|release| release.version == *version)
+    }
+
+    /// Each points at a release that is listed.
+    pub fn pointers(&self) -> &[(String, Version)] {
+        &self.pointers
+    }
+
+    pub fn pointer(&self, name: &str) -> Option<&Version> {
+        self.pointers.iter().find(|(pointer, _)| pointer == name).map(|(_, version)| version)
+    }
+
+    /// Newest first, at most [`WITHHELD_MAX`].
+    pub fn withheld(&self) -> &[Withheld] {
+        &self.withheld
+    }
+
+    pub fn withheld_total(&self) -> usize {
+        self.withheld_total
+    }
+
+    /// Never older than any listed release.
+    pub fn modified(&self) -> Timestamp {
+        self.modified
+    }
+
+    /// Changes whenever anything that clients see of the package changes. Covers neither form nor base address.
+    pub fn stamp(&self) -> &DocumentDigest {
+        &self.stamp
+    }
+
+    /// Whether a pointer was moved or dropped because upstream's target is withheld.
+    pub fn repaired(&self) -> bool {
+        self.repaired
+    }
+
+    /// How much memory it takes, about, in bytes.
+    pub fn weight(&self) -> usize {
+        const RELEASE_BYTES: usize = 160;
+        let manifests: usize = self.releases.iter().map(|release| release.manifest.len() + RELEASE_BYTES).sum();
+        manifests + self.frame.len() + self.withheld.len() * RELEASE_BYTES * 2
+    }
+}
+
+/// Keeps what may be listed. `standings` speaks of the rows of `index`, one each, in order.
+pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -> Exposed {
+    let mut releases = Vec::new();
+    let mut withheld = Vec::new();
+    for (row, verdict) in index.rows.iter().zip(&standings.verdicts) {
+        let listed = match verdict.standing {
+            Standing::Approved => true,
+            Standing::Admissible => standings.lists_admissible,
+            Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => false,
+        };
+        if listed && row.unreadable.is_none() {
+            releases.push(ExposedRelease {
+                version: row.version.clone(),
+                manifest: index.manifest(row),
+                published_at: row.published_at.unwrap_or(verdict.age_counts_from),
+                files: row.artifacts.iter().map(|artifact| artifact.file.clone()).collect(),
+                approved: verdict.standing == Standing::Approved,
+            });
+        } else {
+            withheld.push((&row.version, verdict));
+        }
+    }
+    withheld.sort_by(|(left, _), (right, _)| ecosystem.precedence(right, left));
+    let withheld_total = withheld.len();
+    withheld.truncate(WITHHELD_MAX);
+    let ladder = Ladder::of(if withheld.is_empty() { &[] } else { &releases }, ecosystem);
+    let withheld: Vec<Withheld> = withheld
+        .into_iter()
+        .map(|(version, verdict)| Withheld {
+            version: version.clone(),
+            refusal: refusal(&index.package, version, verdict, standings.now, ladder.below(version, ecosystem)),
+        })
+        .collect();
+    let (pointers, repaired) = repair_pointers(index, &releases, ecosystem);
+    let newest = releases.iter().map(|release| release.published_at).max();
+    let modified = newest.into_iter().fold(standings.changed_at, Timestamp::max);
+    let stamp = stamp(index, &releases, &pointers, &withheld, modified);
+    Exposed {
+        package: index.package.clone(),
+        frame: index.frame.clone(),
+        releases,
+        pointers,
+        withheld,
+        withheld_total,
+        modified,
+        stamp,
+        repaired,
+    }
+}
+
+/// The stable releases that are listed, oldest first, so that what may stand in for another is found without a walk.
+pub struct Ladder<'r> {
+    stable: Vec<&'r ExposedRelease>,
+    /// For each place, the newest approved one up to it.
+    approved: Vec<Option<usize>>,
+}
+
+impl<'r> Ladder<'r> {
+    pub fn of(releases: &'r [ExposedRelease], ecosystem: &dyn Ecosystem) -> Ladder<'r> {
+        let is_stable = |release: &&ExposedRelease| ecosystem.track(&release.version).is_some_and(|track| track.prerelease.is_none());
+        let mut stable: Vec<&ExposedRelease> = releases.iter().filter(is_stable).collect();
+        stable.sort_by(|left, right| ecosystem.precedence(&left.version, &right.version));
+        let mut newest = None;
+        let newest_so_far = |(at, release): (usize, &&ExposedRelease)| {
+            if release.approved {
+                newest = Some(at);
+            }
+            newest
+        };
+        let approved = stable.iter().enumerate().map(newest_so_far).collect();
+        Ladder { stable, approved }
+    }
+
+    /// The newest release older than `version`, an approved one first.
+    pub fn below(&self, version: &Version, ecosystem: &dyn Ecosystem) -> Option<Alternative<'r>> {
+        let older = self.stable.partition_point(|release| ecosystem.precedence(&release.version, version) == Ordering::Less);
+        let newest = older.checked_sub(1)?;
+        let found = self.stable.get(self.approved.get(newest).copied().flatten().unwrap_or(newest))?;
+        Some(Alternative { version: &found.version, approved: found.approved })
+    }
+}
+
+/// A pointer is touched only if its target is not listed. `latest` becomes the newest stable release below the old
+/// target (or one of its prerelease class, where it was a prerelease itself); any other stays within its major and its
+/// prerelease class. One that finds nothing is dropped; none ever rises.
+fn repair_pointers(index: &Index, releases: &[ExposedRelease], ecosystem: &dyn Ecosystem) -> (Vec<(String, Version)>, bool) {
+    const LATEST: &str = "latest";
+    let mut repaired = false;
+    let mut pointers: Vec<(String, Version)> = Vec::new();
+    for (name, target) in &index.pointers {
+        if releases.iter().any(|release| release.version == *target) {
+            pointers.push((name.clone(), target.clone()));
+            continue;
+        }
+        repaired = true;
+        let old = ecosystem.track(target);
+        let fits = |track: &Track| match (&old, name == LATEST) {
+            (Some(old), true) => track.prerelease.is_none() || track.prerelease == old.prerelease,
+            (Some(old), false) => track == old,
+            (None, _) => false,
+        };
+        let candidate = releases
+            .iter()
+            .filter(|release| ecosystem.track(&release.version).is_some_and(|track| fits(&track)))
+            .filter(|release| ecosystem.precedence(&release.version, target) == Ordering::Less)
+            .max_by(|left, right| ecosystem.precedence(&left.version, &right.version));
+        if let Some(release) = candidate {
+            pointers.push((name.clone(), release.version.clone()));
+        }
+    }
+    (pointers, repaired)
+}
+
+fn stamp(
+    index: &Index,
+    releases: &[ExposedRelease],
+    pointers: &[(String, Version)],
+    withheld: &[Withheld],
+    modified: Timestamp,
+) -> DocumentDigest {
+    let mut text = Vec::with_capacity(64 + releases.len() * 16);
+    text.extend_from_slice(index.source.raw());
+    text.extend_from_slice(&modified.millis().to_le_bytes());
+    let mut add = |part: &str| {
+        text.extend_from_slice(part.as_bytes());
+        text.push(0);
+    };
+    for release in releases {
+        add(release.version.as_str());
+    }
+    add("");
+    for (name, version) in pointers {
+        add(name);
+        add(version.as_str());
+    }
+    add("");
+    for one in withheld {
+        add(&one.refusal.sentence);
+    }
+    DocumentDigest::of(&text)
+}
+
+#[cfg(test)]
+mod tests;

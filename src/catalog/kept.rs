@@ -1,0 +1,107 @@
+//! An index as it is kept on disk: a line of JSON about it, then the frame and all manifests as they are, so that
+//! reading it back parses no manifest.
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::digest::DocumentDigest;
+use crate::model::index::Index;
+use crate::model::index::Row;
+use crate::model::package::PackageId;
+use crate::model::package::Version;
+
+/// Raised when the form changes; a document of another edition is fetched anew.
+const EDITION: u16 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    edition: u16,
+    package: PackageId,
+    source: DocumentDigest,
+    frame_bytes: usize,
+    pointers: Vec<(String, Version)>,
+    rows: Vec<Row>,
+}
+
+/// The bytes to keep.
+pub fn write(index: &Index) -> Bytes {
+    let head = Head {
+        edition: EDITION,
+        package: index.package.clone(),
+        source: index.source,
+        frame_bytes: index.frame.len(),
+        pointers: index.pointers.clone(),
+        rows: index.rows.clone(),
+    };
+    let mut all = serde_json::to_vec(&head).unwrap_or_default();
+    all.reserve(1 + index.frame.len() + index.text.len());
+    all.push(b'\n');
+    all.extend_from_slice(&index.frame);
+    all.extend_from_slice(&index.text);
+    Bytes::from(all)
+}
+
+/// `None` when it is not what [`write`] writes today.
+pub fn read(kept: &Bytes) -> Option<Index> {
+    let end = memchr::memchr(b'\n', kept)?;
+    let head: Head = serde_json::from_slice(kept.get(..end)?).ok()?;
+    let frame_end = (end + 1).checked_add(head.frame_bytes)?;
+    if head.edition != EDITION || frame_end > kept.len() {
+        return None;
+    }
+    let text = kept.slice(frame_end..);
+    let inside = head.rows.iter().all(|row| row.manifest.start <= row.manifest.end && row.manifest.end <= text.len());
+    let distinct = head.rows.iter().map(|row| &row.version).collect::<HashSet<_>>().len() == head.rows.len();
+    (inside && distinct).then(|| Index {
+        package: head.package,
+        source: head.source,
+        frame: kept.slice(end + 1..frame_end),
+        pointers: head.pointers,
+        rows: head.rows,
+        text,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index() -> Index {
+        let row = |version: &str, manifest| Row {
+            version: Version::parse(version).unwrap(),
+            manifest,
+            published_at: None,
+            artifacts: Vec::new(),
+            claims: crate::model::index::Claims::default(),
+            unreadable: None,
+            removed_at: None,
+        };
+        Index {
+            package: PackageId::npm("left-pad").unwrap(),
+            source: DocumentDigest::of(b"x"),
+            frame: Bytes::from_static(b"{\"name\":\"left-pad\",\n\"x\":1}"),
+            pointers: vec![("latest".into(), Version::parse("1.0.0").unwrap())],
+            rows: vec![row("1.0.0", 0..7), row("2.0.0", 7..9)],
+            text: Bytes::from_static(b"{\"a\":1}{}"),
+        }
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        let index = index();
+        assert_eq!(read(&write(&index)).unwrap(), index);
+    }
+
+    #[test]
+    fn a_document_that_was_cut_is_none() {
+        let whole = write(&index());
+        for length in 0..whole.len() - 1 {
+            if let Some(read) = read(&whole.slice(..length)) {
+                panic!("{length} bytes read as {read:?}");
+            }
+        }
+    }
+}

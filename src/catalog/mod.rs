@@ -1,0 +1,198 @@
+//! What may be seen or fetched of a package: refreshed from upstream, judged, exposed. Knows no HTTP and no dialect.
+
+pub mod artifact;
+pub mod background;
+pub mod explanation;
+pub mod exposure;
+pub mod kept;
+pub mod queue;
+pub mod refresh;
+pub mod shelf;
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use quick_cache::sync::Cache;
+
+use crate::catalog::exposure::Exposed;
+use crate::catalog::queue::Board;
+use crate::catalog::queue::Wanted;
+use crate::catalog::refresh::Refreshed;
+use crate::catalog::shelf::Shelf;
+use crate::catalog::shelf::ShelfWeight;
+use crate::clock::Clock;
+use crate::ecosystem::Ecosystem;
+use crate::model::digest::Verified;
+use crate::model::package::PackageId;
+use crate::model::pull::PullCount;
+use crate::model::refusal::Refusal;
+use crate::model::release::ReleaseId;
+use crate::model::time::Timestamp;
+use crate::quarantine::Quarantine;
+use crate::storage::document::Documents;
+use crate::storage::pulls::Pulls;
+use crate::storage::state::ReadError;
+use crate::storage::state::State;
+use crate::upstream::Upstreams;
+use crate::upstream::coalesce::Flights;
+
+/// Indexes kept in memory, in bytes.
+const SHELVES_BYTES: u64 = 96 * 1_024 * 1_024;
+/// Packages whose index is in memory, about.
+const SHELVES: usize = 20_000;
+/// Names that upstream does not know, remembered for [`UNKNOWN_FOR`].
+const UNKNOWN_MAX: usize = 10_000;
+/// npm asks again in the other form at once when a name is not there.
+const UNKNOWN_FOR: Duration = Duration::from_secs(10);
+const REFRESHES_MAX: usize = 4_096;
+
+/// The packages as this Airlock knows them. One for the process.
+pub struct Catalog {
+    quarantine: Arc<Quarantine>,
+    state: Arc<dyn State>,
+    documents: Arc<dyn Documents>,
+    upstreams: Arc<Upstreams>,
+    pulls: Arc<Pulls>,
+    clock: Clock,
+    fresh_for: Duration,
+    shelves: Cache<PackageId, Arc<Shelf>, ShelfWeight>,
+    unknown: Cache<PackageId, Timestamp>,
+    refreshes: Flights<PackageId, Result<Refreshed, CatalogError>>,
+    board: Mutex<Board>,
+    wanted: Mutex<Wanted>,
+    counts: Counts,
+}
+
+/// What happened since the start, for metrics.
+#[derive(Debug, Default)]
+pub struct Counts {
+    refreshed: AtomicU64,
+    served_stale: AtomicU64,
+    refused: AtomicU64,
+    downloads: AtomicU64,
+}
+
+/// A reading of [`Counts`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Condition {
+    pub refreshed: u64,
+    pub served_stale: u64,
+    pub refused: u64,
+    pub downloads: u64,
+    pub waiting: u64,
+    pub shelves: u64,
+}
+
+/// An artifact that may be sent: its bytes are proven, and leave was given for these very bytes.
+#[derive(Debug)]
+pub struct Download {
+    pub release: ReleaseId,
+    pub file: String,
+    pub content: Verified,
+}
+
+/// A package as clients may see it, and how old upstream's word is.
+#[derive(Clone, Debug)]
+pub struct Sighted {
+    pub exposed: Arc<Exposed>,
+    /// How long ago upstream last confirmed it, when that is longer than it may be: upstream does not answer.
+    pub stale_for: Option<Duration>,
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// Neither here nor upstream.
+    #[error("{} is not known, neither here nor at the upstream registry", .0.name)]
+    UnknownPackage(PackageId),
+    #[error("{} has no {wanted}", .package.name)]
+    UnknownRelease { package: PackageId, wanted: String },
+    /// Known and not open. The sentence has no link yet.
+    #[error("{}", .0.sentence)]
+    Refused(Box<Refusal>),
+    /// Its inspection is not finished; ask again.
+    #[error("{release} is being inspected; try again in {} seconds", .retry_after.as_secs())]
+    NotYet { release: ReleaseId, retry_after: Duration },
+    /// Upstream does not answer as it should, and nothing is kept here that could be served.
+    #[error("the upstream registry does not answer for {}: {why}", .package.name)]
+    Upstream { package: PackageId, why: String, retry_after: Option<Duration> },
+    /// The upstream is this very Airlock.
+    #[error("the upstream registry is this Airlock itself: set another with --upstream")]
+    Loop,
+    #[error("{0}")]
+    Storage(String),
+}
+
+impl From<ReadError> for CatalogError {
+    fn from(error: ReadError) -> CatalogError {
+        CatalogError::Storage(error.to_string())
+    }
+}
+
+impl Catalog {
+    pub fn new(
+        quarantine: Arc<Quarantine>,
+        state: Arc<dyn State>,
+        documents: Arc<dyn Documents>,
+        upstreams: Arc<Upstreams>,
+        pulls: Arc<Pulls>,
+        clock: Clock,
+        fresh_for: Duration,
+    ) -> Catalog {
+        Catalog {
+            quarantine,
+            state,
+            documents,
+            upstreams,
+            pulls,
+            clock,
+            fresh_for,
+            shelves: Cache::with_weighter(SHELVES, SHELVES_BYTES, ShelfWeight),
+            unknown: Cache::new(UNKNOWN_MAX),
+            refreshes: Flights::new(REFRESHES_MAX),
+            board: Mutex::default(),
+            wanted: Mutex::default(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// The package as clients may see it now.
+    pub async fn exposed(self: &Arc<Self>, package: &PackageId) -> Result<Sighted, CatalogError> {
+        let shelf = self.shelf(package).await?;
+        let view = self.view(&shelf).await?;
+        Ok(Sighted { exposed: Arc::clone(&view.exposed), stale_for: self.stale_for(&shelf) })
+    }
+
+    fn stale_for(&self, shelf: &Shelf) -> Option<Duration> {
+        let age = self.clock.now().since(shelf.checked_at());
+        let stale = age >= self.fresh_for;
+        if stale {
+            self.counts.served_stale.fetch_add(1, Ordering::Relaxed);
+        }
+        stale.then_some(age)
+    }
+
+    fn ecosystem(&self, package: &PackageId) -> Result<Arc<dyn Ecosystem>, CatalogError> {
+        let built = self.quarantine.ecosystem(package.ecosystem).map(Arc::clone);
+        built.ok_or_else(|| CatalogError::UnknownPackage(package.clone()))
+    }
+
+    /// Who pulled a release, when and how often.
+    pub async fn pulls(&self, release: &ReleaseId) -> Result<Vec<PullCount>, CatalogError> {
+        self.pulls.of(release).await.map_err(|error| CatalogError::Storage(error.to_string()))
+    }
+
+    pub fn condition(&self) -> Condition {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Condition {
+            refreshed: read(&self.counts.refreshed),
+            served_stale: read(&self.counts.served_stale),
+            refused: read(&self.counts.refused),
+            downloads: read(&self.counts.downloads),
+            waiting: crate::quarantine::workflow::lock(&self.board).len() as u64,
+            shelves: self.shelves.len() as u64,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What waits for people, and what was asked for in vain. In memory: filled as packages are judged, and by one walk over
+//! all known packages after the start.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+
+use crate::catalog::Catalog;
+use crate::catalog::CatalogError;
+use crate::catalog::explanation::Explanation;
+use crate::model::index::Index;
+use crate::model::job::Job;
+use crate::model::package::PackageId;
+use crate::model::package::Version;
+use crate::model::release::ReleaseId;
+use crate::model::standing::Standing;
+use crate::quarantine::judge::Standings;
+use crate::quarantine::workflow::lock;
+use crate::storage::record::PackageState;
+
+/// Releases whose demand is counted.
+const WANTED_MAX: usize = 20_000;
+/// Releases in review that are remembered per package.
+const PER_PACKAGE_MAX: usize = 200;
+
+/// Which releases are in review, by package.
+#[derive(Debug, Default)]
+pub struct Board {
+    waiting: BTreeMap<PackageId, Vec<Version>>,
+    complete: bool,
+}
+
+impl Board {
+    pub fn len(&self) -> usize {
+        self.waiting.values().map(Vec::len).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+}
+
+/// How often releases were asked for while they were not served.
+#[derive(Debug, Default)]
+pub struct Wanted(HashMap<ReleaseId, u64>);
+
+/// What waits for people.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    /// Most wanted first.
+    pub waiting: Vec<Explanation>,
+    /// Work that was given up, oldest first.
+    pub parked: Vec<Job>,
+    /// Whether every known package was looked at since the start.
+    pub complete: bool,
+}
+
+impl Catalog {
+    /// Remembers which releases of a package are in review. One that was neither asked for nor ever used here is not
+    /// worth a person's time and is left out.
+    pub(crate) fn post(&self, index: &Index, standings: &Standings, state: &PackageState) {
+        let wanted = lock(&self.wanted);
+        let is_worth_it = |version: &Version| {
+            let used = state.releases.get(version).is_some_and(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
+            used || wanted.0.contains_key(&ReleaseId { package: index.package.clone(), version: version.clone() })
+        };
+        let rows = index.rows.iter().zip(&standings.verdicts);
+        let in_review = rows.filter(|(_, verdict)| verdict.standing == Standing::InReview).map(|(row, _)| &row.version);
+        let waiting: Vec<Version> = in_review.filter(|version| is_worth_it(version)).take(PER_PACKAGE_MAX).cloned().collect();
+        drop(wanted);
+        let mut board = lock(&self.board);
+        if waiting.is_empty() {
+            board.waiting.remove(&index.package);
+        } else {
+            board.waiting.insert(index.package.clone(), waiting);
+        }
+    }
+
+    pub(crate) fn board_is_complete(&self) {
+        lock(&self.board).complete = true;
+    }
+
+    /// Somebody asked for a release that is not served.
+    pub(crate) fn want(&self, release: &ReleaseId) {
+        let mut wanted = lock(&self.wanted);
+        if wanted.0.len() >= WANTED_MAX && !wanted.0.contains_key(release) {
+            // The least wanted half makes room: what is asked for again comes back.
+            let mut counts: Vec<u64> = wanted.0.values().copied().collect();
+            counts.sort_unstable();
+            let median = counts.get(counts.len() / 2).copied().unwrap_or(0);
+            wanted.0.retain(|_, count| *count > median);
+        }
+        let is_new = !wanted.0.contains_key(release);
+        *wanted.0.entry(release.clone()).or_default() += 1;
+        drop(wanted);
+        if is_new {
+            lock(&self.board).waiting.entry(release.package.clone()).or_default().push(release.version.clone());
+        }
+    }
+
+    pub fn wanted(&self, release: &ReleaseId) -> u64 {
+        lock(&self.wanted).0.get(release).copied().unwrap_or(0)
+    }
+
+    /// What waits for people, most wanted first, at most `limit` releases.
+    pub async fn queue(self: &std::sync::Arc<Self>, limit: usize) -> Result<Queue, CatalogError> {
+        let (releases, complete) = {
+            let board = lock(&self.board);
+            let of = |(package, versions): (&PackageId, &Vec<Version>)| {
+                let package = package.clone();
+                versions.clone().into_iter().map(move |version| ReleaseId { package: package.clone(), version })
+            };
+            (board.waiting.iter().flat_map(of).collect::<Vec<ReleaseId>>(), board.complete)
+        };
+        let mut ordered: Vec<(u64, ReleaseId)> = releases.into_iter().map(|release| (self.wanted(&release), release)).collect();
+        ordered.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
+        ordered.dedup();
+        let mut waiting = Vec::new();
+        for (_, release) in ordered {
+            if waiting.len() >= limit {
+                break;
+            }
+            match self.explain_known(&release).await {
+                Ok(explanation) if explanation.verdict.standing == Standing::InReview => waiting.push(explanation),
+                Ok(_) | Err(CatalogError::UnknownPackage(_) | CatalogError::UnknownRelease { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Queue { waiting, parked: self.quarantine.parked().await?, complete })
+    }
+}

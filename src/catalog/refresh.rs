@@ -1,0 +1,284 @@
+//! Refreshing: ours while it is fresh, else upstream's, read by the ecosystem, joined with what was known and recorded.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::catalog::Catalog;
+use crate::catalog::CatalogError;
+use crate::catalog::UNKNOWN_FOR;
+use crate::catalog::kept;
+use crate::catalog::shelf::Heard;
+use crate::catalog::shelf::Shelf;
+use crate::ecosystem::Fetched;
+use crate::ecosystem::Reading;
+use crate::ecosystem::Unreadable;
+use crate::ecosystem::UpstreamPath;
+use crate::model::digest::DocumentDigest;
+use crate::model::index::Index;
+use crate::model::package::PackageId;
+use crate::model::time::Timestamp;
+use crate::quarantine::intake::Before;
+use crate::quarantine::intake::join;
+use crate::storage::record::PackageState;
+use crate::storage::state::CommitError;
+use crate::storage::state::IndexNote;
+use crate::upstream::Document;
+use crate::upstream::UpstreamError;
+use crate::upstream::Validators;
+
+/// Rounds of documents that an ecosystem may ask for.
+const ROUNDS_MAX: usize = 4;
+/// Documents of one package, over all rounds.
+const DOCUMENTS_MAX: usize = 256;
+/// How often a sight is joined anew because the package changed meanwhile.
+const ATTEMPTS_MAX: usize = 8;
+/// After a failure upstream is left alone for this long, while what is known is served.
+const QUIET_FOR: Duration = Duration::from_secs(5);
+/// What a file that the index lacks may trigger at most: one question to upstream per package in this time.
+pub const RECHECK_AFTER: Duration = Duration::from_secs(5);
+
+/// What a refresh came to. `None`: upstream does not know the package, and neither do we.
+pub type Refreshed = Option<Arc<Shelf>>;
+
+impl Catalog {
+    /// The package's shelf, asked of upstream if it is not fresh.
+    pub async fn shelf(self: &Arc<Self>, package: &PackageId) -> Result<Arc<Shelf>, CatalogError> {
+        if let Some(shelf) = self.shelves.get(package)
+            && shelf.is_fresh(self.clock.now(), self.fresh_for)
+        {
+            return Ok(shelf);
+        }
+        self.asked(package, self.fresh_for).await
+    }
+
+    /// As [`Catalog::shelf`], but asks upstream if it was last asked `older_than` ago.
+    pub async fn asked(self: &Arc<Self>, package: &PackageId, older_than: Duration) -> Result<Arc<Shelf>, CatalogError> {
+        if package.name.scope().is_some_and(|scope| self.quarantine.policy().private_scopes.iter().any(|private| private == scope)) {
+            return Err(CatalogError::UnknownPackage(package.clone()));
+        }
+        if self.unknown.get(package).is_some_and(|until| self.clock.now() < until) {
+            return Err(CatalogError::UnknownPackage(package.clone()));
+        }
+        let this = Arc::clone(self);
+        let wanted = package.clone();
+        let flight = self.refreshes.join(package.clone(), async move { this.refresh(&wanted, older_than).await });
+        match flight.await {
+            Ok(Ok(Some(shelf))) => Ok(shelf),
+            Ok(Ok(None)) => Err(CatalogError::UnknownPackage(package.clone())),
+            Ok(Err(error)) => Err(error),
+            Err(_) => {
+                let why = "too many packages are asked for at once".to_owned();
+                Err(CatalogError::Upstream { package: package.clone(), why, retry_after: Some(QUIET_FOR) })
+            }
+        }
+    }
+
+    /// The shelf as memory or disk has it, without asking upstream. `None`: never seen, or its document is lost.
+    pub async fn known(&self, package: &PackageId, state: &PackageState) -> Result<Option<Arc<Shelf>>, CatalogError> {
+        if let Some(shelf) = self.shelves.get(package) {
+            return Ok(Some(shelf));
+        }
+        let Some(sight) = &state.last_sight else { return Ok(None) };
+        let kept = self.documents.get(&sight.document).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
+        let Some(index) = kept.as_ref().and_then(kept::read).filter(|index| index.package == *package) else { return Ok(None) };
+        let note = self.state.note(package).await.filter(|note| note.source == sight.source);
+        let heard = match note {
+            Some(note) => {
+                let validators = Validators { etag: note.etag, last_modified: note.last_modified };
+                Heard { checked_at: note.checked_at, quiet_until: None, validators }
+            }
+            None => Heard { checked_at: sight.at, quiet_until: None, validators: Validators::default() },
+        };
+        let shelf = Arc::new(Shelf::new(Arc::new(index), heard));
+        self.shelves.insert(package.clone(), Arc::clone(&shelf));
+        Ok(Some(shelf))
+    }
+
+    async fn refresh(self: Arc<Self>, package: &PackageId, older_than: Duration) -> Result<Refreshed, CatalogError> {
+        let state = self.state.package(package).await?;
+        let known = self.known(package, &state).await?;
+        if let Some(shelf) = &known
+            && shelf.is_fresh(self.clock.now(), older_than)
+        {
+            return Ok(known);
+        }
+        self.counts.refreshed.fetch_add(1, Ordering::Relaxed);
+        match self.ask(package, known.as_ref()).await {
+            Ok(Said::Unchanged) => {
+                if let Some(shelf) = &known {
+                    self.confirm(package, shelf).await;
+                }
+                Ok(known)
+            }
+            Ok(Said::Nothing) if state.last_sight.is_none() => {
+                self.unknown.insert(package.clone(), self.clock.now().plus(UNKNOWN_FOR));
+                Ok(None)
+            }
+            Ok(Said::Nothing) => {
+                let frame = known.as_ref().map_or_else(Bytes::new, |shelf| shelf.index.frame.clone());
+                let nothing = Index {
+                    package: package.clone(),
+                    source: DocumentDigest::of(b""),
+                    frame,
+                    pointers: Vec::new(),
+                    rows: Vec::new(),
+                    text: Bytes::new(),
+                };
+                self.take_in(nothing, Validators::default(), known.as_ref()).await.map(Some)
+            }
+            Ok(Said::Index(index, validators)) => self.take_in(*index, validators, known.as_ref()).await.map(Some),
+            Err(trouble) => self.make_do(package, known, trouble),
+        }
+    }
+
+    /// Upstream gave nothing to go by: what is known is served, judged as ever, and said to be stale.
+    fn make_do(&self, package: &PackageId, known: Refreshed, trouble: Trouble) -> Result<Refreshed, CatalogError> {
+        let Some(shelf) = known else {
+            return Err(match trouble {
+                Trouble::Upstream(UpstreamError::Loop) => CatalogError::Loop,
+                Trouble::Upstream(error) => {
+                    let retry_after = error.retry_after().or(error.is_outage().then_some(QUIET_FOR));
+                    CatalogError::Upstream { package: package.clone(), why: error.to_string(), retry_after }
+                }
+                Trouble::Unreadable(error) => CatalogError::Upstream {
+                    package: package.clone(),
+                    why: format!("its answer cannot be read: {error}"),
+                    retry_after: None,
+                },
+                Trouble::Storage(error) => error,
+            });
+        };
+        tracing::warn!(%package, %trouble, "serving what is known: upstream gave nothing to go by");
+        let quiet_until = Some(self.clock.now().plus(QUIET_FOR));
+        shelf.hear(Heard { quiet_until, ..shelf.heard() });
+        Ok(Some(shelf))
+    }
+
+    async fn confirm(&self, package: &PackageId, shelf: &Shelf) {
+        let checked_at = self.clock.now();
+        let heard = Heard { checked_at, quiet_until: None, ..shelf.heard() };
+        self.put_note(package, shelf.index.source, &heard).await;
+        shelf.hear(heard);
+    }
+
+    async fn put_note(&self, package: &PackageId, source: DocumentDigest, heard: &Heard) {
+        let Validators { etag, last_modified } = heard.validators.clone();
+        self.state.put_note(package, IndexNote { source, checked_at: heard.checked_at, etag, last_modified }).await;
+    }
+
+    async fn ask(&self, package: &PackageId, known: Option<&Arc<Shelf>>) -> Result<Said, Trouble> {
+        let ecosystem = self.ecosystem(package).map_err(Trouble::Storage)?;
+        let validators = known.map(|shelf| shelf.heard().validators);
+        let mut wanted = vec![ecosystem.locate(package)];
+        let mut fetched: Vec<Fetched> = Vec::new();
+        let mut heard = Validators::default();
+        for round in 0..ROUNDS_MAX {
+            for path in std::mem::take(&mut wanted) {
+                if fetched.len() >= DOCUMENTS_MAX {
+                    return Err(Trouble::Unreadable(Unreadable::TooLarge { what: "the number of documents", max: DOCUMENTS_MAX as u64 }));
+                }
+                let conditional = validators.as_ref().filter(|_| round == 0);
+                match self.upstreams.document(package, &path.0, conditional).await.map_err(Trouble::Upstream)? {
+                    Document::Unchanged => return Ok(Said::Unchanged),
+                    Document::Missing if round == 0 => return Ok(Said::Nothing),
+                    Document::Missing => return Err(Trouble::Unreadable(missing(&path))),
+                    Document::Fresh { body, validators } => {
+                        if round == 0 {
+                            heard = validators;
+                        }
+                        fetched.push(Fetched { path, body });
+                    }
+                }
+            }
+            if round == 0 && known.is_some_and(|shelf| fetched.len() == 1 && shelf.index.source == Fetched::digest(&fetched)) {
+                if let Some(shelf) = known {
+                    shelf.hear(Heard { validators: heard, ..shelf.heard() });
+                }
+                return Ok(Said::Unchanged);
+            }
+            let reader = Arc::clone(&ecosystem);
+            let (name, documents) = (package.clone(), fetched.clone());
+            let reading = tokio::task::spawn_blocking(move || reader.read(&name, &documents));
+            match reading
+                .await
+                .map_err(|error| Trouble::Unreadable(Unreadable::Malformed(error.to_string())))?
+                .map_err(Trouble::Unreadable)?
+            {
+                Reading::Complete(index) => return Ok(Said::Index(Box::new(index), heard)),
+                Reading::NeedMore(paths) => wanted = paths,
+            }
+        }
+        Err(Trouble::Unreadable(Unreadable::TooLarge { what: "the rounds of documents", max: ROUNDS_MAX as u64 }))
+    }
+
+    /// Joins, keeps and records a new index.
+    async fn take_in(&self, fresh: Index, validators: Validators, known: Option<&Arc<Shelf>>) -> Result<Arc<Shelf>, CatalogError> {
+        let package = fresh.package.clone();
+        for _ in 0..ATTEMPTS_MAX {
+            let state = self.state.package(&package).await?;
+            let now = self.clock.now();
+            let versions = match (&state.last_sight, known) {
+                (Some(_), None) => Some(self.quarantine.versions_seen(&package).await?),
+                (Some(_), Some(_)) | (None, _) => None,
+            };
+            let absent_at = known.map(|shelf| shelf.checked_at()).or(state.last_sight.as_ref().map(|sight| sight.at));
+            let (fresh, previous, joined) = (fresh.clone(), known.cloned(), Arc::clone(&state));
+            let work = move || {
+                let before = match (&joined.last_sight, &previous, &versions) {
+                    (None, _, _) => Before::Nothing,
+                    (Some(_), Some(shelf), _) => Before::Index(&shelf.index),
+                    (Some(_), None, Some(versions)) => Before::Versions(versions),
+                    (Some(_), None, None) => Before::Nothing,
+                };
+                let intake = join(fresh, &before, &joined, now);
+                let document = kept::write(&intake.index);
+                (intake, document)
+            };
+            let (intake, document) = tokio::task::spawn_blocking(work).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
+            let digest = self.documents.put(document).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
+            let same = state.last_sight.as_ref().is_some_and(|sight| sight.source == intake.index.source && sight.document == digest);
+            if !same {
+                match self.quarantine.record_sight(&intake, digest, absent_at, state.revision, now).await {
+                    Ok(_) => {}
+                    Err(CommitError::Conflict(_)) => continue,
+                    Err(error) => return Err(CatalogError::Storage(error.to_string())),
+                }
+            }
+            let heard = Heard { checked_at: now, quiet_until: None, validators };
+            self.put_note(&package, intake.index.source, &heard).await;
+            let shelf = Arc::new(Shelf::new(Arc::new(intake.index), heard));
+            self.shelves.insert(package, Arc::clone(&shelf));
+            return Ok(shelf);
+        }
+        Err(CatalogError::Storage(format!("{} changes too fast to be recorded", package.name)))
+    }
+
+    pub(crate) fn is_older(&self, shelf: &Shelf, age: Duration) -> bool {
+        let now: Timestamp = self.clock.now();
+        !shelf.is_fresh(now, age)
+    }
+}
+
+fn missing(path: &UpstreamPath) -> Unreadable {
+    Unreadable::Malformed(format!("{} is named and not there", path.0))
+}
+
+/// What upstream said.
+enum Said {
+    Unchanged,
+    Nothing,
+    Index(Box<Index>, Validators),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Trouble {
+    #[error(transparent)]
+    Upstream(UpstreamError),
+    #[error(transparent)]
+    Unreadable(Unreadable),
+    #[error(transparent)]
+    Storage(CatalogError),
+}

@@ -1,0 +1,135 @@
+//! One package in memory: its index, when upstream last confirmed it, and what is exposed of it at a revision.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use quick_cache::Weighter;
+
+use crate::catalog::Catalog;
+use crate::catalog::CatalogError;
+use crate::catalog::exposure::Exposed;
+use crate::catalog::exposure::expose;
+use crate::model::index::Index;
+use crate::model::package::PackageId;
+use crate::model::standing::Standing;
+use crate::model::time::Timestamp;
+use crate::quarantine::judge::Standings;
+use crate::quarantine::judge::judge_all;
+use crate::quarantine::workflow::lock;
+use crate::storage::record::Sequence;
+use crate::upstream::Validators;
+
+/// How often the words of an age change: `published 9 hours ago`.
+const WORDING: Duration = Duration::from_secs(3_600);
+/// Packages with more releases are judged off the serving threads.
+const ROWS_INLINE_MAX: usize = 200;
+
+pub struct Shelf {
+    pub index: Arc<Index>,
+    heard: Mutex<Heard>,
+    view: ArcSwapOption<View>,
+}
+
+/// What upstream was last heard to say.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub checked_at: Timestamp,
+    /// Upstream did not answer; it is not asked again before.
+    pub quiet_until: Option<Timestamp>,
+    pub validators: Validators,
+}
+
+/// The package judged and exposed, at one revision, until an instant.
+pub struct View {
+    pub standings: Standings,
+    pub exposed: Arc<Exposed>,
+    valid_until: Option<Timestamp>,
+}
+
+impl View {
+    fn holds(&self, revision: Sequence, now: Timestamp) -> bool {
+        self.standings.revision == revision && self.valid_until.is_none_or(|until| now < until)
+    }
+}
+
+impl Shelf {
+    pub fn new(index: Arc<Index>, heard: Heard) -> Shelf {
+        Shelf { index, heard: Mutex::new(heard), view: ArcSwapOption::empty() }
+    }
+
+    pub fn checked_at(&self) -> Timestamp {
+        lock(&self.heard).checked_at
+    }
+
+    pub fn heard(&self) -> Heard {
+        lock(&self.heard).clone()
+    }
+
+    pub fn hear(&self, heard: Heard) {
+        *lock(&self.heard) = heard;
+    }
+
+    /// Whether upstream need not be asked: it was lately, or it did not answer lately.
+    pub fn is_fresh(&self, now: Timestamp, fresh_for: Duration) -> bool {
+        let heard = lock(&self.heard);
+        now.since(heard.checked_at) < fresh_for && now >= heard.checked_at || heard.quiet_until.is_some_and(|until| now < until)
+    }
+}
+
+/// Weighs a shelf by its index, in bytes.
+#[derive(Clone)]
+pub struct ShelfWeight;
+
+impl Weighter<PackageId, Arc<Shelf>> for ShelfWeight {
+    fn weight(&self, _package: &PackageId, shelf: &Arc<Shelf>) -> u64 {
+        shelf.index.weight() as u64
+    }
+}
+
+impl Catalog {
+    /// The package judged as of now: the last judgement while nothing moved, else a new one.
+    pub async fn view(&self, shelf: &Arc<Shelf>) -> Result<Arc<View>, CatalogError> {
+        let package = &shelf.index.package;
+        let revision = self.state.revision(package).await?;
+        let now = self.clock.now();
+        let last = shelf.view.load_full();
+        if let Some(view) = last.as_ref().filter(|view| view.holds(revision, now)) {
+            return Ok(Arc::clone(view));
+        }
+        let state = self.state.package(package).await?;
+        let ecosystem = self.ecosystem(package)?;
+        let policy = self.quarantine.policy_shared();
+        let index = Arc::clone(&shelf.index);
+        let judged = state.clone();
+        let compute = move || {
+            let standings = judge_all(&index, &judged, &policy, now);
+            let exposed = expose(&index, &standings, &*ecosystem);
+            (standings, exposed)
+        };
+        let (standings, exposed) = if shelf.index.rows.len() <= ROWS_INLINE_MAX {
+            compute()
+        } else {
+            tokio::task::spawn_blocking(compute).await.map_err(|error| CatalogError::Storage(error.to_string()))?
+        };
+        self.post(&shelf.index, &standings, &state);
+        let reworded_at = exposed.withheld().iter().any(|one| matches!(one.refusal.standing, Standing::Held { until: Some(_) }));
+        let reworded_at = reworded_at.then(|| next_full(now, WORDING));
+        let valid_until = [standings.valid_until, reworded_at].into_iter().flatten().min();
+        // What clients see did not change: what was rendered of it stays.
+        let exposed = match last.filter(|view| view.exposed.stamp() == exposed.stamp()) {
+            Some(view) => Arc::clone(&view.exposed),
+            None => Arc::new(exposed),
+        };
+        let view = Arc::new(View { standings, exposed, valid_until });
+        shelf.view.store(Some(Arc::clone(&view)));
+        Ok(view)
+    }
+}
+
+/// The next instant that is a whole number of `step`s.
+fn next_full(now: Timestamp, step: Duration) -> Timestamp {
+    let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1);
+    Timestamp::from_millis((now.millis().div_euclid(step) + 1).saturating_mul(step))
+}

@@ -1,0 +1,183 @@
+//! A configuration that is being read: values as far as they are known, and what only the whole can tell.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
+
+use url::Url;
+
+use crate::config::Config;
+use crate::config::fault::Fault;
+use crate::config::fault::Place;
+use crate::config::npm::is_self;
+use crate::config::server::Tls;
+use crate::config::upstream::Scope;
+use crate::config::upstream::Secret;
+use crate::config::value::Value;
+
+/// A secret is one line. More than this is some other file.
+const SECRET_BYTES_MAX: u64 = 16 * 1_024;
+
+/// What a key that would hold a secret is told.
+pub(super) const INLINE_SECRET: (&str, &str) = (
+    "a secret never stands in the configuration",
+    "use token_env (the name of an environment variable) or token_file, and change the secret: it was written down",
+);
+
+/// Whether a key by this name would hold a secret.
+pub(super) fn is_inline_secret(name: &str) -> bool {
+    ["token", "auth_token", "_authtoken", "password", "secret", "auth", "_auth"].contains(&name.to_ascii_lowercase().as_str())
+}
+
+/// Where a secret is to be found, with the value that says so.
+#[derive(Default)]
+pub(super) struct SecretDraft {
+    pub env: Option<(String, Value)>,
+    pub file: Option<(PathBuf, Value)>,
+}
+
+pub(super) struct ScopeDraft {
+    pub name: String,
+    pub url: Url,
+    pub token: SecretDraft,
+    pub place: Place,
+}
+
+#[derive(Default)]
+pub(super) struct Draft {
+    pub config: Config,
+    pub token: SecretDraft,
+    pub tls_cert: Option<PathBuf>,
+    pub tls_key: Option<PathBuf>,
+    pub scopes: Vec<ScopeDraft>,
+    /// Where each key that was given was given last.
+    pub places: BTreeMap<String, Place>,
+    pub faults: Vec<Fault>,
+}
+
+impl Draft {
+    /// Names of variables that hold secrets, so that one of them may begin with `AIRLOCK_`.
+    pub fn secret_variables(&self) -> impl Iterator<Item = &str> {
+        let of_scopes = self.scopes.iter().filter_map(|scope| scope.token.env.as_ref());
+        self.token.env.iter().chain(of_scopes).map(|(name, _)| name.as_str())
+    }
+
+    /// Resolves secrets and checks what spans several keys.
+    pub fn finish(mut self, environment: &BTreeMap<String, String>) -> (Config, Vec<Fault>) {
+        match secret(&self.token, environment) {
+            Ok(token) => self.config.upstream.token = token,
+            Err(faults) => self.faults.extend(faults),
+        }
+        for scope in std::mem::take(&mut self.scopes) {
+            match secret(&scope.token, environment) {
+                Ok(token) => {
+                    self.config.upstream.scopes.insert(scope.name.clone(), Scope { url: scope.url.clone(), token });
+                }
+                Err(faults) => self.faults.extend(faults),
+            }
+            if self.config.policy.private_scopes.contains(&scope.name) {
+                let wrong = format!("{} is private, thus never asked of upstream, and has an upstream", scope.name);
+                let remedy = format!("take it out of policy.private_scopes, or remove [upstream.scopes.{:?}]", scope.name);
+                self.faults.push(Fault::new(scope.place, format!("upstream.scopes.{:?}", scope.name), wrong, remedy));
+            }
+        }
+        self.finish_tls();
+        self.check_ages();
+        self.check_upstream_is_another();
+        (self.config, self.faults)
+    }
+
+    /// A fault of several keys, told at the first of them that was given. Nothing is told while one of them is itself at
+    /// fault, because then what is compared is not what was meant.
+    fn across(&mut self, keys: &[&str], wrong: impl AsRef<str>, remedy: impl AsRef<str>) {
+        if self.faults.iter().any(|fault| keys.contains(&fault.key.as_str())) {
+            return;
+        }
+        if let Some((key, place)) = keys.iter().find_map(|key| self.places.get(*key).map(|place| (*key, place.clone()))) {
+            self.faults.push(Fault::new(place, key, wrong, remedy));
+        }
+    }
+
+    fn finish_tls(&mut self) {
+        const KEYS: [&str; 2] = ["server.tls.cert", "server.tls.key"];
+        match (self.tls_cert.take(), self.tls_key.take()) {
+            (Some(cert), Some(key)) => {
+                for (at, path) in [(KEYS[0], &cert), (KEYS[1], &key)] {
+                    if let Err(error) = File::open(path) {
+                        self.across(&[at], format!("{} cannot be read: {error}", path.display()), "name a PEM file that Airlock may read");
+                    }
+                }
+                self.config.server.tls = Some(Tls { cert, key });
+            }
+            (None, None) => {}
+            (Some(_), None) | (None, Some(_)) => {
+                self.across(&KEYS, "TLS needs both a certificate and its key", "give both server.tls.cert and server.tls.key, or neither");
+            }
+        }
+    }
+
+    fn check_ages(&mut self) {
+        let age = &self.config.policy.release_age;
+        if age.floor > age.minimum {
+            let remedy = "the floor is what nothing goes below, so lower it or raise the minimum";
+            self.across(&["policy.release_age.floor", "policy.release_age.minimum"], "the floor is above the minimum age", remedy);
+        }
+    }
+
+    fn check_upstream_is_another(&mut self) {
+        let server = &self.config.server;
+        let of_self = |url: &Url| is_self(url, server.listen, server.public_url.as_deref());
+        let wrong = "upstream is Airlock itself";
+        let remedy = "name the registry that Airlock stands in front of";
+        let scope = self.config.upstream.scopes.values().any(|scope| of_self(&scope.url));
+        if self.config.upstream.url.as_ref().is_some_and(of_self) {
+            self.across(&["upstream.url", "server.listen", "server.public_url"], wrong, remedy);
+        }
+        if scope {
+            self.across(&["upstream.scopes"], wrong, remedy);
+        }
+    }
+}
+
+fn secret(draft: &SecretDraft, environment: &BTreeMap<String, String>) -> Result<Option<Secret>, Vec<Fault>> {
+    let (text, value) = match (&draft.env, &draft.file) {
+        (None, None) => return Ok(None),
+        (Some((_, value)), Some(_)) => {
+            return Err(value.fault("the token is given twice, by token_env and by token_file", "keep one; set the other to \"\""));
+        }
+        (Some((name, value)), None) => match environment.get(name) {
+            Some(text) => (text.clone(), value),
+            None => {
+                return Err(value.fault(format!("the environment variable {name} is not set"), "set it to the token before Airlock starts"));
+            }
+        },
+        (None, Some((path, value))) => match read_secret(path) {
+            Ok(text) => (text, value),
+            Err(why) => {
+                return Err(
+                    value.fault(format!("{} cannot be read: {why}", path.display()), "name a file that holds the token and nothing else")
+                );
+            }
+        },
+    };
+    let text = text.trim();
+    if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(value.fault(
+            "what is there is not a token: it is empty, or has spaces or other than ASCII",
+            "put the token there, and nothing else",
+        ));
+    }
+    Ok(Some(Secret::new(text.to_owned())))
+}
+
+fn read_secret(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(SECRET_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > SECRET_BYTES_MAX) {
+        return Err(format!("it is longer than {SECRET_BYTES_MAX} bytes"));
+    }
+    Ok(text)
+}

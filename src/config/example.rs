@@ -1,0 +1,241 @@
+//! The configuration as text: the commented example that `init` writes, and what is in effect.
+
+use std::fmt::Write;
+
+use crate::config::Config;
+use crate::config::key::KEYS;
+use crate::config::key::Shown;
+use crate::config::quantity::write_duration;
+use crate::model::finding::Action;
+use crate::model::time::Timestamp;
+
+const HEAD: &str = "\
+# Airlock's configuration. Every key is here with its default and a line of why; what is left away keeps its default.
+# Each key can come from the environment, AIRLOCK_POLICY__RELEASE_AGE__MINIMUM=3d, and flags beat both.
+# `airlock check-config` tells every fault at once.
+";
+/// Where comments begin, unless a value is longer.
+const COMMENT_COLUMN: usize = 36;
+
+/// `airlock.toml.example`, which parses to exactly the defaults.
+pub fn example() -> String {
+    let defaults = Config::default();
+    let mut out = HEAD.to_owned();
+    let mut section = "";
+    for key in KEYS.iter() {
+        let sample = match key.shown {
+            Shown::Live => None,
+            Shown::Sample(lines) => Some(lines),
+            Shown::Within => continue,
+        };
+        let here = if sample.is_some() { section } else { key.section() };
+        if here != section {
+            section = here;
+            let about = about(section);
+            let _ = write!(out, "\n[{section}]{}{about}\n", if about.is_empty() { "" } else { "  # " });
+        }
+        match (sample, (key.write)(&defaults)) {
+            (None, Some(value)) => line(&mut out, &format!("{} = {value}", key.name()), key.why),
+            (Some(lines), _) => {
+                for (at, text) in lines.iter().enumerate() {
+                    if at == 0 {
+                        line(&mut out, &format!("# {text}"), key.why)
+                    } else {
+                        let _ = writeln!(out, "# {text}");
+                    }
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    out
+}
+
+fn line(out: &mut String, code: &str, why: &str) {
+    // Writing into a string cannot fail.
+    let _ = writeln!(out, "{code:COMMENT_COLUMN$}  # {why}");
+}
+
+fn about(section: &str) -> &'static str {
+    match section {
+        "policy.findings" => "what each kind of finding does: \"note\", \"hold\", \"review\" (people decide), \"reject\"",
+        _ => "",
+    }
+}
+
+/// The whole configuration as TOML, secrets shown as `(set)` in comments.
+pub fn effective(config: &Config) -> String {
+    let mut out = String::new();
+    let mut section = "";
+    for key in KEYS.iter() {
+        let line = match key.path.as_str() {
+            "upstream.token_env" => Some(format!("# token: {}", set(config.upstream.token.is_some()))),
+            "upstream.token_file" => None,
+            _ => (key.write)(config).map(|value| format!("{} = {value}", key.name())),
+        };
+        let Some(line) = line else { continue };
+        if key.section() != section {
+            section = key.section();
+            let _ = writeln!(out, "{}[{section}]", if out.is_empty() { "" } else { "\n" });
+        }
+        let _ = writeln!(out, "{line}");
+    }
+    for (name, scope) in &config.upstream.scopes {
+        let _ = writeln!(out, "# token of upstream.scopes.{name:?}: {}", set(scope.token.is_some()));
+    }
+    out
+}
+
+fn set(is: bool) -> &'static str {
+    if is { "(set)" } else { "none" }
+}
+
+/// What is allowed and probably not meant, one sentence each.
+pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
+    const YARN_1_WAITS: std::time::Duration = std::time::Duration::from_secs(30);
+    const MARGIN: std::time::Duration = std::time::Duration::from_secs(5);
+    let mut out = Vec::new();
+    let policy = &config.policy;
+    if policy.inspection_wait + MARGIN > YARN_1_WAITS {
+        let wait = write_duration(policy.inspection_wait);
+        out.push(format!(
+            "policy.inspection_wait is {wait}, but yarn 1 gives up after 30s: its users see a time-out instead of the reason"
+        ));
+    }
+    if policy.release_age.minimum.is_zero() {
+        out.push("policy.release_age.minimum is 0s: releases are served the moment they appear".to_owned());
+    }
+    for exemption in &policy.release_age.exempt {
+        if let Some(expires) = exemption.expires.filter(|expires| *expires <= now) {
+            let pattern = crate::config::policy_keys::pattern_text(&exemption.pattern);
+            out.push(format!("policy.release_age.exempt: the exemption of {pattern} expired on {} and does nothing", expires.for_people()));
+        }
+    }
+    for (kind, action) in &policy.findings {
+        if *action == Action::Note && kind.default_action() == Action::Reject {
+            out.push(format!("policy.findings.{kind} is \"note\": {}, and it would be served", kind.why()));
+        }
+    }
+    for net in config.server.trusted_proxies.iter().filter(|net| net.prefix_len() == 0) {
+        out.push(format!("server.trusted_proxies has {net}: every caller may say who they are and how they reached Airlock"));
+    }
+    let outside = !config.server.listen.ip().is_loopback();
+    if outside && config.server.tls.is_none() && config.server.public_url.as_deref().is_none_or(|url| url.starts_with("http://")) {
+        out.push(format!("server.listen is {}, without TLS: tokens cross the network in the clear", config.server.listen));
+    }
+    let plain = |url: &url::Url| {
+        url.scheme() == "http" && url.host_str().is_none_or(|host| host != "localhost" && host != "127.0.0.1" && host != "[::1]")
+    };
+    if config.upstream.url.as_ref().is_some_and(plain) && config.upstream.token.is_some() {
+        out.push("upstream.url is plain http: its token crosses the network in the clear".to_owned());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Flags;
+
+    const FILE: &str = include_str!("../../airlock.toml.example");
+
+    fn load(text: &str) -> Result<Config, crate::config::Faults> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("airlock.toml");
+        std::fs::write(&file, text).unwrap();
+        Config::load(Some(&file), std::iter::empty(), &Flags::default())
+    }
+
+    /// `AIRLOCK_BLESS=1 cargo test --lib config::example` writes the file anew.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "who runs the test says whether it writes")]
+    fn the_example_file_is_what_init_writes() {
+        if std::env::var_os("AIRLOCK_BLESS").is_some() {
+            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/airlock.toml.example"), example()).unwrap();
+            return;
+        }
+        assert_eq!(FILE, example());
+    }
+
+    #[test]
+    fn the_example_is_complete_and_equals_the_defaults() {
+        assert_eq!(load(FILE).unwrap(), Config::default());
+        for key in KEYS.iter() {
+            assert!(FILE.contains(key.name()), "{}", key.path);
+            assert!(!key.why.is_empty(), "{}", key.path);
+        }
+    }
+
+    #[test]
+    fn every_sample_is_good_when_its_comment_is_taken_away() {
+        let dir = tempfile::tempdir().unwrap();
+        for file in ["cert.pem", "key.pem"] {
+            std::fs::write(dir.path().join(file), "").unwrap();
+        }
+        let pem = |name: &str| dir.path().join(name).display().to_string();
+        let text = FILE.replace("# tls", "tls").replace("# [up", "[up").replace("# url", "url").replace("# token_env", "token_env");
+        let text = text.replace("cert.pem", &pem("cert.pem")).replace("key.pem", &pem("key.pem"));
+        let file = dir.path().join("airlock.toml");
+        std::fs::write(&file, text).unwrap();
+        let secret = [("ACME_TOKEN".to_owned(), "s3cret".to_owned())];
+        let config = Config::load(Some(&file), secret.into_iter(), &Flags::default()).unwrap();
+        assert!(config.server.tls.is_some());
+        assert_eq!(config.upstream.scopes["@acme"].token.as_ref().unwrap().reveal(), "s3cret");
+    }
+
+    #[test]
+    fn the_effective_configuration_reads_back_and_shows_no_secret() {
+        let text = r#"
+            [server]
+            listen = "0.0.0.0:80"
+            public_url = "https://airlock.example/npm/"
+            allowed_hosts = ["Airlock.Example", "::1"]
+            trusted_proxies = ["10.0.0.7", "10.1.2.3/8"]
+            body_bytes_max = 1_000_000
+            [upstream]
+            url = "https://registry.example/npm"
+            fresh_for = "90s"
+            retries = 0
+            tarball_origins = ["https://files.registry.example"]
+            scopes = { "@acme" = { url = "https://npm.acme.example" } }
+            [storage]
+            data_dir = "/srv/air\\lock"
+            [access]
+            anonymous = "none"
+            [policy]
+            listing = "approved"
+            private_scopes = ["@mine"]
+            [policy.release_age]
+            exempt = ["@types/*", "left-pad@1.3.0", { package = "left-pad", reason = "a \"quoted\" reason", expires = 2027-01-31 }]
+            [policy.review]
+            approvals = 2
+            new_packages = true
+            [policy.findings]
+            install_script = "review"
+        "#;
+        let mut config = load(text).unwrap();
+        assert_eq!(load(&effective(&config)).unwrap(), config);
+        assert_eq!(config.server.allowed_hosts, ["airlock.example", "[::1]"]);
+        assert_eq!(config.server.public_url.as_deref(), Some("https://airlock.example/npm"));
+        config.upstream.token = Some(crate::config::upstream::Secret::new("hunter2".to_owned()));
+        let shown = effective(&config);
+        assert!(shown.contains("# token: (set)") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn warns_of_what_is_allowed_and_probably_not_meant() {
+        let warned = |text: &str| warnings(&load(text).unwrap(), Timestamp::parse("2026-11-20T00:00:00Z").unwrap());
+        assert_eq!(warned(""), Vec::<String>::new());
+        for (text, words) in [
+            ("policy.inspection_wait = \"26s\"", "yarn 1"),
+            ("policy.release_age = { minimum = \"0s\", floor = \"0s\" }", "the moment they appear"),
+            ("policy.release_age.exempt = [{ package = \"a\", expires = 2026-11-01 }]", "exemption of a expired on 2026-11-01 00:00 UTC"),
+            ("policy.findings.unsafe_archive = \"note\"", "policy.findings.unsafe_archive"),
+            ("server.trusted_proxies = [\"0.0.0.0/0\"]", "every caller"),
+            ("server.listen = \"0.0.0.0:4873\"", "without TLS"),
+        ] {
+            let told = warned(text);
+            assert!(told.len() == 1 && told[0].contains(words), "{text}: {told:?}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The keys of `[policy]`: how they are read and written.
+
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::config::fault::Fault;
+use crate::config::key::Key;
+use crate::config::key::Shape;
+use crate::config::key::nearest;
+use crate::config::key::quoted;
+use crate::config::key::quoted_list;
+use crate::config::policy::Exemption;
+use crate::config::policy::Listing;
+use crate::config::policy::Pattern;
+use crate::config::quantity::write_duration;
+use crate::config::upstream_keys::scope_name;
+use crate::config::value::Data;
+use crate::config::value::Value;
+use crate::config::value::each;
+use crate::model::finding::Action;
+use crate::model::finding::FindingKind;
+use crate::model::package::PackageName;
+use crate::model::time::Timestamp;
+
+const AGE_MOST: Duration = Duration::from_secs(3_650 * 24 * 3_600);
+/// Longer than any client waits, and short enough that a forgotten download ends.
+const INSPECTION_WAIT_MOST: Duration = Duration::from_secs(600);
+const APPROVALS_MAX: u64 = 10;
+const REASON_BYTES_MAX: usize = 1_000;
+const EXEMPTION_KEYS: [&str; 3] = ["package", "reason", "expires"];
+
+pub(super) fn keys() -> Vec<Key> {
+    let mut keys = vec![
+        Key::new(
+            "policy.listing",
+            "\"admissible\": list what screening passed, inspect it at its first download; \"approved\": list only what passed everything",
+            |config| {
+                Some(quoted(match config.policy.listing {
+                    Listing::Admissible => "admissible",
+                    Listing::Approved => "approved",
+                }))
+            },
+            |draft, value| {
+                draft.config.policy.listing = value.choice(&[("admissible", Listing::Admissible), ("approved", Listing::Approved)])?;
+                Ok(())
+            },
+        ),
+        Key::new(
+            "policy.inspection_wait",
+            "how long a download waits for its verdict; yarn 1 gives up at 30 s",
+            |config| Some(quoted(&write_duration(config.policy.inspection_wait))),
+            |draft, value| {
+                draft.config.policy.inspection_wait = value.duration(Duration::ZERO..=INSPECTION_WAIT_MOST)?;
+                Ok(())
+            },
+        ),
+        Key::new(
+            "policy.private_scopes",
+            "your own scopes, such as \"@acme\": never asked of upstream, so that nobody there can stand in for them",
+            |config| Some(quoted_list(config.policy.private_scopes.iter().map(String::as_str))),
+            |draft, value| {
+                draft.config.policy.private_scopes = each(value, scope)?;
+                Ok(())
+            },
+        )
+        .shaped(Shape::List),
+        Key::new(
+            "policy.release_age.minimum",
+            "how old a release must be; most malware is found and taken down within days",
+            |config| Some(quoted(&write_duration(config.policy.release_age.minimum))),
+            |draft, value| {
+                draft.config.policy.release_age.minimum = value.duration(Duration::ZERO..=AGE_MOST)?;
+                Ok(())
+            },
+        ),
+        Key::new(
+            "policy.release_age.floor",
+            "what no exemption and no single person goes below",
+            |config| Some(quoted(&write_duration(config.policy.release_age.floor))),
+            |draft, value| {
+                draft.config.policy.release_age.floor = value.duration(Duration::ZERO..=AGE_MOST)?;
+                Ok(())
+            },
+        ),
+        Key::new(
+            "policy.release_age.new_package",
+            "a name first published less than this ago waits until it is this old; typosquats are new names",
+            |config| Some(quoted(&write_duration(config.policy.release_age.new_package))),
+            |draft, value| {
+                draft.config.policy.release_age.new_package = value.duration(Duration::ZERO..=AGE_MOST)?;
+                Ok(())
+            },
+        ),
+        Key::new(
+            "policy.release_age.exempt",
+            "\"@types/*\", \"left-pad\", \"left-pad@1.3.0\", or { package = \"left-pad\", reason = \"…\", expires = \"2027-01-31\" }",
+            write_exemptions,
+            |draft, value| {
+                draft.config.policy.release_age.exempt = exemptions(value)?;
+                Ok(())
+            },
+        )
+        .shaped(Shape::List),
+        Key::new(
+            "policy.review.approvals",
+            "people needed where a finding asks for review; nobody counts twice",
+            |config| Some(config.policy.review.approvals.to_string()),
+            |draft, value| {
+                draft.config.policy.review.approvals = u32::try_from(value.number(1..=APPROVALS_MAX)?).unwrap_or(u32::MAX);
+                Ok(())
+            },
+        ),
+        Key::new(
+            "policy.review.new_packages",
+            "true: every package never approved here before needs people",
+            |config| Some(config.policy.review.new_packages.to_string()),
+            |draft, value| {
+                draft.config.policy.review.new_packages = value.switch()?;
+                Ok(())
+            },
+        ),
+    ];
+    keys.extend(FindingKind::ALL.iter().copied().map(finding_key));
+    keys
+}
+
+fn finding_key(kind: FindingKind) -> Key {
+    Key::new(
+        format!("policy.findings.{kind}"),
+        kind.why(),
+        move |config| Some(quoted(config.policy.action(kind).as_str())),
+        move |draft, value| {
+            let choices = Action::ALL.map(|action| (action.as_str(), action));
+            let action = value.choice(&choices)?;
+            if kind == FindingKind::IntegrityMismatch && action == Action::Note {
+                return Err(value
+                    .fault("bytes that are not what the index states are never just noted", "choose \"hold\", \"review\" or \"reject\""));
+            }
+            if action == kind.default_action() {
+                draft.config.policy.findings.remove(&kind);
+            } else {
+                draft.config.policy.findings.insert(kind, action);
+            }
+            Ok(())
+        },
+    )
+}
+
+fn scope(value: &Value) -> Result<String, Vec<Fault>> {
+    let text = value.text()?;
+    scope_name(text)
+        .ok_or_else(|| value.fault(format!("{text:?} is not a scope"), "write it with its @ and nothing behind it, such as \"@acme\""))
+}
+
+fn exemptions(value: &Value) -> Result<Vec<Exemption>, Vec<Fault>> {
+    let mut out: Vec<Exemption> = Vec::new();
+    let mut faults = Vec::new();
+    for item in value.list()? {
+        match exemption(item) {
+            Ok(new) if out.iter().any(|old| old.pattern == new.pattern) => {
+                faults.extend(
+                    item.fault("this pattern is exempted twice", "remove one of the two; which reason and expiry counts would be a guess"),
+                );
+            }
+            Ok(new) => out.push(new),
+            Err(told) => faults.extend(told),
+        }
+    }
+    if faults.is_empty() { Ok(out) } else { Err(faults) }
+}
+
+fn exemption(item: &Value) -> Result<Exemption, Vec<Fault>> {
+    let Data::Table(fields) = &item.data else {
+        return Ok(Exemption { pattern: pattern(item)?, reason: None, expires: None });
+    };
+    let mut faults = Vec::new();
+    let mut found = None;
+    let mut reason = None;
+    let mut expires = None;
+    for field in fields {
+        let told = match field.name.as_str() {
+            "package" => pattern(&field.value).map(|pattern| found = Some(pattern)),
+            "reason" => reason_text(&field.value).map(|text| reason = Some(text)),
+            "expires" => instant(&field.value).map(|at| expires = Some(at)),
+            unknown => {
+                let remedy = match nearest(unknown, EXEMPTION_KEYS) {
+                    Some(near) => format!("did you mean {near}?"),
+                    None => "known here: package, reason, expires".to_owned(),
+                };
+                Err(vec![Fault::new(field.place.clone(), field.value.key.as_str(), "there is no such key", remedy)])
+            }
+        };
+        faults.extend(told.err().unwrap_or_default());
+    }
+    if !fields.iter().any(|field| field.name == "package") {
+        faults.extend(item.fault("the exemption names no package", "add package = \"left-pad\""));
+    }
+    match found {
+        Some(pattern) if faults.is_empty() => Ok(Exemption { pattern, reason, expires }),
+        Some(_) | None => Err(faults),
+    }
+}
+
+/// `left-pad`, `left-pad@1.3.0`, `@types/*`; nothing else has a meaning, so nothing else is taken.
+fn pattern(value: &Value) -> Result<Pattern, Vec<Fault>> {
+    let text = value.text()?;
+    let wrong = |why: &str| {
+        let remedy = "write a scope \"@types/*\", a package \"left-pad\", or one release \"left-pad@1.3.0\"";
+        Err(value.fault(format!("{text:?} is not a pattern: {why}"), remedy))
+    };
+    if let Some(scope) = text.strip_suffix("/*") {
+        return match scope_name(scope) {
+            Some(scope) => Ok(Pattern::Scope(scope)),
+            None => wrong("before /* stands a scope"),
+        };
+    }
+    if let Some(version_at) = text.rfind('@').filter(|at| *at > 0) {
+        let (name, version) = (&text[..version_at], &text[version_at + 1..]);
+        return match (PackageName::npm(name), semver::Version::parse(version)) {
+            (Ok(_), Ok(_)) => Ok(Pattern::Release(name.to_owned(), version.to_owned())),
+            (Ok(_), Err(_)) => wrong("behind the @ stands one exact version"),
+            (Err(error), _) => wrong(&error.to_string()),
+        };
+    }
+    match PackageName::npm(text) {
+        Ok(_) if text.contains('*') => wrong("a * stands only for all packages of a scope"),
+        Ok(name) => Ok(Pattern::Package(name.as_str().to_owned())),
+        Err(error) => wrong(&error.to_string()),
+    }
+}
+
+fn reason_text(value: &Value) -> Result<String, Vec<Fault>> {
+    match value.optional_text()? {
+        Some(text) if text.len() <= REASON_BYTES_MAX => Ok(text.to_owned()),
+        Some(_) => Err(value.fault("the reason is too long", format!("keep it to {REASON_BYTES_MAX} bytes"))),
+        None => Err(value.fault("the reason is empty", "say why, or leave the key away")),
+    }
+}
+
+/// RFC 3339, or a date alone, which is its first instant in UTC.
+fn instant(value: &Value) -> Result<Timestamp, Vec<Fault>> {
+    let text = match &value.data {
+        Data::Time(text) => text.as_str(),
+        Data::Text(_) | Data::Number(_) | Data::Switch(_) | Data::List(_) | Data::Table(_) | Data::Odd(_) => value.text()?,
+    };
+    let date = text.len() == "2027-01-31".len();
+    let whole = if date { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    Timestamp::parse(&whole).map_err(|_| {
+        value.fault(format!("{text:?} is not a time"), "write a date \"2027-01-31\" or a time with its offset \"2027-01-31T14:00:00Z\"")
+    })
+}
+
+fn write_exemptions(config: &Config) -> Option<String> {
+    let entries: Vec<String> = config.policy.release_age.exempt.iter().map(write_exemption).collect();
+    Some(format!("[{}]", entries.join(", ")))
+}
+
+fn write_exemption(exemption: &Exemption) -> String {
+    let pattern = quoted(&pattern_text(&exemption.pattern));
+    if exemption.reason.is_none() && exemption.expires.is_none() {
+        return pattern;
+    }
+    let mut fields = vec![format!("package = {pattern}")];
+    fields.extend(exemption.reason.as_deref().map(|reason| format!("reason = {}", quoted(reason))));
+    fields.extend(exemption.expires.map(|at| format!("expires = {}", quoted(&at.to_string()))));
+    format!("{{ {} }}", fields.join(", "))
+}
+
+/// The pattern as it is written in the configuration.
+pub(super) fn pattern_text(pattern: &Pattern) -> String {
+    match pattern {
+        Pattern::Package(name) => name.clone(),
+        Pattern::Release(name, version) => format!("{name}@{version}"),
+        Pattern::Scope(scope) => format!("{scope}/*"),
+    }
+}

@@ -1,0 +1,125 @@
+//! Sends proven bytes: from memory, or from their file by blocks, one block ahead of the client.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::StatusCode;
+use http::header;
+use http_body::Frame;
+use http_body::SizeHint;
+use tokio::task::JoinHandle;
+
+use crate::http::cache::holds;
+use crate::model::digest::Reading;
+use crate::model::digest::Verified;
+
+/// What one read takes from the file. A slow client costs two of them.
+pub const BLOCK_BYTES: u64 = 256 * 1024;
+
+/// The answer to GET or HEAD for an artifact: its bytes as they are, never encoded again, whole (a `Range` is ignored,
+/// which HTTP allows), with its length; 304 when the client still holds them.
+pub fn send(content: &Verified, method: &Method, request: &HeaderMap, content_type: &'static str, cache_control: &'static str) -> Response {
+    let etag = HeaderValue::try_from(format!("\"{}\"", &content.digest().hex()[..32])).unwrap_or(HeaderValue::from_static("\"\""));
+    let unchanged = holds(request, &etag);
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.reserve(6);
+    headers.insert(header::ETAG, etag);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
+    if unchanged {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return response;
+    }
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(content.size()));
+    if *method != Method::HEAD {
+        *response.body_mut() = body(content);
+    }
+    response
+}
+
+/// The bytes as a body of known length.
+pub fn body(content: &Verified) -> Body {
+    match content.reading() {
+        Reading::Memory(bytes) => Body::from(bytes.clone()),
+        Reading::File(file) => Body::new(FileBody::new(Arc::clone(file), content.size())),
+    }
+}
+
+/// A file's first `size` bytes. A file that turns out shorter is an error, which cuts the connection: a client never
+/// takes a part for the whole.
+struct FileBody {
+    file: Arc<File>,
+    size: u64,
+    /// Handed out so far.
+    sent: u64,
+    /// The block at `sent`, being read.
+    ahead: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+impl FileBody {
+    fn new(file: Arc<File>, size: u64) -> FileBody {
+        FileBody { file, size, sent: 0, ahead: None }
+    }
+
+    fn read_block(&self) -> JoinHandle<io::Result<Bytes>> {
+        let (file, offset) = (Arc::clone(&self.file), self.sent);
+        let length = usize::try_from((self.size - offset).min(BLOCK_BYTES)).unwrap_or(usize::MAX);
+        tokio::task::spawn_blocking(move || {
+            let mut block = vec![0_u8; length];
+            file.read_exact_at(&mut block, offset)?;
+            Ok(Bytes::from(block))
+        })
+    }
+}
+
+impl http_body::Body for FileBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.sent == self.size {
+            return Poll::Ready(None);
+        }
+        let mut reading = match self.ahead.take() {
+            Some(reading) => reading,
+            None => self.read_block(),
+        };
+        let Poll::Ready(read) = Pin::new(&mut reading).poll(cx) else {
+            self.ahead = Some(reading);
+            return Poll::Pending;
+        };
+        let block = match read.map_err(io::Error::other).flatten() {
+            Ok(block) => block,
+            Err(error) => {
+                tracing::error!(%error, "a blob could not be read while it was sent");
+                return Poll::Ready(Some(Err(error)));
+            }
+        };
+        self.sent += block.len() as u64;
+        if self.sent < self.size {
+            self.ahead = Some(self.read_block());
+        }
+        Poll::Ready(Some(Ok(Frame::data(block))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.sent == self.size
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.size - self.sent)
+    }
+}

@@ -1,0 +1,357 @@
+//! Rendered bodies, plain and gzip, within a budget of bytes; and the answer made from one: conditional requests, HEAD,
+//! content codings, lengths. A hit parses nothing, compresses nothing and copies no body.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::future::Shared;
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::StatusCode;
+use http::header;
+use quick_cache::OptionsBuilder;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use quick_cache::sync::DefaultLifecycle;
+use sha2::Digest as _;
+use sha2::Sha256;
+use tokio::sync::Semaphore;
+
+use crate::http::problem::Problem;
+use crate::model::digest::DocumentDigest;
+use crate::model::time::Timestamp;
+
+/// What rendered bodies may take in memory when nobody says otherwise.
+pub const BODY_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Bodies built at the same time; more wait. Each may hold a large document several times over.
+const BUILDS_AT_ONCE_MAX: usize = 4;
+
+/// What compresses to nearly nothing less is sent as it is: it fits into one packet anyway.
+const GZIP_FROM_BYTES: usize = 1_024;
+
+/// A body above this is compressed faster and less tightly, because somebody waits for it.
+const GZIP_FAST_FROM_BYTES: usize = 1024 * 1024;
+
+/// Entries in an `If-None-Match` that are looked at.
+const ETAGS_MAX: usize = 64;
+
+/// Which body: nothing else may influence what `build` returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BodyKey<'k> {
+    /// Of everything the body is made from: the exposed package.
+    pub stamp: DocumentDigest,
+    /// The client-visible base, because bodies hold links.
+    pub base: &'k str,
+    /// The form, `full`, `abbreviated`, `version/1.3.0`.
+    pub form: &'k str,
+}
+
+impl BodyKey<'_> {
+    fn id(&self) -> DocumentDigest {
+        let mut hasher = Sha256::new();
+        hasher.update(self.stamp.raw());
+        hasher.update(u64::try_from(self.base.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hasher.update(self.base);
+        hasher.update(self.form);
+        DocumentDigest::from_raw(hasher.finalize().into())
+    }
+}
+
+/// What a body is sent with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Manner {
+    pub content_type: &'static str,
+    /// `no-cache` for what changes: kept by clients, asked again each time.
+    pub cache_control: &'static str,
+    pub last_modified: Option<Timestamp>,
+}
+
+/// A rendered body with all that its answers need. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Rendered(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    content_type: HeaderValue,
+    cache_control: HeaderValue,
+    /// Whole seconds since the epoch, rounded up, and the same as a header.
+    last_modified: Option<(u64, HeaderValue)>,
+    plain: Coded,
+    gzip: Option<Coded>,
+}
+
+#[derive(Debug)]
+struct Coded {
+    bytes: Bytes,
+    etag: HeaderValue,
+}
+
+impl Rendered {
+    /// Compresses and hashes: for megabytes, off the async threads. `of` tells forms and bases apart whose bodies are equal.
+    pub fn new(of: &BodyKey<'_>, manner: &Manner, plain: Bytes) -> Rendered {
+        let mut hasher = Sha256::new();
+        hasher.update(manner.content_type);
+        hasher.update([0]);
+        hasher.update(of.base);
+        hasher.update([0]);
+        hasher.update(of.form);
+        hasher.update([0]);
+        hasher.update(&plain);
+        let tag = HEXLOWER.encode(&hasher.finalize()[..16]);
+        let etag = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("\"\""));
+        let gzip = (plain.len() >= GZIP_FROM_BYTES).then(|| gzip(&plain)).flatten().filter(|packed| packed.len() < plain.len());
+        let last_modified = manner.last_modified.map(|at| {
+            let seconds = u64::try_from(at.millis().max(0).saturating_add(999) / 1_000).unwrap_or(0);
+            let text = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
+            (seconds, HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("")))
+        });
+        Rendered(Arc::new(Parts {
+            content_type: HeaderValue::from_static(manner.content_type),
+            cache_control: HeaderValue::from_static(manner.cache_control),
+            last_modified,
+            gzip: gzip.map(|bytes| Coded { bytes, etag: etag(format!("\"{tag}-gzip\"")) }),
+            plain: Coded { bytes: plain, etag: etag(format!("\"{tag}\"")) },
+        }))
+    }
+
+    /// The answer to GET or HEAD.
+    pub fn respond(&self, method: &Method, request: &HeaderMap) -> Response {
+        let parts = &self.0;
+        let (chosen, coding) = match &parts.gzip {
+            Some(gzip) if accepts_gzip(request) => (gzip, Some(HeaderValue::from_static("gzip"))),
+            Some(_) | None => (&parts.plain, None),
+        };
+        let unchanged = parts.unchanged(chosen, request);
+        let mut response = Response::new(Body::empty());
+        let headers = response.headers_mut();
+        headers.reserve(8);
+        headers.insert(header::ETAG, unchanged.unwrap_or(chosen).etag.clone());
+        headers.insert(header::CACHE_CONTROL, parts.cache_control.clone());
+        headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
+        if let Some((_, text)) = &parts.last_modified {
+            headers.insert(header::LAST_MODIFIED, text.clone());
+        }
+        if unchanged.is_some() {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            return response;
+        }
+        headers.insert(header::CONTENT_TYPE, parts.content_type.clone());
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(chosen.bytes.len()));
+        if let Some(coding) = coding {
+            headers.insert(header::CONTENT_ENCODING, coding);
+        }
+        if *method != Method::HEAD {
+            *response.body_mut() = Body::from(chosen.bytes.clone());
+        }
+        response
+    }
+
+    pub fn plain(&self) -> &Bytes {
+        &self.0.plain.bytes
+    }
+
+    fn weight(&self) -> u64 {
+        const OVERHEAD_BYTES: usize = 512;
+        let gzip = self.0.gzip.as_ref().map_or(0, |gzip| gzip.bytes.len());
+        u64::try_from(self.0.plain.bytes.len() + gzip + OVERHEAD_BYTES).unwrap_or(u64::MAX)
+    }
+}
+
+impl Parts {
+    /// The coding that the client still holds. `If-None-Match` beats `If-Modified-Since`. Source: RFC 9110, 13.2.2.
+    fn unchanged<'p>(&'p self, chosen: &'p Coded, request: &HeaderMap) -> Option<&'p Coded> {
+        if request.contains_key(header::IF_NONE_MATCH) {
+            let codings = [Some(chosen), Some(&self.plain), self.gzip.as_ref()];
+            return etags(request).find_map(|tag| match tag {
+                "*" => Some(chosen),
+                tag => codings.into_iter().flatten().find(|coded| coded.etag.as_bytes() == tag.as_bytes()),
+            });
+        }
+        let (modified, _) = self.last_modified.as_ref()?;
+        let mut since = request.get_all(header::IF_MODIFIED_SINCE).iter();
+        let (Some(text), None) = (since.next(), since.next()) else { return None };
+        let since = httpdate::parse_http_date(text.to_str().ok()?).ok()?;
+        let since = since.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+        (*modified <= since).then_some(chosen)
+    }
+}
+
+/// The opaque tags of all `If-None-Match` fields, weakness stripped, quotes kept. Tags of ours hold no comma.
+fn etags(request: &HeaderMap) -> impl Iterator<Item = &str> {
+    let fields = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
+    let tags = fields.flat_map(|field| field.split(',')).map(str::trim).take(ETAGS_MAX);
+    tags.map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
+}
+
+/// Whether an `If-None-Match` names `etag`, or anything at all by `*`.
+pub fn holds(request: &HeaderMap, etag: &HeaderValue) -> bool {
+    etags(request).any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())
+}
+
+/// Whether gzip is wanted at least as much as the plain form. Source: RFC 9110, 12.5.3.
+fn accepts_gzip(request: &HeaderMap) -> bool {
+    let (mut gzip, mut any, mut identity) = (None, None, None);
+    let fields = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|field| field.to_str().ok());
+    for item in fields.flat_map(|field| field.split(',')) {
+        let mut halves = item.split(';');
+        let coding = halves.next().unwrap_or("").trim();
+        let weight = halves.find_map(|half| half.trim().strip_prefix(['q', 'Q'])?.trim_start().strip_prefix('='));
+        // What is no weight counts as a refusal: the plain form is always right.
+        let weight = weight.map_or(1.0, |text| text.trim().parse::<f32>().ok().filter(|q| (0.0..=1.0).contains(q)).unwrap_or(0.0));
+        match coding {
+            "*" => any = Some(weight),
+            coding if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") => gzip = Some(weight),
+            coding if coding.eq_ignore_ascii_case("identity") => identity = Some(weight),
+            _ => {}
+        }
+    }
+    let gzip = gzip.or(any).unwrap_or(0.0);
+    gzip > 0.0 && gzip >= identity.unwrap_or(0.0)
+}
+
+fn gzip(plain: &[u8]) -> Option<Bytes> {
+    let level = if plain.len() >= GZIP_FAST_FROM_BYTES { Compression::new(3) } else { Compression::new(6) };
+    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 6), level);
+    encoder.write_all(plain).ok()?;
+    encoder.finish().ok().map(Bytes::from)
+}
+
+type Flight = Shared<BoxFuture<'static, Result<Rendered, Problem>>>;
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<DocumentDigest, Rendered> for ByBytes {
+    fn weight(&self, _: &DocumentDigest, rendered: &Rendered) -> u64 {
+        rendered.weight()
+    }
+}
+
+/// Rendered bodies within a budget; the least wanted go first.
+pub struct BodyCache {
+    kept: Cache<DocumentDigest, Rendered, ByBytes>,
+    flights: Mutex<HashMap<DocumentDigest, Flight>>,
+    builds: Semaphore,
+    hits: AtomicU64,
+    builds_total: AtomicU64,
+}
+
+/// How the cache fares, for metrics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BodyCacheCondition {
+    pub hits: u64,
+    pub builds: u64,
+    pub entries: u64,
+    pub bytes: u64,
+}
+
+impl BodyCache {
+    /// # Panics
+    /// Never: the options are complete.
+    pub fn new(bytes_max: u64) -> BodyCache {
+        const BODY_BYTES_TYPICAL: u64 = 32 * 1024;
+        // One shard, so that a single large body may take most of the budget.
+        let entries = usize::try_from(bytes_max / BODY_BYTES_TYPICAL).unwrap_or(usize::MAX).clamp(64, 1_000_000);
+        #[expect(clippy::expect_used, reason = "build fails only when a capacity is missing, and both are set here")]
+        let options = OptionsBuilder::new()
+            .shards(1)
+            .estimated_items_capacity(entries)
+            .weight_capacity(bytes_max)
+            .build()
+            .expect("both capacities are set");
+        BodyCache {
+            kept: Cache::with_options(options, ByBytes, quick_cache::DefaultHashBuilder::default(), DefaultLifecycle::default()),
+            flights: Mutex::new(HashMap::new()),
+            builds: Semaphore::new(BUILDS_AT_ONCE_MAX),
+            hits: AtomicU64::new(0),
+            builds_total: AtomicU64::new(0),
+        }
+    }
+
+    /// The body for `key`; built by the first who asks, off the async threads, while all others wait for the same build.
+    /// A build goes on when its callers go away. `build` returns the plain body.
+    ///
+    /// # Errors
+    /// Those of `build`; a build that panics is an internal problem. Failures are not kept.
+    pub async fn get_or_build<F>(self: &Arc<BodyCache>, key: BodyKey<'_>, manner: Manner, build: F) -> Result<Rendered, Problem>
+    where
+        F: FnOnce() -> Result<Bytes, Problem> + Send + 'static,
+    {
+        let id = key.id();
+        if let Some(rendered) = self.kept.get(&id) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(rendered);
+        }
+        let flight = {
+            let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+            // A flight ends by being kept first and forgotten second, so one of the two is seen here.
+            if let Some(rendered) = self.kept.get(&id) {
+                self.hits.fetch_add(1, Ordering::Relaxed);
+                return Ok(rendered);
+            }
+            flights.entry(id).or_insert_with(|| self.take_off(id, &key, manner, build)).clone()
+        };
+        flight.await
+    }
+
+    fn take_off<F>(self: &Arc<BodyCache>, id: DocumentDigest, key: &BodyKey<'_>, manner: Manner, build: F) -> Flight
+    where
+        F: FnOnce() -> Result<Bytes, Problem> + Send + 'static,
+    {
+        let cache = Arc::clone(self);
+        let (stamp, base, form) = (key.stamp, key.base.to_owned(), key.form.to_owned());
+        let task = tokio::spawn(async move {
+            let landing = Landing { cache: &cache, id };
+            let permit = cache.builds.acquire().await;
+            cache.builds_total.fetch_add(1, Ordering::Relaxed);
+            let key = move |plain| Rendered::new(&BodyKey { stamp, base: &base, form: &form }, &manner, plain);
+            let built = tokio::task::spawn_blocking(move || build().map(key)).await;
+            drop(permit);
+            let built = built.map_err(|error| Problem::internal(format!("rendering a body failed: {error}"))).flatten();
+            if let Ok(rendered) = &built {
+                cache.kept.insert(id, rendered.clone());
+            }
+            drop(landing);
+            built
+        });
+        task.map(|ended| ended.map_err(|error| Problem::internal(format!("rendering a body failed: {error}"))).flatten()).boxed().shared()
+    }
+
+    pub fn condition(&self) -> BodyCacheCondition {
+        BodyCacheCondition {
+            hits: self.hits.load(Ordering::Relaxed),
+            builds: self.builds_total.load(Ordering::Relaxed),
+            entries: u64::try_from(self.kept.len()).unwrap_or(u64::MAX),
+            bytes: self.kept.weight(),
+        }
+    }
+}
+
+/// Forgets a flight however it ends.
+struct Landing<'c> {
+    cache: &'c BodyCache,
+    id: DocumentDigest,
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        self.cache.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
+}

@@ -1,0 +1,8 @@
+//! HTTP as every dialect and the admin API share it: status codes, who calls, rendered bodies, sending files.
+
+pub mod body;
+pub mod cache;
+pub mod caller;
+pub mod incoming;
+pub mod problem;
+pub mod route;

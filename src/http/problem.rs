@@ -1,0 +1,338 @@
+//! What goes wrong, as an answer: RFC 9457 problem documents. The one place where a failure gets its status code, and
+//! its two texts: one for the client, one for the log.
+
+use std::error::Error;
+use std::time::Duration;
+
+use axum::extract::rejection::BytesRejection;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::PathRejection;
+use axum::extract::rejection::QueryRejection;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
+use hyper::ext::ReasonPhrase;
+use serde::Serialize;
+
+use crate::access::AccessError;
+use crate::catalog::CatalogError;
+use crate::catalog::explanation::DecideOrFind;
+use crate::http::incoming::TooSlow;
+use crate::model::finding::printable;
+use crate::model::package::NotAName;
+use crate::model::refusal::Refusal;
+use crate::quarantine::decide::DecideError;
+
+/// The media type of a problem document. Source: RFC 9457.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// The longest reason phrase that is sent; clients show it on one line.
+pub const REASON_PHRASE_BYTES_MAX: usize = 300;
+
+/// How far a chain of causes is followed.
+pub const CAUSES_MAX: usize = 16;
+
+/// How long a client is asked to wait when nobody knows better.
+pub const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Why a request is not answered as asked. One kind, one status.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// The request cannot be understood.
+    Malformed,
+    /// A name that is no name in its ecosystem.
+    NotAName,
+    Unauthenticated,
+    /// The caller's role does not cover it.
+    Forbidden,
+    /// A known release that is not open, or any other refusal by policy.
+    Refused,
+    /// Never seen.
+    Unknown,
+    MethodNotAllowed,
+    /// What the caller saw has changed since, or nothing is left to decide.
+    Conflict,
+    TooLarge,
+    UnsupportedMediaType,
+    /// Understood, and not acceptable.
+    Unacceptable,
+    /// The client was too slow.
+    TooSlow,
+    /// The request's Host is not one that Airlock answers for.
+    HostNotAllowed,
+    TooManyRequests,
+    Internal,
+    NotBuilt,
+    /// Upstream answers wrongly.
+    Upstream,
+    /// Not now; ask again.
+    NotYet,
+    /// The disk is full.
+    StorageFull,
+    /// The upstream is this Airlock itself.
+    Loop,
+}
+
+impl Kind {
+    /// Status, the slug of the problem's type, and its title.
+    const fn texts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Kind::Malformed => (StatusCode::BAD_REQUEST, "malformed", "The request cannot be understood"),
+            Kind::NotAName => (StatusCode::BAD_REQUEST, "not-a-name", "This is not a name"),
+            Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "A valid token is needed"),
+            Kind::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "This token may not do that"),
+            Kind::Refused => (StatusCode::FORBIDDEN, "refused", "This release is not open"),
+            Kind::Unknown => (StatusCode::NOT_FOUND, "unknown", "Not found"),
+            Kind::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Not with this method"),
+            Kind::Conflict => (StatusCode::CONFLICT, "conflict", "It is not as it was"),
+            Kind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large", "The request is too large"),
+            Kind::UnsupportedMediaType => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", "Not in this format"),
+            Kind::Unacceptable => (StatusCode::UNPROCESSABLE_ENTITY, "unacceptable", "Understood, but not acceptable"),
+            Kind::TooSlow => (StatusCode::REQUEST_TIMEOUT, "too-slow", "The request took too long to arrive"),
+            Kind::HostNotAllowed => (StatusCode::MISDIRECTED_REQUEST, "host-not-allowed", "Airlock does not answer for this host"),
+            Kind::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "Too many requests"),
+            Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something went wrong in Airlock"),
+            Kind::NotBuilt => (StatusCode::NOT_IMPLEMENTED, "not-built", "Not built yet"),
+            Kind::Upstream => (StatusCode::BAD_GATEWAY, "upstream", "The upstream registry does not answer as it should"),
+            Kind::NotYet => (StatusCode::SERVICE_UNAVAILABLE, "not-yet", "Not yet; ask again"),
+            Kind::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "storage-full", "The disk is full"),
+            Kind::Loop => (StatusCode::LOOP_DETECTED, "loop", "The upstream is this Airlock itself"),
+        }
+    }
+
+    pub const fn status(self) -> StatusCode {
+        self.texts().0
+    }
+
+    pub const fn slug(self) -> &'static str {
+        self.texts().1
+    }
+
+    pub const fn title(self) -> &'static str {
+        self.texts().2
+    }
+}
+
+/// A failure on its way to the client.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub kind: Kind,
+    /// One sentence for the client: what was wrong, where, and what to do.
+    pub detail: String,
+    /// For the log only; never sent.
+    pub log: Option<String>,
+    pub retry_after: Option<Duration>,
+    /// The release that is not open, when that is the reason.
+    pub refusal: Option<Box<Refusal>>,
+}
+
+/// RFC 9457 with the extension members `error` (which npm's clients print), `release`, `standing` and `opens_at`.
+#[derive(Serialize)]
+struct Document<'p> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: &'p str,
+    error: &'p str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    release: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standing: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opens_at: Option<String>,
+}
+
+impl Problem {
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Problem {
+        Problem { kind, detail: detail.into(), log: None, retry_after: None, refusal: None }
+    }
+
+    /// A failure of Airlock's own: the client learns that it happened, the log learns what.
+    pub fn internal(log: impl Into<String>) -> Problem {
+        Problem::new(Kind::Internal, "Something went wrong in Airlock; its log says what").logged(log)
+    }
+
+    #[must_use]
+    pub fn logged(mut self, log: impl Into<String>) -> Problem {
+        self.log = Some(log.into());
+        self
+    }
+
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Problem {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    pub const fn status(&self) -> StatusCode {
+        self.kind.status()
+    }
+
+    /// Whole seconds for `Retry-After`, rounded up, at least one.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after.map(|wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).map(|seconds| seconds.max(1))
+    }
+
+    /// Writes a failure of ours to the log, once, inside the request's span. Called by `into_response`; a dialect that
+    /// answers in its own form calls it itself.
+    pub fn report(&self) {
+        let status = self.status();
+        match &self.log {
+            Some(log) if status.is_server_error() => tracing::error!(status = status.as_u16(), kind = self.kind.slug(), "{log}"),
+            Some(log) => tracing::info!(status = status.as_u16(), kind = self.kind.slug(), "{log}"),
+            None => {}
+        }
+    }
+
+    /// `Cache-Control: no-store`, `Retry-After`, and for 401 the two ways to present a token.
+    pub fn headers(&self, headers: &mut http::HeaderMap) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(seconds) = self.retry_after_seconds() {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.kind == Kind::Unauthenticated {
+            headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"airlock\""));
+            headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"airlock\", charset=\"UTF-8\""));
+        }
+    }
+
+    fn document(&self) -> Document<'_> {
+        let (status, slug, title) = self.kind.texts();
+        Document {
+            kind: format!("urn:airlock:problem:{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+            error: &self.detail,
+            release: self.refusal.as_ref().map(|refusal| refusal.release.to_string()),
+            standing: self.refusal.as_ref().map(|refusal| refusal.standing.as_str()),
+            opens_at: self.refusal.as_ref().and_then(|refusal| refusal.opens_at).map(|at| at.to_string()),
+        }
+    }
+}
+
+/// `text` as an HTTP/1.1 reason phrase, which some clients show instead of the body: ASCII without control characters.
+pub fn reason_phrase(text: &str) -> Option<ReasonPhrase> {
+    let ascii: String =
+        text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(REASON_PHRASE_BYTES_MAX).collect();
+    ReasonPhrase::try_from(ascii.into_bytes()).ok()
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        self.report();
+        let body = serde_json::to_vec(&self.document()).unwrap_or_default();
+        let mut response = Response::new(axum::body::Body::from(body));
+        *response.status_mut() = self.status();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        self.headers(response.headers_mut());
+        if let Some(reason) = reason_phrase(&self.detail) {
+            response.extensions_mut().insert(reason);
+        }
+        response
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Problem {
+        let text = error.to_string();
+        match error {
+            CatalogError::UnknownPackage(_) | CatalogError::UnknownRelease { .. } => Problem::new(Kind::Unknown, text),
+            CatalogError::Refused(refusal) => Problem { refusal: Some(refusal), ..Problem::new(Kind::Refused, text) },
+            CatalogError::NotYet { retry_after, .. } => Problem::new(Kind::NotYet, text).retry_after(retry_after),
+            CatalogError::Upstream { retry_after: Some(wait), .. } => {
+                Problem::new(Kind::NotYet, text.clone()).logged(text).retry_after(wait)
+            }
+            CatalogError::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text.clone()).logged(text),
+            CatalogError::Loop => Problem::new(Kind::Loop, text.clone()).logged(text),
+            CatalogError::Storage(why) => Problem::internal(why),
+        }
+    }
+}
+
+impl From<DecideError> for Problem {
+    fn from(error: DecideError) -> Problem {
+        let text = error.to_string();
+        let kind = match &error {
+            DecideError::UnknownRelease(_) => Kind::Unknown,
+            DecideError::DigestMoved { .. }
+            | DecideError::RevisionMoved { .. }
+            | DecideError::NothingToDecide(_)
+            | DecideError::AlreadyApproved { .. } => Kind::Conflict,
+            DecideError::ReasonMissing
+            | DecideError::ReasonTooLong { .. }
+            | DecideError::ExpiryInPast(_)
+            | DecideError::ExpiryMeaningless(_) => Kind::Unacceptable,
+            DecideError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
+            DecideError::Commit(_) | DecideError::Read(_) => return Problem::internal(text),
+        };
+        Problem::new(kind, text)
+    }
+}
+
+impl From<DecideOrFind> for Problem {
+    fn from(error: DecideOrFind) -> Problem {
+        match error {
+            DecideOrFind::Decide(error) => error.into(),
+            DecideOrFind::Find(error) => error.into(),
+        }
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Problem {
+        let text = error.to_string();
+        let kind = match &error {
+            AccessError::NotValid => Kind::Unauthenticated,
+            AccessError::UnknownToken(_) => Kind::Unknown,
+            AccessError::NameTaken(_) | AccessError::LastAdmin | AccessError::TooMany => Kind::Conflict,
+            AccessError::NotAName | AccessError::NameReserved(_) | AccessError::ExpiryInPast(_) => Kind::Unacceptable,
+            AccessError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
+            AccessError::Commit(_) | AccessError::Read(_) | AccessError::NoRandomness(_) | AccessError::File { .. } => {
+                return Problem::internal(text);
+            }
+        };
+        Problem::new(kind, text)
+    }
+}
+
+impl From<NotAName> for Problem {
+    fn from(error: NotAName) -> Problem {
+        Problem::new(Kind::NotAName, printable(&error.to_string(), REASON_PHRASE_BYTES_MAX))
+    }
+}
+
+/// The status that axum gives a rejection, as one of our kinds.
+fn rejected(status: StatusCode, text: &str) -> Problem {
+    let kind = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge,
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Kind::UnsupportedMediaType,
+        StatusCode::UNPROCESSABLE_ENTITY => Kind::Unacceptable,
+        StatusCode::REQUEST_TIMEOUT => Kind::TooSlow,
+        status if status.is_server_error() => return Problem::internal(text),
+        _ => Kind::Malformed,
+    };
+    Problem::new(kind, printable(text, REASON_PHRASE_BYTES_MAX))
+}
+
+fn caused_by_slowness(rejection: &(dyn Error + 'static)) -> bool {
+    let causes = std::iter::successors(rejection.source(), |error: &&(dyn Error + 'static)| (*error).source());
+    causes.take(CAUSES_MAX).any(|error| error.is::<TooSlow>())
+}
+
+macro_rules! from_rejections {
+    ($($rejection:ty),*) => {$(
+        impl From<$rejection> for Problem {
+            fn from(rejection: $rejection) -> Problem {
+                if caused_by_slowness(&rejection) {
+                    return Problem::new(Kind::TooSlow, TooSlow.to_string());
+                }
+                rejected(rejection.status(), &rejection.body_text())
+            }
+        }
+    )*};
+}
+from_rejections!(BytesRejection, JsonRejection, PathRejection, QueryRejection);

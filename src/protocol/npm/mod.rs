@@ -1,0 +1,71 @@
+//! npm's dialect: what its clients ask, how upstream's packuments are heard, and how what is exposed is written for them.
+
+pub mod accept;
+pub mod claims;
+pub mod explain;
+pub mod files;
+pub mod handlers;
+pub mod inspect;
+pub mod integrity;
+pub mod manifest;
+pub mod order;
+pub mod path;
+pub mod read;
+pub mod render;
+#[cfg(test)]
+mod sample;
+pub mod splice;
+pub mod write;
+
+pub use crate::protocol::npm::handlers::ROUTES;
+pub use crate::protocol::npm::handlers::router;
+
+use std::cmp::Ordering;
+
+use bytes::Bytes;
+
+use crate::ecosystem::Ecosystem;
+use crate::ecosystem::Fetched;
+use crate::ecosystem::Reading;
+use crate::ecosystem::Track;
+use crate::ecosystem::Unreadable;
+use crate::ecosystem::UpstreamPath;
+use crate::model::facts::Facts;
+use crate::model::index::Artifact;
+use crate::model::package::EcosystemId;
+use crate::model::package::PackageId;
+use crate::model::package::Version;
+
+/// The core's questions, answered for npm.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Npm;
+
+impl Ecosystem for Npm {
+    fn id(&self) -> EcosystemId {
+        EcosystemId::Npm
+    }
+
+    fn locate(&self, package: &PackageId) -> UpstreamPath {
+        UpstreamPath(package.name.as_str().replace('/', "%2f"))
+    }
+
+    fn read(&self, package: &PackageId, fetched: &[Fetched]) -> Result<Reading, Unreadable> {
+        read::read(package, fetched)
+    }
+
+    fn locate_artifact(&self, package: &PackageId, artifact: &Artifact) -> UpstreamPath {
+        files::locate(&package.name, artifact)
+    }
+
+    fn inspect(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Facts, Unreadable> {
+        inspect::inspect(package, version, manifest, bytes)
+    }
+
+    fn precedence(&self, left: &Version, right: &Version) -> Ordering {
+        order::precedence(left, right)
+    }
+
+    fn track(&self, version: &Version) -> Option<Track> {
+        order::track(version)
+    }
+}

@@ -1,0 +1,279 @@
+//! What a request path asks for. Paths are read raw: split at slashes first, then each segment decoded exactly once, so
+//! that no spelling reaches another package than the one it names. Nothing is normalised and nothing is redirected.
+
+use percent_encoding::percent_decode_str;
+
+use crate::model::package::NotAName;
+use crate::model::package::PackageName;
+
+/// Longest raw path that is read, in bytes.
+pub const PATH_BYTES_MAX: usize = 2_048;
+
+/// Longest file name, version or tag that is looked for, in bytes, decoded.
+pub const WANTED_BYTES_MAX: usize = 512;
+
+/// What the registry is asked for, by the path alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Target {
+    Ping,
+    Whoami,
+    DistTags(PackageName),
+    Packument(PackageName),
+    /// One document: `/left-pad/1.3.0`, `/left-pad/latest`.
+    VersionOrTag {
+        package: PackageName,
+        wanted: String,
+    },
+    Tarball(TarballName),
+    /// A path that this dialect does not serve.
+    NotServed,
+}
+
+/// A tarball as its path names it. Which release it belongs to, only the index can say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TarballName {
+    pub package: PackageName,
+    /// The last segment, decoded, without a scope.
+    pub file: String,
+}
+
+/// Why a path is no question at all.
+#[derive(PartialEq, Eq, Debug, thiserror::Error)]
+pub enum BadPath {
+    #[error("the path is longer than {max} bytes")]
+    TooLong { max: usize },
+    #[error("the path is not well encoded: {0}")]
+    Encoding(&'static str),
+    #[error(transparent)]
+    Name(#[from] NotAName),
+}
+
+/// Reads `raw`, the path of a request as it came, undecoded and without its query.
+///
+/// A scoped name may come in all four spellings, `@scope/name`, `@scope%2fname`, `@scope%2Fname` and `%40scope…`; a
+/// tarball also as clients publish it, `/@scope/name/-/@scope/name-1.0.0.tgz`. `/-/…` is never a package.
+pub fn parse(raw: &str) -> Result<Target, BadPath> {
+    if raw.len() > PATH_BYTES_MAX {
+        return Err(BadPath::TooLong { max: PATH_BYTES_MAX });
+    }
+    let Some(rest) = raw.strip_prefix('/') else {
+        return Err(BadPath::Encoding("it does not start with a slash"));
+    };
+    if rest.is_empty() {
+        return Ok(Target::NotServed);
+    }
+    let segments = rest.split('/').map(decode).collect::<Result<Vec<String>, BadPath>>()?;
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    match segments.as_slice() {
+        ["-", own @ ..] if !own.is_empty() => registrys_own(own),
+        _ => {
+            let (package, rest) = leading_name(&segments)?;
+            Ok(of_package(package, rest))
+        }
+    }
+}
+
+/// What stands after `/-/`.
+fn registrys_own(segments: &[&str]) -> Result<Target, BadPath> {
+    match segments {
+        ["ping"] => Ok(Target::Ping),
+        ["whoami"] => Ok(Target::Whoami),
+        ["package", rest @ ..] if !rest.is_empty() => match leading_name(rest)? {
+            (package, ["dist-tags"]) => Ok(Target::DistTags(package)),
+            (_, _) => Ok(Target::NotServed),
+        },
+        _ => Ok(Target::NotServed),
+    }
+}
+
+/// A package's name at the head of `segments`, which takes one of them, or two when it has a scope with a plain slash.
+fn leading_name<'s, 't>(segments: &'s [&'t str]) -> Result<(PackageName, &'s [&'t str]), BadPath> {
+    match segments {
+        [scope, name, rest @ ..] if scope.starts_with('@') && !scope.contains('/') => {
+            Ok((PackageName::npm(&format!("{scope}/{name}"))?, rest))
+        }
+        [name, rest @ ..] => Ok((PackageName::npm(name)?, rest)),
+        [] => Err(BadPath::Name(NotAName::Empty)),
+    }
+}
+
+fn of_package(package: PackageName, rest: &[&str]) -> Target {
+    match rest {
+        [] => Target::Packument(package),
+        ["-", file] => tarball(package, file),
+        ["-", scope, file] if package.scope() == Some(scope) => tarball(package, file),
+        [wanted] if *wanted != "-" && is_plain(wanted) => Target::VersionOrTag { package, wanted: (*wanted).to_owned() },
+        _ => Target::NotServed,
+    }
+}
+
+fn tarball(package: PackageName, file: &str) -> Target {
+    let inside_scope = match (package.scope(), file.split_once('/')) {
+        (Some(scope), Some((before, after))) if scope == before => after,
+        _ => file,
+    };
+    if !is_plain(inside_scope) {
+        return Target::NotServed;
+    }
+    let file = inside_scope.to_owned();
+    Target::Tarball(TarballName { package, file })
+}
+
+/// Whether this can be a file name, a version or a tag: something to look up by, never a place.
+fn is_plain(text: &str) -> bool {
+    let is_place = text == "." || text == ".." || text.contains(['/', '\\']);
+    !text.is_empty() && text.len() <= WANTED_BYTES_MAX && !is_place && !text.chars().any(char::is_control)
+}
+
+/// Decodes one segment once. A percent sign without two hexadecimal digits is an error, and so is anything that is not
+/// UTF-8, which overlong forms are not.
+fn decode(segment: &str) -> Result<String, BadPath> {
+    let bytes = segment.as_bytes();
+    let broken = memchr::memchr_iter(b'%', bytes)
+        .any(|at| !bytes.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)));
+    if broken {
+        return Err(BadPath::Encoding("a percent sign is not followed by two hexadecimal digits"));
+    }
+    match percent_decode_str(segment).decode_utf8() {
+        Ok(text) => Ok(text.into_owned()),
+        Err(_) => Err(BadPath::Encoding("it is not UTF-8")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> PackageName {
+        PackageName::npm(text).unwrap()
+    }
+
+    #[track_caller]
+    fn check(raw: &str, expect: Target) {
+        assert_eq!(parse(raw), Ok(expect), "{raw}");
+    }
+
+    #[track_caller]
+    fn refused(raw: &str, why: &str) {
+        assert_eq!(parse(raw).unwrap_err().to_string(), why, "{raw}");
+    }
+
+    fn packument(text: &str) -> Target {
+        Target::Packument(name(text))
+    }
+
+    fn tarball(package: &str, file: &str) -> Target {
+        Target::Tarball(TarballName { package: name(package), file: file.to_owned() })
+    }
+
+    fn wanted(package: &str, wanted: &str) -> Target {
+        Target::VersionOrTag { package: name(package), wanted: wanted.to_owned() }
+    }
+
+    #[test]
+    fn a_scoped_name_has_four_spellings() {
+        for raw in ["/@acme%2fweb", "/@acme%2Fweb", "/@acme/web", "/%40acme%2fweb", "/%40acme/web"] {
+            check(raw, packument("@acme/web"));
+        }
+    }
+
+    #[test]
+    fn odd_names_are_names() {
+        for odd in ["left-pad", "JSONStream", "con", "nul", "-", "--", "-x", "a.b~c", "lodash.merge"] {
+            check(&format!("/{odd}"), packument(odd));
+        }
+        check("/l%65ft-pad", packument("left-pad"));
+        assert_ne!(parse("/jsonstream"), parse("/JSONStream"));
+    }
+
+    #[test]
+    fn a_tarball_has_three_shapes() {
+        check("/left-pad/-/left-pad-1.3.0.tgz", tarball("left-pad", "left-pad-1.3.0.tgz"));
+        for raw in [
+            "/@acme/web/-/web-1.0.0.tgz",
+            "/@acme%2fweb/-/web-1.0.0.tgz",
+            "/%40acme%2Fweb/-/web-1.0.0.tgz",
+            "/@acme/web/-/@acme/web-1.0.0.tgz",
+            "/@acme%2fweb/-/@acme%2fweb-1.0.0.tgz",
+        ] {
+            check(raw, tarball("@acme/web", "web-1.0.0.tgz"));
+        }
+        check("/@acme/web/-/@evil/web-1.0.0.tgz", Target::NotServed);
+        check("/@acme/web/-/@evil%2fweb-1.0.0.tgz", Target::NotServed);
+        check("/web/-/@acme/web-1.0.0.tgz", Target::NotServed);
+        check("/x/-/x-1.0.0%2Bbuild.tgz", tarball("x", "x-1.0.0+build.tgz"));
+        check("/x/-/x-1.0.0+build.tgz", tarball("x", "x-1.0.0+build.tgz"));
+    }
+
+    #[test]
+    fn one_document_of_a_package() {
+        check("/left-pad/1.3.0", wanted("left-pad", "1.3.0"));
+        check("/left-pad/latest", wanted("left-pad", "latest"));
+        check("/@yarnpkg/cli-dist/4.5.0", wanted("@yarnpkg/cli-dist", "4.5.0"));
+        check("/@yarnpkg%2fcli-dist/next", wanted("@yarnpkg/cli-dist", "next"));
+        check("/x/1.0.0%2Bbuild", wanted("x", "1.0.0+build"));
+    }
+
+    #[test]
+    fn the_registrys_own_space_is_never_a_package() {
+        check("/-/ping", Target::Ping);
+        check("/-/whoami", Target::Whoami);
+        check("/-/package/left-pad/dist-tags", Target::DistTags(name("left-pad")));
+        for raw in ["/-/package/@acme%2fweb/dist-tags", "/-/package/@acme/web/dist-tags", "/-/package/%40acme%2Fweb/dist-tags"] {
+            check(raw, Target::DistTags(name("@acme/web")));
+        }
+        for raw in ["/-/stage", "/-/", "/-/airlock/livez", "/-/package", "/-/package/x", "/%2d/x", "/-/-/--0.0.1.tgz", "/-/1.0.0"] {
+            check(raw, Target::NotServed);
+        }
+        refused("/-/package/..%2fx/dist-tags", "\"../x\" is not a package name: it starts with a dot or an underscore");
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused_in_words() {
+        refused("/..%2fetc", "\"../etc\" is not a package name: it starts with a dot or an underscore");
+        refused("/%252e%252e", "\"%2e%2e\" is not a package name: only letters, digits and -_.!~*'() are allowed");
+        refused("/@a/../b", "\"@a/..\" is not a package name: it starts with a dot or an underscore");
+        refused("/@a%2f..", "\"@a/..\" is not a package name: it starts with a dot or an underscore");
+        refused("/@a%2f..%2fb", "\"@a/../b\" is not a package name: it starts with a dot or an underscore");
+        refused("/x%00y", "\"x\\0y\" is not a package name: only letters, digits and -_.!~*'() are allowed");
+        refused("/a%2fb", "\"a/b\" is not a package name: only letters, digits and -_.!~*'() are allowed");
+        refused("/a%5cb", "\"a\\\\b\" is not a package name: only letters, digits and -_.!~*'() are allowed");
+        refused("/@acme", "\"@acme\" is not a package name: a scope is followed by a slash and a name");
+        refused("/@acme%252fweb", "\"@acme%2fweb\" is not a package name: a scope is followed by a slash and a name");
+        refused("//left-pad", "the name is empty");
+        refused("/@acme//web", "\"@acme/\" is not a package name: a part of it is empty");
+        refused("/%c0%af", "the path is not well encoded: it is not UTF-8");
+        refused("/%c0%ae%c0%ae", "the path is not well encoded: it is not UTF-8");
+        refused("/x%", "the path is not well encoded: a percent sign is not followed by two hexadecimal digits");
+        refused("/x%2", "the path is not well encoded: a percent sign is not followed by two hexadecimal digits");
+        refused("/x%zz", "the path is not well encoded: a percent sign is not followed by two hexadecimal digits");
+        refused("/l%d0%bedash", "\"l\u{43e}dash\" is not a package name: only letters, digits and -_.!~*'() are allowed");
+        refused(&format!("/{}", "a".repeat(215)), "the name is longer than 214 bytes");
+        refused(&format!("/{}", "a".repeat(4_096)), "the path is longer than 2048 bytes");
+        refused("*", "the path is not well encoded: it does not start with a slash");
+    }
+
+    #[test]
+    fn slashes_are_not_mended_and_places_are_not_files() {
+        for raw in [
+            "/",
+            "/left-pad/",
+            "/left-pad//-/left-pad-1.3.0.tgz",
+            "/left-pad/-",
+            "/left-pad/-/",
+            "/left-pad/-//x.tgz",
+            "/left-pad/-/..",
+            "/left-pad/-/..%2fx.tgz",
+            "/left-pad/-/a%2fx.tgz",
+            "/left-pad/-/a%5cx.tgz",
+            "/left-pad/-/x%00.tgz",
+            "/left-pad/-/x.tgz/-rev/1",
+            "/left-pad/-rev/1",
+            "/left-pad/..",
+            "/left-pad/1.0.0%2f..",
+        ] {
+            check(raw, Target::NotServed);
+        }
+        check("/left-pad/-/%252e%252e", tarball("left-pad", "%2e%2e"));
+    }
+}

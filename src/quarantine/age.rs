@@ -1,0 +1,91 @@
+//! Age: from when a release counts as published, and when its age lets it pass.
+
+use std::time::Duration;
+
+use crate::config::policy::Pattern;
+use crate::config::policy::Policy;
+use crate::model::index::Row;
+use crate::model::package::PackageId;
+use crate::model::package::Version;
+use crate::model::time::Timestamp;
+use crate::quarantine::approval::PAIR;
+use crate::storage::record::ReleaseState;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AgeRule {
+    Minimum(Duration),
+    NewPackage(Duration),
+    Floor(Duration),
+}
+
+/// From when a release counts as published, and why not from the time it claims.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Age {
+    pub counts_from: Timestamp,
+    /// The last time at which it was known not to be there.
+    pub absent_at: Option<Timestamp>,
+}
+
+impl Age {
+    pub fn of(row: &Row, state: Option<&ReleaseState>, first_seen_at: Timestamp) -> Age {
+        let absent_at = state.and_then(|state| state.absent_at);
+        let seen_at = state.and_then(|state| state.seen_at);
+        let counts_from = match (row.published_at, absent_at) {
+            (Some(claimed), Some(absent_at)) => claimed.max(absent_at),
+            (Some(claimed), None) => claimed,
+            (None, _) => seen_at.unwrap_or(first_seen_at),
+        };
+        Age { counts_from, absent_at }
+    }
+}
+
+/// When age lets a release pass.
+pub struct Window {
+    pub opens_at: Timestamp,
+    pub rule: AgeRule,
+    /// Below it, one person's approval does not count.
+    pub floor_at: Timestamp,
+    pub exemption_ends: Option<Timestamp>,
+}
+
+impl Window {
+    /// `name_counts_from` is from when the package's oldest release counts.
+    pub fn of(
+        policy: &Policy,
+        package: &PackageId,
+        version: &Version,
+        counts_from: Timestamp,
+        name_counts_from: Timestamp,
+        now: Timestamp,
+    ) -> Window {
+        let rules = &policy.release_age;
+        let floor_at = counts_from.plus(rules.floor);
+        let matching = rules.exempt.iter().filter(|one| matches(&one.pattern, package, version));
+        let exempt = matching.into_iter().find(|one| one.expires.is_none_or(|expires| now < expires));
+        if let Some(exemption) = exempt {
+            return Window { opens_at: floor_at, rule: AgeRule::Floor(rules.floor), floor_at, exemption_ends: exemption.expires };
+        }
+        let by_minimum = counts_from.plus(rules.minimum.max(rules.floor));
+        let by_name = name_counts_from.plus(rules.new_package);
+        let (opens_at, rule) = if by_name > by_minimum {
+            (by_name, AgeRule::NewPackage(rules.new_package))
+        } else {
+            (by_minimum, AgeRule::Minimum(rules.minimum.max(rules.floor)))
+        };
+        Window { opens_at, rule, floor_at, exemption_ends: None }
+    }
+
+    /// Whether `given` people out of `needed` are enough at this age.
+    pub fn lets_pass(&self, now: Timestamp, given: u32, needed: u32) -> bool {
+        now >= self.opens_at || (given >= needed && now >= self.floor_at) || given >= needed.max(PAIR)
+    }
+}
+
+/// Whether an exemption speaks of this release.
+pub fn matches(pattern: &Pattern, package: &PackageId, version: &Version) -> bool {
+    match pattern {
+        Pattern::Package(name) => package.name.as_str() == name,
+        Pattern::Release(name, of) => package.name.as_str() == name && version.as_str() == of,
+        Pattern::Scope(scope) => package.name.scope() == Some(scope),
+    }
+}

@@ -1,0 +1,38 @@
+//! Approvals: whose count, for which bytes and findings, and how many people they are.
+
+use std::collections::BTreeSet;
+
+use crate::model::decision::Decision;
+use crate::model::decision::Verb;
+use crate::model::digest::Digest;
+use crate::model::finding::Action;
+use crate::model::finding::FindingKind;
+
+/// People needed to open a release below the floor, or one that policy rejects: never one alone.
+pub const PAIR: u32 = 2;
+
+/// The approvals since the last decision of another kind that are for these bytes.
+pub fn approvals<'d>(decisions: &[&'d Decision], digest: Option<&Digest>) -> Vec<&'d Decision> {
+    let latest = decisions.iter().rev().take_while(|decision| decision.verb == Verb::Approve);
+    latest.copied().filter(|decision| decision.digest.as_ref() == digest).collect()
+}
+
+/// Distinct people.
+pub fn count<'d>(approvals: impl Iterator<Item = &'d Decision>) -> u32 {
+    let people: BTreeSet<&str> = approvals.map(|decision| decision.by.as_str()).collect();
+    u32::try_from(people.len()).unwrap_or(u32::MAX)
+}
+
+/// No number of people makes up for bytes that do not verify or for an entry that nobody can read.
+pub const fn can_be_covered(kind: FindingKind) -> bool {
+    !matches!(kind, FindingKind::IntegrityMismatch | FindingKind::UnreadableManifest)
+}
+
+pub fn is_covered(kind: FindingKind, action: Action, approvals: &[&Decision], needed: u32) -> bool {
+    let people = count(approvals.iter().copied().filter(|decision| decision.covers.contains(&kind)));
+    let enough = match action {
+        Action::Note | Action::Hold | Action::Review => needed,
+        Action::Reject => needed.max(PAIR),
+    };
+    can_be_covered(kind) && people >= enough
+}

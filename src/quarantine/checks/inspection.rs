@@ -1,0 +1,58 @@
+//! Inspection: the checks that need the bytes, done on the facts that the ledger keeps of them.
+
+use crate::model::digest::IntegrityOutcome;
+use crate::model::finding::Finding;
+use crate::model::finding::FindingKind;
+use crate::model::index::InstallStep;
+use crate::storage::record::Inspection;
+
+/// The edition of the inspection. Raised when it learns to see more; what an older edition passed is looked at again.
+pub const EDITION: u16 = 1;
+
+const NAMED_MAX: usize = 5;
+
+/// Findings of one inspected artifact.
+pub fn examine(inspection: &Inspection) -> Vec<Finding> {
+    let facts = &inspection.facts;
+    let mut findings = Vec::new();
+    let mut found = |kind, evidence: String| findings.push(Finding::new(kind, evidence));
+    match &inspection.integrity {
+        IntegrityOutcome::Agrees => {}
+        IntegrityOutcome::WeaklyAgrees => found(FindingKind::WeakIntegrity, String::new()),
+        IntegrityOutcome::Unstated => found(FindingKind::MissingIntegrity, String::new()),
+        IntegrityOutcome::Disagrees { stated, found: actual } => {
+            found(FindingKind::IntegrityMismatch, format!("stated {stated}, found {actual}"));
+        }
+    }
+    if let Some(rule) = &facts.unsafe_archive {
+        found(FindingKind::UnsafeArchive, rule.clone());
+    }
+    if let Some(why) = &facts.unreadable_manifest {
+        found(FindingKind::UnreadableArtifact, why.clone());
+    }
+    if !facts.differences.is_empty() {
+        let named = facts.differences.iter().take(NAMED_MAX);
+        let named = named.map(|one| format!("{}: index {}, archive {}", one.field, shown(&one.listed), shown(&one.shipped)));
+        found(FindingKind::ManifestMismatch, named.collect::<Vec<_>>().join("; "));
+    }
+    if !facts.hidden_install_steps.is_empty() {
+        found(FindingKind::HiddenInstallScript, steps(&facts.hidden_install_steps));
+    }
+    if let Some(file) = &facts.implicit_build {
+        found(FindingKind::ImplicitBuild, file.clone());
+    }
+    if !facts.build_commands.is_empty() {
+        let named = facts.build_commands.iter().take(NAMED_MAX).cloned();
+        found(FindingKind::BuildCommand, named.collect::<Vec<_>>().join("; "));
+    }
+    findings
+}
+
+fn steps(steps: &[InstallStep]) -> String {
+    let named = steps.iter().take(NAMED_MAX).map(|step| format!("{}: {}", step.event, step.command));
+    named.collect::<Vec<_>>().join("; ")
+}
+
+fn shown(text: &str) -> &str {
+    if text.is_empty() { "nothing" } else { text }
+}

@@ -1,0 +1,4 @@
+//! Checks: what is known of a release in, findings out. Pure; what a finding does is policy's business.
+
+pub mod inspection;
+pub mod screening;

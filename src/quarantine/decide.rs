@@ -1,0 +1,218 @@
+//! People's decisions. Every change of where a release stands that is not computed passes here: one writer, one record
+//! against a revision.
+
+use crate::model::actor::Actor;
+use crate::model::decision::Decision;
+use crate::model::decision::Verb;
+use crate::model::digest::Digest;
+use crate::model::finding::Action;
+use crate::model::finding::FindingKind;
+use crate::model::finding::printable;
+use crate::model::index::Index;
+use crate::model::package::Version;
+use crate::model::release::ReleaseId;
+use crate::model::standing::Standing;
+use crate::model::time::Timestamp;
+use crate::quarantine::Quarantine;
+use crate::quarantine::approval::can_be_covered;
+use crate::quarantine::judge::Verdict;
+use crate::quarantine::judge::judge_all;
+use crate::storage::record::Command;
+use crate::storage::record::ReleaseState;
+use crate::storage::state::Batch;
+use crate::storage::state::CommitError;
+use crate::storage::state::Condition;
+use crate::storage::state::ReadError;
+
+/// How often a decision is judged again because something else was recorded at the same time.
+const ATTEMPTS_MAX: usize = 8;
+
+/// What a person wants.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Order {
+    pub verb: Verb,
+    pub reason: String,
+    /// The bytes it is for; if given, they must be the release's.
+    pub digest: Option<Digest>,
+    /// The package's revision as the person saw it; if given, nothing may have changed since.
+    pub revision: Option<u64>,
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    #[error("{0} is not known")]
+    UnknownRelease(ReleaseId),
+    #[error("the decision is for {asked}, but the release stands for {}", found.map_or_else(|| "no known bytes".to_owned(), |digest| digest.sri()))]
+    DigestMoved { asked: Box<Digest>, found: Box<Option<Digest>> },
+    #[error("the package changed since revision {asked}: it is now at {found}; look again and decide again")]
+    RevisionMoved { asked: u64, found: u64 },
+    #[error("{0}")]
+    NothingToDecide(String),
+    #[error("{by} has approved {release} already; another person is needed")]
+    AlreadyApproved { release: ReleaseId, by: String },
+    #[error("a reason is needed")]
+    ReasonMissing,
+    #[error("the reason is longer than {max} bytes")]
+    ReasonTooLong { max: usize },
+    #[error("the decision would have expired already: {0} is not in the future")]
+    ExpiryInPast(Timestamp),
+    #[error("{0} never expires")]
+    ExpiryMeaningless(Verb),
+    #[error(transparent)]
+    Commit(CommitError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl Quarantine {
+    /// Records the decision of the person named `by`. Durable when it returns.
+    pub async fn decide(&self, index: &Index, version: &Version, order: &Order, by: &str) -> Result<(), DecideError> {
+        let now = self.clock.now();
+        let reason = well_formed(order, now)?;
+        let release = ReleaseId { package: index.package.clone(), version: version.clone() };
+        let Some(row) = index.rows.iter().position(|row| row.version == *version) else {
+            return Err(DecideError::UnknownRelease(release));
+        };
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let state = self.state.package(&index.package).await?;
+            if let Some(asked) = order.revision
+                && asked != state.revision.0
+            {
+                return Err(DecideError::RevisionMoved { asked, found: state.revision.0 });
+            }
+            let standings = judge_all(index, &state, &self.policy, now);
+            let Some(verdict) = standings.verdicts.get(row) else { return Err(DecideError::UnknownRelease(release)) };
+            if let Some(asked) = order.digest
+                && verdict.digest != Some(asked)
+            {
+                return Err(DecideError::DigestMoved { asked: Box::new(asked), found: Box::new(verdict.digest) });
+            }
+            let given_up = if order.verb == Verb::Reopen { self.parked_of(&release) } else { Vec::new() };
+            if given_up.is_empty() {
+                possible(&release, order.verb, verdict, state.releases.get(version), by, now)?;
+            }
+            let decision = Decision {
+                verb: order.verb,
+                by: by.to_owned(),
+                at: now,
+                reason: reason.clone(),
+                digest: if order.verb == Verb::Approve { verdict.digest } else { order.digest },
+                covers: if order.verb == Verb::Approve { in_sight(verdict) } else { Vec::new() },
+                expires_at: order.expires_at,
+            };
+            let mut commands = vec![Command::Decided { release: release.clone(), decision }];
+            commands.extend(given_up.into_iter().map(|work| Command::JobDone { work }));
+            let batch = Batch {
+                at: now,
+                actor: Actor::Person(by.to_owned()),
+                conditions: vec![Condition::Revision { package: index.package.clone(), is: state.revision }],
+                commands,
+            };
+            match self.state.commit(batch).await {
+                Ok(_) => break,
+                Err(CommitError::Conflict(_)) if attempts < ATTEMPTS_MAX => {}
+                Err(error) => return Err(DecideError::Commit(error)),
+            }
+        }
+        tracing::info!(%release, decision = %order.verb, by, "decided");
+        self.after_decision(&release, order.verb).await;
+        Ok(())
+    }
+
+    /// What follows from a decision besides its record; the gate does not depend on it.
+    async fn after_decision(&self, release: &ReleaseId, verb: Verb) {
+        let Ok(state) = self.state.package(&release.package).await else { return };
+        let Some(released) = state.releases.get(&release.version) else { return };
+        match verb {
+            Verb::Reject | Verb::Revoke => {
+                for digest in released.inspections.values().map(|one| &one.digest) {
+                    if let Err(error) = self.blobs.demote(digest).await {
+                        tracing::warn!(%release, %error, "its bytes could not be moved back into quarantine; the gate refuses them all the same");
+                    }
+                }
+            }
+            Verb::Reopen => self.forget_parked(release),
+            Verb::Approve | Verb::Hold => {}
+        }
+    }
+}
+
+fn well_formed(order: &Order, now: Timestamp) -> Result<String, DecideError> {
+    let reason = order.reason.trim();
+    if reason.is_empty() {
+        return Err(DecideError::ReasonMissing);
+    }
+    if reason.len() > Decision::REASON_BYTES_MAX {
+        return Err(DecideError::ReasonTooLong { max: Decision::REASON_BYTES_MAX });
+    }
+    match (order.expires_at, order.verb) {
+        (Some(at), _) if at <= now => Err(DecideError::ExpiryInPast(at)),
+        (Some(_), Verb::Reopen | Verb::Revoke) => Err(DecideError::ExpiryMeaningless(order.verb)),
+        (Some(_), Verb::Approve | Verb::Reject | Verb::Hold) | (None, _) => Ok(printable(reason, Decision::REASON_BYTES_MAX)),
+    }
+}
+
+/// What an approver has before their eyes: everything that would keep the release back.
+fn in_sight(verdict: &Verdict) -> Vec<FindingKind> {
+    let mut kinds: Vec<FindingKind> = verdict.findings.iter().filter(|one| one.action > Action::Note).map(|one| one.finding.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+/// Whether the decision would mean anything.
+fn possible(
+    release: &ReleaseId,
+    verb: Verb,
+    verdict: &Verdict,
+    state: Option<&ReleaseState>,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), DecideError> {
+    let nothing = |why: String| Err(DecideError::NothingToDecide(why));
+    let decisions = state.map_or(&[][..], |state| &state.decisions);
+    let last = decisions.iter().rfind(|decision| decision.counts_at(now));
+    match verb {
+        Verb::Approve => {
+            let hopeless = verdict.findings.iter().find(|one| one.action > Action::Note && !can_be_covered(one.finding.kind));
+            if let Some(one) = hopeless {
+                return nothing(format!("{release} cannot be approved by anyone: {} ({})", one.finding.kind.short(), one.finding.evidence));
+            }
+            let since_other = decisions.iter().filter(|one| one.counts_at(now)).rev().take_while(|one| one.verb == Verb::Approve);
+            let mine = since_other
+                .filter(|one| one.by == by)
+                .find(|one| one.digest == verdict.digest && in_sight(verdict).iter().all(|kind| one.covers.contains(kind)));
+            match (verdict.standing, mine) {
+                (Standing::Approved | Standing::Admissible, _) => nothing(format!("{release} is {} already", verdict.standing)),
+                (_, Some(_)) => Err(DecideError::AlreadyApproved { release: release.clone(), by: by.to_owned() }),
+                (Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked, None) => {
+                    Ok(())
+                }
+            }
+        }
+        Verb::Reject => match last.map(|decision| decision.verb) {
+            Some(Verb::Reject) => nothing(format!("{release} is rejected by a person already")),
+            Some(Verb::Approve | Verb::Hold | Verb::Reopen | Verb::Revoke) | None => Ok(()),
+        },
+        Verb::Hold => match verdict.standing {
+            Standing::Rejected | Standing::Revoked => {
+                nothing(format!("{release} is {} already, which is stricter; reopen it first", verdict.standing))
+            }
+            Standing::Quarantined | Standing::Admissible | Standing::Held { .. } | Standing::InReview | Standing::Approved => Ok(()),
+        },
+        Verb::Reopen => match state {
+            Some(state) if !state.decisions.is_empty() || !state.inspections.is_empty() => Ok(()),
+            Some(_) | None => nothing(format!("nothing was decided or inspected of {release}; policy judges it already")),
+        },
+        Verb::Revoke => match verdict.standing {
+            Standing::Approved | Standing::Admissible => Ok(()),
+            Standing::Revoked => nothing(format!("{release} is revoked already")),
+            Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected => {
+                nothing(format!("{release} is {}, not approved: reject it instead", verdict.standing))
+            }
+        },
+    }
+}

@@ -1,0 +1,138 @@
+//! The gate: the only place that gives leave to open an artifact. [`Clearance`] is made here only.
+
+use crate::model::digest::Digest;
+use crate::model::digest::NotVerified;
+use crate::model::digest::Verified;
+use crate::model::index::Artifact;
+use crate::model::index::Index;
+use crate::model::release::ReleaseId;
+use crate::model::standing::Standing;
+use crate::quarantine::Quarantine;
+use crate::quarantine::judge::Standings;
+use crate::quarantine::judge::pin;
+use crate::storage::blob::BlobError;
+use crate::storage::blob::Zone;
+use crate::storage::record::Sequence;
+use crate::storage::state::ReadError;
+use crate::upstream::UpstreamError;
+
+/// Leave to open one artifact: the digest of the bytes that were judged, at the revision at which they were. It cannot
+/// be copied, kept or written down, and nobody else can make one:
+/// ```
+/// fn digest(clearance: &airlock::quarantine::gate::Clearance) -> String {
+///     clearance.digest().sri()
+/// }
+/// ```
+/// ```compile_fail,E0451
+/// fn forge(digest: airlock::model::digest::Digest, release: airlock::model::release::ReleaseId) {
+///     let _ = airlock::quarantine::gate::Clearance { release, file: String::new(), digest, revision: Default::default() };
+/// }
+/// ```
+/// ```compile_fail,E0599
+/// fn twice(clearance: airlock::quarantine::gate::Clearance) -> airlock::quarantine::gate::Clearance {
+///     clearance.clone()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Clearance {
+    release: ReleaseId,
+    file: String,
+    digest: Digest,
+    revision: Sequence,
+}
+
+impl Clearance {
+    pub const fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    pub const fn release(&self) -> &ReleaseId {
+        &self.release
+    }
+}
+
+/// Why there is no clearance.
+#[derive(Debug, thiserror::Error)]
+pub enum NotCleared {
+    /// The standings are of an older revision or instant: judge again and ask again.
+    #[error("the standing is out of date")]
+    OutOfDate,
+    /// The release is not approved.
+    #[error("the release stands as {0}")]
+    Standing(Standing),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    #[error("the stored copy is gone and upstream gave no new one: {0}")]
+    Upstream(#[from] UpstreamError),
+    #[error("the stored copy is gone and upstream now gives other bytes: {0}")]
+    OtherBytes(#[from] NotVerified),
+    /// Revoked between the judgement and the opening.
+    #[error("the standing changed while it was opened")]
+    OutOfDate,
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
+impl Quarantine {
+    /// Gives leave to open the artifact `file` of row `row`, if that row stands approved now, at the package's present revision.
+    pub async fn clear(&self, index: &Index, standings: &Standings, row: usize, artifact: &Artifact) -> Result<Clearance, NotCleared> {
+        let now = self.clock.now();
+        let revision = self.state.revision(&index.package).await?;
+        if revision != standings.revision || standings.valid_until.is_some_and(|until| now >= until) {
+            return Err(NotCleared::OutOfDate);
+        }
+        let (Some(row), Some(verdict)) = (index.rows.get(row), standings.verdicts.get(row)) else {
+            return Err(NotCleared::OutOfDate);
+        };
+        match verdict.standing {
+            Standing::Approved => {}
+            Standing::Quarantined
+            | Standing::Admissible
+            | Standing::Held { .. }
+            | Standing::InReview
+            | Standing::Rejected
+            | Standing::Revoked => return Err(NotCleared::Standing(verdict.standing)),
+        }
+        let state = self.state.package(&index.package).await?;
+        if state.revision != revision {
+            return Err(NotCleared::OutOfDate);
+        }
+        match pin(&artifact.file, state.releases.get(&row.version)) {
+            Some(digest) => Ok(Clearance {
+                release: ReleaseId { package: index.package.clone(), version: row.version.clone() },
+                file: artifact.file.clone(),
+                digest: *digest,
+                revision,
+            }),
+            None => Err(NotCleared::Standing(Standing::Quarantined)),
+        }
+    }
+
+    /// Opens what was cleared. A copy that is lost is fetched again, and must be the very bytes that were judged.
+    pub async fn open(&self, clearance: Clearance, artifact: &Artifact) -> Result<Verified, OpenError> {
+        if let Some(content) = self.blobs.open(Zone::Approved, &clearance.digest).await? {
+            return Ok(content);
+        }
+        if self.blobs.promote(&clearance.digest).await?
+            && let Some(content) = self.blobs.open(Zone::Approved, &clearance.digest).await?
+        {
+            return Ok(content);
+        }
+        tracing::warn!(release = %clearance.release, file = clearance.file, "the stored copy is gone, fetching it again");
+        let package = &clearance.release.package;
+        let fallback = self.fallback_path(package, artifact);
+        let bytes = self.upstreams.artifact(package, &artifact.location, &fallback).await?;
+        let fetched = Verified::bytes(clearance.digest, bytes)?;
+        self.blobs.put(Zone::Approved, &fetched).await?;
+        if self.state.revision(package).await? != clearance.revision {
+            return Err(OpenError::OutOfDate);
+        }
+        Ok(fetched)
+    }
+}

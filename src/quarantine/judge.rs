@@ -1,0 +1,261 @@
+//! The judgement: one pure function from what is known of a release to where it stands. No clock, no store, no wildcard.
+
+use crate::config::policy::Listing;
+use crate::config::policy::Policy;
+use crate::model::decision::Decision;
+use crate::model::decision::Verb;
+use crate::model::digest::Digest;
+use crate::model::finding::Action;
+use crate::model::finding::Finding;
+use crate::model::finding::FindingKind;
+use crate::model::index::Index;
+use crate::model::index::Row;
+use crate::model::package::PackageId;
+use crate::model::standing::Standing;
+use crate::model::time::Timestamp;
+use crate::quarantine::age::Age;
+use crate::quarantine::age::AgeRule;
+use crate::quarantine::age::Window;
+use crate::quarantine::approval::PAIR;
+use crate::quarantine::approval::approvals;
+use crate::quarantine::approval::count;
+use crate::quarantine::approval::is_covered;
+use crate::quarantine::checks::inspection;
+use crate::quarantine::checks::screening;
+use crate::storage::record::Inspection;
+use crate::storage::record::PackageState;
+use crate::storage::record::ReleaseState;
+use crate::storage::record::Sequence;
+
+/// Everything that a judgement may know. Two equal cases have equal verdicts.
+#[derive(Clone, Copy)]
+pub struct Case<'a> {
+    pub package: &'a PackageId,
+    pub row: &'a Row,
+    pub state: Option<&'a ReleaseState>,
+    /// When the package was first seen here.
+    pub first_seen_at: Timestamp,
+    /// From when the oldest release of the package counts.
+    pub name_counts_from: Timestamp,
+    /// Whether people approved any release of the package before.
+    pub approved_before: bool,
+    pub policy: &'a Policy,
+    pub now: Timestamp,
+}
+
+/// Where a release stands, and everything one can say about why.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Verdict {
+    pub standing: Standing,
+    pub findings: Vec<Judged>,
+    /// From when its age counts: the publish time, but never before a sight that lacked it.
+    pub age_counts_from: Timestamp,
+    pub reason: Reason,
+    /// The first instant after now at which the verdict may be another one.
+    pub changes_at: Option<Timestamp>,
+    /// The last instant up to now at which it became what it is: an opening, a decision, an inspection, a change upstream.
+    pub changed_at: Option<Timestamp>,
+    pub approvals_given: u32,
+    pub approvals_needed: u32,
+    /// The bytes it stands for: those inspected, else those the index states.
+    pub digest: Option<Digest>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Judged {
+    pub finding: Finding,
+    pub action: Action,
+    /// People approved in sight of it.
+    pub covered: bool,
+    pub stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    Screening,
+    Inspection,
+}
+
+/// Which rule decided.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Reason {
+    /// Nothing stands against it.
+    Clear,
+    Age {
+        opens_at: Timestamp,
+        rule: AgeRule,
+    },
+    Finding {
+        kind: FindingKind,
+        evidence: String,
+    },
+    Person(Decision),
+}
+
+/// Judges one release.
+pub fn judge(case: &Case<'_>) -> Verdict {
+    let Case { row, state, policy, now, .. } = *case;
+    let age = Age::of(row, state, case.first_seen_at);
+    let inspections = current_inspections(row, state);
+    let inspected = inspections.len() == row.artifacts.len() && !row.artifacts.is_empty();
+    let digest = bound_digest(row, state);
+
+    let first_of_package = policy.review.new_packages && !case.approved_before;
+    let screened = screening::screen(row, state, &age, first_of_package).into_iter().chain(contradicts_pin(row, state));
+    let screened = screened.map(|finding| (finding, Stage::Screening));
+    let examined = inspections.iter().flat_map(|one| inspection::examine(one)).map(|finding| (finding, Stage::Inspection));
+
+    let decisions: Vec<&Decision> = state.map_or(&[][..], |state| &state.decisions).iter().filter(|one| one.counts_at(now)).collect();
+    let approvals = approvals(&decisions, digest.as_ref());
+    let needed = policy.review.approvals.max(1);
+    let findings: Vec<Judged> = screened
+        .chain(examined)
+        .map(|(finding, stage)| {
+            let action = action(policy, &finding, state);
+            let covered = is_covered(finding.kind, action, &approvals, needed);
+            Judged { finding, action, covered, stage }
+        })
+        .collect();
+
+    let given = count(approvals.iter().copied());
+    let window = Window::of(case.policy, case.package, &case.row.version, age.counts_from, case.name_counts_from, now);
+    let reason = reason(&decisions, &findings, &window, given, needed, now);
+    let standing = match &reason {
+        Reason::Person(decision) => match decision.verb {
+            Verb::Reject => Standing::Rejected,
+            Verb::Revoke => Standing::Revoked,
+            Verb::Hold => Standing::Held { until: decision.expires_at },
+            Verb::Approve | Verb::Reopen => Standing::Quarantined,
+        },
+        Reason::Finding { kind, .. } => match findings.iter().find(|one| one.finding.kind == *kind).map(|one| one.action) {
+            Some(Action::Reject) | None => Standing::Rejected,
+            Some(Action::Review) => Standing::InReview,
+            Some(Action::Hold | Action::Note) => Standing::Held { until: None },
+        },
+        Reason::Age { opens_at, .. } => Standing::Held { until: Some(*opens_at) },
+        Reason::Clear if inspected => Standing::Approved,
+        Reason::Clear => Standing::Admissible,
+    };
+    let expiries = state.map_or(&[][..], |state| &state.decisions).iter().filter_map(|decision| decision.expires_at);
+    let instants = [Some(window.opens_at), Some(window.floor_at), window.exemption_ends].into_iter().flatten();
+    let changes_at = instants.chain(expiries).filter(|at| *at > now).min();
+    let decided = state.map_or(&[][..], |state| &state.decisions).iter().flat_map(|one| [Some(one.at), one.expires_at]).flatten();
+    let seen = state.into_iter().flat_map(|state| [state.changed_at, state.removed_at, state.seen_at]).flatten();
+    let opened = (standing == Standing::Approved || standing == Standing::Admissible).then_some(window.opens_at);
+    let changed_at = decided.chain(seen).chain(opened).filter(|at| *at <= now).max();
+    let strict = findings.iter().any(|one| one.action == Action::Reject) || now < window.floor_at;
+    Verdict {
+        standing,
+        findings,
+        age_counts_from: age.counts_from,
+        reason,
+        changes_at,
+        changed_at,
+        approvals_given: given,
+        approvals_needed: if strict { needed.max(PAIR) } else { needed },
+        digest,
+    }
+}
+
+/// Those of the present edition, of the artifacts that the row lists.
+fn current_inspections<'s>(row: &Row, state: Option<&'s ReleaseState>) -> Vec<&'s Inspection> {
+    let Some(state) = state else { return Vec::new() };
+    let of_row = row.artifacts.iter().filter_map(|artifact| state.inspections.get(&artifact.file));
+    of_row.filter(|one| one.edition == inspection::EDITION).collect()
+}
+
+/// The digest an artifact is bound to for good, by its first inspection.
+pub fn pin<'s>(file: &str, state: Option<&'s ReleaseState>) -> Option<&'s Digest> {
+    let state = state?;
+    state.pins.get(file).or_else(|| state.inspections.get(file).filter(|one| one.pins()).map(|one| &one.digest))
+}
+
+/// The bytes of the release's first artifact: pinned, else stated.
+fn bound_digest(row: &Row, state: Option<&ReleaseState>) -> Option<Digest> {
+    let artifact = row.artifacts.first()?;
+    pin(&artifact.file, state).copied().or(artifact.integrity.sha512)
+}
+
+/// An index that states other bytes than were pinned: what it lists could never be verified by a client.
+fn contradicts_pin(row: &Row, state: Option<&ReleaseState>) -> Option<Finding> {
+    row.artifacts.iter().find_map(|artifact| {
+        let pinned = pin(&artifact.file, state)?;
+        let stated = artifact.integrity.sha512.as_ref().filter(|stated| *stated != pinned)?;
+        Some(Finding::new(FindingKind::IntegrityMismatch, format!("stated {stated}, but pinned {pinned} when first inspected")))
+    })
+}
+
+/// What policy does with a finding. A change upstream after the bytes were pinned is only noted: what is served are the
+/// pinned bytes, and the row that states them.
+fn action(policy: &Policy, finding: &Finding, state: Option<&ReleaseState>) -> Action {
+    let action = policy.action(finding.kind);
+    if finding.kind != FindingKind::ChangedUpstream {
+        return action;
+    }
+    let pinned_before = state.is_some_and(|state| {
+        state
+            .changed_at
+            .is_some_and(|changed_at| !state.inspections.is_empty() && state.inspections.values().all(|one| one.at < changed_at))
+    });
+    if pinned_before { Action::Note } else { action }
+}
+
+/// The one rule that decides, strictest first: a person's word, then findings, then age.
+fn reason(decisions: &[&Decision], findings: &[Judged], window: &Window, given: u32, needed: u32, now: Timestamp) -> Reason {
+    if let Some(last) = decisions.last() {
+        match last.verb {
+            Verb::Reject | Verb::Hold | Verb::Revoke => return Reason::Person((*last).clone()),
+            Verb::Approve | Verb::Reopen => {}
+        }
+    }
+    let standing = |action: Action| findings.iter().find(|one| one.action == action && !one.covered);
+    let of = |one: &Judged| Reason::Finding { kind: one.finding.kind, evidence: one.finding.evidence.clone() };
+    let too_young = !window.lets_pass(now, given, needed);
+    let age = || Reason::Age { opens_at: window.opens_at, rule: window.rule };
+    match (standing(Action::Reject), standing(Action::Review), standing(Action::Hold)) {
+        (Some(one), _, _) | (None, Some(one), _) | (None, None, Some(one)) => of(one),
+        (None, None, None) if too_young => age(),
+        (None, None, None) => Reason::Clear,
+    }
+}
+
+/// The verdicts of all releases of one package, at one revision and instant.
+#[derive(Clone, Debug)]
+pub struct Standings {
+    pub revision: Sequence,
+    pub now: Timestamp,
+    /// One for each row of the index, in order.
+    pub verdicts: Vec<Verdict>,
+    /// The first instant at which one of them may change.
+    pub valid_until: Option<Timestamp>,
+    /// When the last of them changed by itself or by a decision, as far as is known.
+    pub changed_at: Timestamp,
+    pub lists_admissible: bool,
+}
+
+/// Judges every release of a package.
+pub fn judge_all(index: &Index, state: &PackageState, policy: &Policy, now: Timestamp) -> Standings {
+    let first_seen_at = state.first_seen_at.unwrap_or(now);
+    let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
+    let name_counts_from = counts_from.min().unwrap_or(first_seen_at);
+    let approved_before = state.releases.values().flat_map(|release| &release.decisions).any(|decision| decision.verb == Verb::Approve);
+    let case = |row| Case {
+        package: &index.package,
+        row,
+        state: state.releases.get(&row.version),
+        first_seen_at,
+        name_counts_from,
+        approved_before,
+        policy,
+        now,
+    };
+    let verdicts: Vec<Verdict> = index.rows.iter().map(|row| judge(&case(row))).collect();
+    let valid_until = verdicts.iter().filter_map(|verdict| verdict.changes_at).min();
+    let openings = verdicts.iter().filter_map(|verdict| verdict.changed_at).filter(|at| *at <= now);
+    let last_sight = state.last_sight.as_ref().map_or(first_seen_at, |sight| sight.at);
+    let changed_at = openings.fold(last_sight.min(now), Timestamp::max);
+    Standings { revision: state.revision, now, verdicts, valid_until, changed_at, lists_admissible: policy.listing == Listing::Admissible }
+}
+
+#[cfg(test)]
+mod tests;

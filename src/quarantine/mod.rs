@@ -1,0 +1,145 @@
+//! Why a release may pass or not, and every change of where it stands. Knows no HTTP and no dialect.
+
+// A new variant must be looked at wherever its enum is: unknown means held, and `_` would decide it silently.
+#![warn(clippy::wildcard_enum_match_arm)]
+
+pub mod age;
+pub mod approval;
+pub mod checks;
+pub mod chronicle;
+pub mod decide;
+pub mod gate;
+pub mod intake;
+pub mod judge;
+pub mod wording;
+pub mod workflow;
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::Mutex;
+
+use tokio::sync::Notify;
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::config::policy::Policy;
+use crate::ecosystem::Ecosystem;
+use crate::model::actor::Actor;
+use crate::model::digest::DocumentDigest;
+use crate::model::job::Job;
+use crate::model::job::Work;
+use crate::model::package::EcosystemId;
+use crate::quarantine::workflow::Outcome;
+use crate::storage::blob::Blobs;
+use crate::storage::record::Command;
+use crate::storage::record::Sequence;
+use crate::storage::state::Batch;
+use crate::storage::state::CommitError;
+use crate::storage::state::Entry;
+use crate::storage::state::Proof;
+use crate::storage::state::ReadError;
+use crate::storage::state::State;
+use crate::upstream::Upstreams;
+use crate::upstream::coalesce::Flights;
+
+/// The formats that are built, by name.
+pub type Ecosystems = BTreeMap<EcosystemId, Arc<dyn Ecosystem>>;
+
+/// The gate and its workflow. One for the process.
+pub struct Quarantine {
+    state: Arc<dyn State>,
+    blobs: Arc<dyn Blobs>,
+    upstreams: Arc<Upstreams>,
+    ecosystems: Ecosystems,
+    policy: Arc<Policy>,
+    clock: Clock,
+    inspections: Flights<Work, Outcome>,
+    /// Room for artifacts in memory, in KiB.
+    room: Arc<Semaphore>,
+    /// Inspections that compute at the same time.
+    benches: Arc<Semaphore>,
+    /// Work that was given up, so that the gate can say so without asking the store.
+    parked: Mutex<HashMap<Work, String>>,
+    /// Rung when background work may be due.
+    bell: Notify,
+    counts: workflow::Counts,
+}
+
+impl Quarantine {
+    pub fn new(
+        state: Arc<dyn State>,
+        blobs: Arc<dyn Blobs>,
+        upstreams: Arc<Upstreams>,
+        ecosystems: Ecosystems,
+        policy: Arc<Policy>,
+        clock: Clock,
+    ) -> Quarantine {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Quarantine {
+            state,
+            blobs,
+            upstreams,
+            ecosystems,
+            policy,
+            clock,
+            inspections: Flights::new(workflow::INSPECTIONS_MAX),
+            room: Arc::new(Semaphore::new(workflow::ROOM_KIB)),
+            benches: Arc::new(Semaphore::new(cores)),
+            parked: Mutex::new(HashMap::new()),
+            bell: Notify::new(),
+            counts: workflow::Counts::default(),
+        }
+    }
+
+    /// To be called once before anything is served: remembers what was given up, and records which policy judges from here on.
+    pub async fn begin(&self) -> Result<(), BeginError> {
+        let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
+        let given_up = jobs.into_iter().filter(|job| job.parked);
+        let given_up = given_up.map(|job| (job.work, job.last_error.unwrap_or_default()));
+        workflow::lock(&self.parked).extend(given_up);
+        let text = serde_json::to_string(&*self.policy).unwrap_or_default();
+        let digest = DocumentDigest::of(text.as_bytes());
+        if self.state.policy().await? != Some(digest) {
+            let commands = vec![Command::Policy { digest, text }];
+            self.state.commit(Batch { at: self.clock.now(), actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
+        }
+        Ok(())
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    pub fn policy_shared(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy)
+    }
+
+    pub fn ecosystem(&self, id: EcosystemId) -> Option<&Arc<dyn Ecosystem>> {
+        self.ecosystems.get(&id)
+    }
+
+    /// The ledger after `after`, oldest first, at most `limit` entries.
+    pub async fn audit(&self, after: Sequence, limit: usize) -> Result<Vec<Entry>, ReadError> {
+        self.state.entries(after, limit).await
+    }
+
+    /// Proves the ledger from its first byte to its last.
+    pub async fn verify(&self) -> Result<Proof, ReadError> {
+        self.state.verify().await
+    }
+
+    /// Work that was given up and waits for people, oldest first.
+    pub async fn parked(&self) -> Result<Vec<Job>, ReadError> {
+        let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
+        Ok(jobs.into_iter().filter(|job| job.parked).collect())
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}

@@ -1,0 +1,355 @@
+//! The workflow: an artifact is fetched into quarantine, hashed, inspected, and what was found is recorded, as a job that
+//! a crash cannot lose and that is given up, for people to see, after a bounded number of tries.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::ecosystem::Ecosystem;
+use crate::model::actor::Actor;
+use crate::model::digest::IntegrityOutcome;
+use crate::model::digest::Verified;
+use crate::model::facts::Facts;
+use crate::model::index::Artifact;
+use crate::model::job::Job;
+use crate::model::job::Work;
+use crate::model::package::PackageId;
+use crate::model::package::Version;
+use crate::model::release::ReleaseId;
+use crate::quarantine::Quarantine;
+use crate::quarantine::checks::inspection::EDITION;
+use crate::storage::blob::BlobError;
+use crate::storage::blob::Zone;
+use crate::storage::record::Command;
+use crate::storage::record::Inspection;
+use crate::storage::state::Batch;
+use crate::storage::state::CommitError;
+use crate::upstream::UpstreamError;
+
+/// Inspections under way at once, waiting ones too.
+pub const INSPECTIONS_MAX: usize = 1_024;
+/// Artifacts held in memory at once, in KiB; one that is larger than all of it waits until it is alone.
+pub const ROOM_KIB: usize = 512 * 1_024;
+/// Jobs read at once.
+pub const JOBS_MAX: usize = 10_000;
+/// After so many tries a job is given up and waits for people.
+pub const ATTEMPTS_MAX: u32 = 5;
+/// A job whose worker is silent for so long is taken for lost.
+pub const LEASE: Duration = Duration::from_secs(120);
+/// Jobs leased in one go.
+const LEASED_MAX: usize = 16;
+/// What room is taken before the size is known, in KiB.
+const GUESS_KIB: u32 = 1_024;
+/// How the text of a failure begins that may be the release's own doing.
+const CRASHED: &str = "the inspection crashed";
+const BACKOFF: Duration = Duration::from_secs(10);
+const BACKOFF_MAX: Duration = Duration::from_secs(3_600);
+
+/// What an inspection came to. Shared by all who wait for it.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// Facts are recorded; the release can be judged.
+    Recorded,
+    /// Not this time; it is tried again later.
+    Failed(Arc<InspectError>),
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    #[error(transparent)]
+    Upstream(UpstreamError),
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The inspection itself failed; the release stays in quarantine.
+    #[error("{CRASHED}: {0}")]
+    Crashed(String),
+    /// It was tried too often.
+    #[error("inspecting it failed {ATTEMPTS_MAX} times, last with: {0}")]
+    GivenUp(String),
+    #[error("too many inspections are waiting")]
+    Busy,
+}
+
+/// What happened since the start, for metrics.
+#[derive(Debug, Default)]
+pub struct Counts {
+    inspected: AtomicU64,
+    failed: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// A reading of [`Counts`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Condition {
+    pub inspected: u64,
+    pub failed: u64,
+    pub inspected_bytes: u64,
+    pub parked: u64,
+}
+
+/// One artifact to inspect, with all that is needed.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    pub release: ReleaseId,
+    pub artifact: Artifact,
+    /// The release's text in the index.
+    pub manifest: Bytes,
+}
+
+impl Subject {
+    fn work(&self) -> Work {
+        Work::Inspect { release: self.release.clone(), file: self.artifact.file.clone() }
+    }
+}
+
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Quarantine {
+    /// Inspects now, or joins the inspection that is under way. It goes on when the caller stops waiting.
+    pub async fn inspect(self: &Arc<Self>, subject: Subject) -> Outcome {
+        let work = subject.work();
+        // What was given up because upstream was out is tried again for who asks; what may kill a worker is not.
+        if let Some(error) = lock(&self.parked).get(&work).filter(|error| error.starts_with(CRASHED)) {
+            return Outcome::Failed(Arc::new(InspectError::GivenUp(error.clone())));
+        }
+        let this = Arc::clone(self);
+        let joined = self.inspections.join(work, async move { this.inspect_as_job(subject).await }).await;
+        joined.unwrap_or_else(|_| Outcome::Failed(Arc::new(InspectError::Busy)))
+    }
+
+    /// The job is queued and leased in one record, while the bytes are on their way already.
+    async fn inspect_as_job(self: Arc<Self>, subject: Subject) -> Outcome {
+        let now = self.clock.now();
+        let work = subject.work();
+        let commands = vec![Command::JobQueued { work: work.clone(), due_at: now }, Command::JobLeased { work, until: now.plus(LEASE) }];
+        let queued = self.state.commit(Batch { at: now, actor: Actor::Airlock, conditions: Vec::new(), commands });
+        let (queued, fetched) = tokio::join!(queued, self.fetch(&subject));
+        if let Err(error) = queued {
+            return Outcome::Failed(Arc::new(error.into()));
+        }
+        self.finish(subject, 1, fetched).await
+    }
+
+    /// Does a job that was leased by [`Quarantine::lease`].
+    pub async fn work_off(self: &Arc<Self>, job: &Job, subject: Subject) -> Outcome {
+        if job.attempts > ATTEMPTS_MAX {
+            // Its workers died without a word: the bytes may be what kills them.
+            let error = job.last_error.clone().unwrap_or_else(|| format!("{CRASHED}: the worker died"));
+            return self.give_up(subject.work(), error).await;
+        }
+        let this = Arc::clone(self);
+        let attempts = job.attempts;
+        let work = subject.work();
+        let joined = self.inspections.join(work, async move {
+            let fetched = this.fetch(&subject).await;
+            this.finish(subject, attempts, fetched).await
+        });
+        joined.await.unwrap_or_else(|_| Outcome::Failed(Arc::new(InspectError::Busy)))
+    }
+
+    async fn finish(self: Arc<Self>, subject: Subject, attempts: u32, fetched: Result<Bytes, InspectError>) -> Outcome {
+        let work = subject.work();
+        let outcome = match fetched {
+            Ok(bytes) => self.examine(&subject, bytes).await,
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(()) => {
+                lock(&self.parked).remove(&work);
+                self.counts.inspected.fetch_add(1, Ordering::Relaxed);
+                Outcome::Recorded
+            }
+            Err(error) => {
+                self.counts.failed.fetch_add(1, Ordering::Relaxed);
+                tracing::warn!(release = %subject.release, attempts, %error, "an inspection failed");
+                self.fail(work, attempts, error).await
+            }
+        }
+    }
+
+    /// Whether the failure is upstream's definite answer, an outage, or the release's own doing decides what becomes of the job.
+    async fn fail(&self, work: Work, attempts: u32, error: InspectError) -> Outcome {
+        let now = self.clock.now();
+        let command = match &error {
+            // A definite answer: there is nothing to inspect. The next download asks again.
+            InspectError::Upstream(error) if !error.is_outage() => Command::JobDone { work },
+            InspectError::Busy => Command::JobDone { work },
+            InspectError::Upstream(_)
+            | InspectError::Crashed(_)
+            | InspectError::Blob(_)
+            | InspectError::Commit(_)
+            | InspectError::GivenUp(_) => {
+                if attempts >= ATTEMPTS_MAX {
+                    return self.give_up(work, error.to_string()).await;
+                }
+                let pause = BACKOFF.saturating_mul(1_u32 << attempts.min(16)).min(BACKOFF_MAX);
+                Command::JobFailed { work, error: error.to_string(), retry_at: Some(now.plus(pause)) }
+            }
+        };
+        self.note(command).await;
+        Outcome::Failed(Arc::new(error))
+    }
+
+    async fn give_up(&self, work: Work, error: String) -> Outcome {
+        tracing::error!(?work, error, "given up; `airlock queue` shows it, `airlock reopen` tries again");
+        lock(&self.parked).insert(work.clone(), error.clone());
+        self.note(Command::JobFailed { work, error: error.clone(), retry_at: None }).await;
+        Outcome::Failed(Arc::new(InspectError::GivenUp(error)))
+    }
+
+    /// Writes down how a job went. If even that fails, its lease runs out and it is tried again.
+    async fn note(&self, command: Command) {
+        let batch = Batch { at: self.clock.now(), actor: Actor::Airlock, conditions: Vec::new(), commands: vec![command] };
+        if let Err(error) = self.state.commit(batch).await {
+            tracing::error!(%error, "how a job went could not be recorded");
+        }
+    }
+
+    /// The path of an artifact under the upstream's own base.
+    pub(crate) fn fallback_path(&self, package: &PackageId, artifact: &Artifact) -> String {
+        let located = self.ecosystem(package.ecosystem).map(|ecosystem| ecosystem.locate_artifact(package, artifact).0);
+        located.unwrap_or_default()
+    }
+
+    async fn fetch(&self, subject: &Subject) -> Result<Bytes, InspectError> {
+        let Ok(_waiting) = self.room.acquire_many(GUESS_KIB).await else { return Err(InspectError::Busy) };
+        let package = &subject.release.package;
+        let fallback = self.fallback_path(package, &subject.artifact);
+        let fetch = || self.upstreams.artifact(package, &subject.artifact.location, &fallback);
+        let bytes = fetch().await.map_err(InspectError::Upstream)?;
+        Ok(bytes)
+    }
+
+    async fn examine(&self, subject: &Subject, bytes: Bytes) -> Result<(), InspectError> {
+        let kib = u32::try_from(bytes.len() / 1_024).unwrap_or(u32::MAX).min(u32::try_from(ROOM_KIB).unwrap_or(u32::MAX));
+        let Ok(_room) = self.room.acquire_many(kib).await else { return Err(InspectError::Busy) };
+        let (content, outcome) = self.hash(subject, bytes).await?;
+        let (content, outcome) = match outcome {
+            // A transfer may go wrong once: ask again before it is held against the release.
+            IntegrityOutcome::Disagrees { .. } => {
+                let again = self.fetch(subject).await?;
+                self.hash(subject, again).await?
+            }
+            IntegrityOutcome::Agrees | IntegrityOutcome::WeaklyAgrees | IntegrityOutcome::Unstated => (content, outcome),
+        };
+        let facts = match &outcome {
+            IntegrityOutcome::Disagrees { .. } => Facts::default(),
+            IntegrityOutcome::Agrees | IntegrityOutcome::WeaklyAgrees | IntegrityOutcome::Unstated => {
+                self.blobs.put(Zone::Quarantine, &content).await?;
+                self.look_inside(subject, &content).await?
+            }
+        };
+        self.counts.bytes.fetch_add(facts.unpacked_bytes, Ordering::Relaxed);
+        let now = self.clock.now();
+        let inspection =
+            Inspection { at: now, edition: EDITION, digest: *content.digest(), size: content.size(), integrity: outcome, facts };
+        let commands = vec![
+            Command::Inspected { release: subject.release.clone(), file: subject.artifact.file.clone(), inspection },
+            Command::JobDone { work: subject.work() },
+        ];
+        self.state.commit(Batch { at: now, actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
+        Ok(())
+    }
+
+    async fn hash(&self, subject: &Subject, bytes: Bytes) -> Result<(Verified, IntegrityOutcome), InspectError> {
+        let integrity = subject.artifact.integrity.clone();
+        let compute = move || {
+            let content = Verified::measure(bytes.clone());
+            let outcome = integrity.compare(&bytes, content.digest());
+            (content, outcome)
+        };
+        self.compute(compute).await
+    }
+
+    async fn look_inside(&self, subject: &Subject, content: &Verified) -> Result<Facts, InspectError> {
+        let package = subject.release.package.clone();
+        let Some(ecosystem) = self.ecosystem(package.ecosystem).map(Arc::clone) else {
+            return Err(InspectError::Crashed(format!("{} is reserved, not built yet", package.ecosystem)));
+        };
+        let version = subject.release.version.clone();
+        let manifest = subject.manifest.clone();
+        let bytes = content.to_bytes().map_err(|error| InspectError::Crashed(error.to_string()))?;
+        let look = move || inspect_or_say_why(&*ecosystem, &package, &version, &manifest, &bytes);
+        self.compute(look).await?.map_err(InspectError::Crashed)
+    }
+
+    /// Runs `compute` off the serving threads, as many at a time as there are cores.
+    async fn compute<T: Send + 'static>(&self, compute: impl FnOnce() -> T + Send + 'static) -> Result<T, InspectError> {
+        let Ok(bench) = Arc::clone(&self.benches).acquire_owned().await else { return Err(InspectError::Busy) };
+        let task = tokio::task::spawn_blocking(move || {
+            let _bench = bench;
+            compute()
+        });
+        task.await.map_err(|error| InspectError::Crashed(error.to_string()))
+    }
+
+    /// Takes jobs that are due: left by a crash, or failed before.
+    pub async fn lease(&self) -> Result<Vec<Job>, CommitError> {
+        self.state.lease(self.clock.now(), LEASE, LEASED_MAX).await
+    }
+
+    /// Drops a job that has nothing to work on any more.
+    pub async fn drop_job(&self, work: Work) {
+        self.note(Command::JobDone { work }).await;
+    }
+
+    pub async fn rung(&self) {
+        self.bell.notified().await;
+    }
+
+    /// Lets background work look for what is due at once.
+    pub fn ring(&self) {
+        self.bell.notify_one();
+    }
+
+    pub(crate) fn parked_of(&self, release: &ReleaseId) -> Vec<Work> {
+        let of = |work: &&Work| match work {
+            Work::Inspect { release: of, .. } => of == release,
+        };
+        lock(&self.parked).keys().filter(of).cloned().collect()
+    }
+
+    pub(crate) fn forget_parked(&self, release: &ReleaseId) {
+        lock(&self.parked).retain(|work, _| match work {
+            Work::Inspect { release: of, .. } => of != release,
+        });
+    }
+
+    pub fn condition(&self) -> Condition {
+        Condition {
+            inspected: self.counts.inspected.load(Ordering::Relaxed),
+            failed: self.counts.failed.load(Ordering::Relaxed),
+            inspected_bytes: self.counts.bytes.load(Ordering::Relaxed),
+            parked: lock(&self.parked).len() as u64,
+        }
+    }
+}
+
+/// A panic of a reader is its failure, never a pass.
+fn inspect_or_say_why(
+    ecosystem: &dyn Ecosystem,
+    package: &PackageId,
+    version: &Version,
+    manifest: &[u8],
+    bytes: &Bytes,
+) -> Result<Facts, String> {
+    match std::panic::catch_unwind(AssertUnwindSafe(|| ecosystem.inspect(package, version, manifest, bytes))) {
+        Ok(Ok(facts)) => Ok(facts),
+        Ok(Err(unreadable)) => Err(unreadable.to_string()),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+            Err(text.unwrap_or("a panic without words").to_owned())
+        }
+    }
+}

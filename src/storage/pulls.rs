@@ -1,0 +1,249 @@
+//! Who pulled which release: appended in batches, off the serving path, to one file a day. Not part of the ledger: it is
+//! read when a release is recalled.
+
+use std::collections::HashMap;
+use std::fs;
+use std::fs::File;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Write;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::model::finding::printable;
+use crate::model::pull::PullCount;
+use crate::model::pull::Puller;
+use crate::model::release::ReleaseId;
+use crate::model::time::Timestamp;
+
+/// Pulls that wait to be written; more are counted as lost, never waited for.
+const WAITING_MAX: usize = 65_536;
+/// Pulls are summed up for so long before they are written.
+const BATCH_FOR: Duration = Duration::from_millis(500);
+/// Days of pulls that are kept.
+const DAYS_KEPT: i64 = 400;
+const TEXT_BYTES_MAX: usize = 200;
+
+/// One line of a day's file.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    release: ReleaseId,
+    #[serde(flatten)]
+    puller: Puller,
+    first_at: Timestamp,
+    last_at: Timestamp,
+    count: u64,
+}
+
+enum Message {
+    Pulled(ReleaseId, Puller, Timestamp),
+    /// Write everything down, then answer.
+    Flush(mpsc::SyncSender<()>),
+}
+
+pub struct Pulls {
+    folder: PathBuf,
+    sender: mpsc::SyncSender<Message>,
+    lost: AtomicU64,
+    writer: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+impl Pulls {
+    /// Keeps pulls in `folder`, which is made if it is not there.
+    pub fn open(folder: &Path) -> io::Result<Arc<Pulls>> {
+        fs::create_dir_all(folder)?;
+        let (sender, receiver) = mpsc::sync_channel(WAITING_MAX);
+        let to = folder.to_owned();
+        let writer = thread::Builder::new().name("pulls".to_owned()).spawn(move || write_all(&to, &receiver))?;
+        Ok(Arc::new(Pulls { folder: folder.to_owned(), sender, lost: AtomicU64::new(0), writer: Mutex::new(Some(writer)) }))
+    }
+
+    /// Never waits.
+    pub fn record(&self, release: &ReleaseId, puller: &Puller, at: Timestamp) {
+        let puller = Puller {
+            by: puller.by.clone(),
+            address: printable(&puller.address, TEXT_BYTES_MAX),
+            user_agent: printable(&puller.user_agent, TEXT_BYTES_MAX),
+        };
+        if self.sender.try_send(Message::Pulled(release.clone(), puller, at)).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Pulls that were not recorded because the disk was too slow.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Who pulled `release`, most recent last. Reads all days that are kept.
+    pub async fn of(self: &Arc<Self>, release: &ReleaseId) -> io::Result<Vec<PullCount>> {
+        let this = Arc::clone(self);
+        let release = release.clone();
+        let read = move || {
+            this.flush();
+            this.read(&release)
+        };
+        tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+    }
+
+    /// Returns when everything recorded before is written.
+    pub fn flush(&self) {
+        let (done, written) = mpsc::sync_channel(1);
+        if self.sender.send(Message::Flush(done)).is_ok() {
+            // The writer died when nothing comes; what it had written is there.
+            let _ = written.recv();
+        }
+    }
+
+    fn read(&self, release: &ReleaseId) -> io::Result<Vec<PullCount>> {
+        let mut counts: HashMap<Puller, PullCount> = HashMap::new();
+        for file in days(&self.folder)? {
+            for line in BufReader::new(File::open(file)?).lines() {
+                // A line that a crash cut is skipped; the rest counts.
+                let Ok(line) = serde_json::from_str::<Line>(&line?) else { continue };
+                if line.release != *release {
+                    continue;
+                }
+                let fresh = PullCount { puller: line.puller.clone(), first_at: line.first_at, last_at: line.last_at, count: 0 };
+                let sum = counts.entry(line.puller).or_insert(fresh);
+                sum.first_at = sum.first_at.min(line.first_at);
+                sum.last_at = sum.last_at.max(line.last_at);
+                sum.count += line.count;
+            }
+        }
+        let mut all: Vec<PullCount> = counts.into_values().collect();
+        all.sort_by(|left, right| left.last_at.cmp(&right.last_at).then_with(|| left.puller.cmp(&right.puller)));
+        Ok(all)
+    }
+
+    /// Writes what waits and ends the writer.
+    pub fn close(&self) {
+        self.flush();
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(writer);
+    }
+}
+
+fn days(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)?.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
+    files.sort();
+    Ok(files)
+}
+
+type Sums = HashMap<(String, ReleaseId, Puller), (Timestamp, Timestamp, u64)>;
+
+fn write_all(folder: &Path, messages: &mpsc::Receiver<Message>) {
+    while let Ok(first) = messages.recv() {
+        let mut sums: Sums = HashMap::new();
+        let mut waiting = Vec::new();
+        let mut next = Some(first);
+        let mut held = 0;
+        let written_by = Instant::now() + BATCH_FOR;
+        while let Some(message) = next {
+            match message {
+                Message::Pulled(release, puller, at) => {
+                    let day: String = at.to_string().chars().take(10).collect();
+                    let sum = sums.entry((day, release, puller)).or_insert((at, at, 0));
+                    sum.0 = sum.0.min(at);
+                    sum.1 = sum.1.max(at);
+                    sum.2 += 1;
+                    held += 1;
+                    next = if held < WAITING_MAX {
+                        messages.recv_timeout(written_by.saturating_duration_since(Instant::now())).ok()
+                    } else {
+                        None
+                    };
+                }
+                Message::Flush(done) => {
+                    waiting.push(done);
+                    next = None;
+                }
+            }
+        }
+        if let Err(error) = write(folder, &sums) {
+            tracing::error!(%error, folder = %folder.display(), pulls = sums.len(), "pulls could not be written down");
+        }
+        for done in waiting {
+            let _ = done.send(());
+        }
+    }
+}
+
+fn write(folder: &Path, sums: &Sums) -> io::Result<()> {
+    let mut days: HashMap<&str, Vec<u8>> = HashMap::new();
+    for ((day, release, puller), (first_at, last_at, count)) in sums {
+        let line = Line { release: release.clone(), puller: puller.clone(), first_at: *first_at, last_at: *last_at, count: *count };
+        let text = days.entry(day).or_default();
+        serde_json::to_writer(&mut *text, &line).map_err(io::Error::other)?;
+        text.push(b'\n');
+    }
+    for (day, text) in days {
+        let file = folder.join(format!("{day}.jsonl"));
+        let is_new = !file.exists();
+        OpenOptions::new().create(true).append(true).open(&file)?.write_all(&text)?;
+        if is_new {
+            forget_old(folder, day)?;
+        }
+    }
+    Ok(())
+}
+
+fn forget_old(folder: &Path, today: &str) -> io::Result<()> {
+    const DAY_MILLIS: i64 = 24 * 3_600 * 1_000;
+    let Ok(today) = Timestamp::parse(&format!("{today}T00:00:00Z")) else { return Ok(()) };
+    let oldest: String = Timestamp::from_millis(today.millis() - DAYS_KEPT * DAY_MILLIS).to_string().chars().take(10).collect();
+    for file in days(folder)? {
+        if file.file_stem().and_then(|stem| stem.to_str()).is_some_and(|day| day < oldest.as_str()) {
+            fs::remove_file(file)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::package::PackageId;
+    use crate::model::package::Version;
+
+    fn release(version: &str) -> ReleaseId {
+        ReleaseId { package: PackageId::npm("left-pad").unwrap(), version: Version::parse(version).unwrap() }
+    }
+
+    fn puller(name: &str) -> Puller {
+        Puller { by: Some(name.into()), address: "127.0.0.1".into(), user_agent: "npm/11".into() }
+    }
+
+    #[tokio::test]
+    async fn sums_up_who_pulled_what_and_survives_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let pulls = Pulls::open(folder.path()).unwrap();
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        pulls.record(&release("1.0.0"), &puller("ci"), at("2026-11-20T10:00:00Z"));
+        pulls.record(&release("1.0.0"), &puller("ci"), at("2026-11-21T10:00:00Z"));
+        pulls.record(&release("1.0.0"), &puller("dev"), at("2026-11-20T11:00:00Z"));
+        pulls.record(&release("2.0.0"), &puller("dev"), at("2026-11-20T11:00:00Z"));
+        pulls.close();
+        fs::write(folder.path().join("2026-11-22.jsonl"), "{\"cut").unwrap();
+        let pulls = Pulls::open(folder.path()).unwrap();
+        let found = pulls.of(&release("1.0.0")).await.unwrap();
+        let shown: Vec<_> = found.iter().map(|one| (one.puller.by.as_deref().unwrap(), one.count)).collect();
+        assert_eq!(shown, [("dev", 1), ("ci", 2)]);
+        assert_eq!(found[1].first_at, at("2026-11-20T10:00:00Z"));
+    }
+}

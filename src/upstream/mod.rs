@@ -1,0 +1,153 @@
+//! The registries outside: how they are asked, with which credentials and how much patience, and where a request may go.
+//! Keeps nothing: fetching and keeping are joined in `catalog`.
+
+mod breaker;
+mod client;
+pub mod coalesce;
+mod error;
+mod guard;
+mod origins;
+mod patience;
+mod registry;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::config;
+use crate::config::upstream::Secret;
+use crate::model::package::PackageId;
+use crate::upstream::breaker::Breaker;
+use crate::upstream::client::Client;
+use crate::upstream::client::Reach;
+use crate::upstream::guard::Guard;
+use crate::upstream::origins::Origins;
+use crate::upstream::patience::Backoff;
+use crate::upstream::registry::Registry;
+use crate::upstream::registry::Setup;
+
+pub use crate::upstream::client::INSTANCE as INSTANCE_HEADER;
+pub use crate::upstream::client::VIA as VIA_HEADER;
+pub use crate::upstream::error::UpstreamError;
+
+/// What makes the next request for a document conditional: as upstream said it, weak tags too.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Validators {
+    pub etag: Option<String>,
+    pub last_modified: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Document {
+    Fresh {
+        body: Bytes,
+        validators: Validators,
+    },
+    /// Only where validators were given.
+    Unchanged,
+    Missing,
+}
+
+/// How one upstream does, counted since the start.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Condition {
+    /// `default` or the scope, such as `@acme`.
+    pub name: String,
+    /// `https://registry.example`, without credentials.
+    pub origin: String,
+    /// Half-open counts as open.
+    pub breaker_open: bool,
+    /// Requests sent, redirects and retries included.
+    pub requests: u64,
+    /// Of these, failed by transport, 5xx or 429.
+    pub failures: u64,
+    pub retries: u64,
+    /// Callers that shared another's fetch.
+    pub coalesced: u64,
+}
+
+/// The default upstream and one per scope.
+#[derive(Debug)]
+pub struct Upstreams {
+    default: Arc<Registry>,
+    scopes: BTreeMap<String, Arc<Registry>>,
+}
+
+/// What tests do differently: pauses and names.
+struct Tuning {
+    backoff: Backoff,
+    guard: Guard,
+}
+
+impl Upstreams {
+    /// `default_url` is where packages without a scope of their own are asked for: the configured one, or what npm on
+    /// this machine uses. `instance` is this Airlock's own name, by which it knows itself in a loop.
+    pub fn new(config: &config::upstream::Upstream, default_url: Url, instance: &str, clock: Clock) -> Result<Upstreams, UpstreamError> {
+        let tuning = Tuning { backoff: Backoff::DEFAULT, guard: Guard::system() };
+        Upstreams::build(config, &default_url, instance, &clock, &tuning)
+    }
+
+    fn build(
+        config: &config::upstream::Upstream,
+        default_url: &Url,
+        instance: &str,
+        clock: &Clock,
+        tuning: &Tuning,
+    ) -> Result<Upstreams, UpstreamError> {
+        let client = |name: &str, reach: Reach| {
+            Client::new(reach, instance, config.timeout, clock.clone()).map_err(|why| UpstreamError::Setup { name: name.to_owned(), why })
+        };
+        let guarded = Arc::new(client("default", Reach::Guarded(tuning.guard.clone()))?);
+        let listed: Vec<_> = config.tarball_origins.iter().map(|url| (url.origin(), Breaker::new(clock.clone()))).collect();
+        let listed = Arc::new(listed);
+        let registry = |name: &str, url: &Url, token: &Option<Secret>| {
+            let origins = Origins::new(url, &config.tarball_origins).map_err(|why| UpstreamError::Setup { name: name.to_owned(), why })?;
+            Registry::new(Setup {
+                name: name.to_owned(),
+                client: client(name, Reach::Configured { base: origins.base().clone() })?,
+                origins,
+                token: token.clone(),
+                index_bytes_max: config.index_bytes_max,
+                artifact_bytes_max: config.artifact_bytes_max,
+                timeout: config.timeout,
+                retries: config.retries,
+                backoff: tuning.backoff,
+                guard: tuning.guard.clone(),
+                guarded: Arc::clone(&guarded),
+                listed: Arc::clone(&listed),
+                clock: clock.clone(),
+            })
+            .map(Arc::new)
+        };
+        let mut scopes = BTreeMap::new();
+        for (scope, other) in &config.scopes {
+            scopes.insert(scope.clone(), registry(scope, &other.url, &other.token)?);
+        }
+        Ok(Upstreams { default: registry("default", default_url, &config.token)?, scopes })
+    }
+
+    /// A document of the package. `path` is percent-encoded, relative to the upstream's base, without a leading slash.
+    pub async fn document(&self, package: &PackageId, path: &str, validators: Option<&Validators>) -> Result<Document, UpstreamError> {
+        self.of(package).document(path, validators).await
+    }
+
+    /// A file of the package, whole: `location` as its document said it where that may be asked, else `fallback_path`,
+    /// which is percent-encoded and relative to the upstream's base. Whether these are the right bytes is not known here.
+    pub async fn artifact(&self, package: &PackageId, location: &str, fallback_path: &str) -> Result<Bytes, UpstreamError> {
+        self.of(package).artifact(location, fallback_path).await
+    }
+
+    /// The default upstream first, then the scopes by name.
+    pub fn condition(&self) -> Vec<Condition> {
+        std::iter::once(&self.default).chain(self.scopes.values()).map(|registry| registry.condition()).collect()
+    }
+
+    fn of(&self, package: &PackageId) -> &Arc<Registry> {
+        package.name.scope().and_then(|scope| self.scopes.get(scope)).unwrap_or(&self.default)
+    }
+}

@@ -1,0 +1,163 @@
+//! A project that a client installs into: nothing of the machine's own configuration reaches the client, and the age
+//! gates that pnpm and yarn have of their own are off, so that what is held is held by the registry.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+use tempfile::TempDir;
+use url::Url;
+
+use super::program::Kind;
+use super::program::Program;
+use crate::support::command::Outcome;
+use crate::support::command::run;
+
+/// How long one run of a client may take.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+pub struct Project {
+    program: Program,
+    folder: Arc<TempDir>,
+    homes: u32,
+}
+
+impl Project {
+    pub fn new(program: &Program, registry: &Url, dependencies: &[(&str, &str)]) -> Project {
+        let mut project = Project { program: program.clone(), folder: Arc::new(TempDir::new().unwrap()), homes: 0 };
+        fs::create_dir(project.path("app")).unwrap();
+        let dependencies: BTreeMap<_, _> = dependencies.iter().copied().collect();
+        let manifest = json!({"name": "app", "version": "1.0.0", "private": true, "dependencies": dependencies});
+        fs::write(project.path("app/package.json"), manifest.to_string()).unwrap();
+        if project.program.kind == Kind::Yarn4 {
+            // Its own root, or it would look for one further up.
+            fs::write(project.path("app/yarn.lock"), "").unwrap();
+        }
+        project.use_registry(registry);
+        project
+    }
+
+    fn path(&self, below: &str) -> PathBuf {
+        self.folder.path().join(below)
+    }
+
+    fn home(&self) -> PathBuf {
+        self.path(&format!("home-{}", self.homes))
+    }
+
+    /// Settings for this registry, in files only, as a developer would have them; and a new home with empty caches.
+    pub fn use_registry(&mut self, registry: &Url) {
+        self.homes += 1;
+        let home = self.home();
+        fs::create_dir(&home).unwrap();
+        let write = |path: PathBuf, text: String| fs::write(path, text).unwrap();
+        match self.program.kind {
+            Kind::Npm => {
+                write(
+                    home.join(".npmrc"),
+                    format!("registry={registry}\naudit=false\nfund=false\nupdate-notifier=false\nprogress=false\n"),
+                );
+            }
+            Kind::Pnpm => {
+                write(home.join(".npmrc"), format!("registry={registry}\n"));
+                write(self.path("app/.npmrc"), format!("registry={registry}\n"));
+                write(self.path("app/pnpm-workspace.yaml"), "packages: []\nminimumReleaseAge: 0\nupdateNotifier: false\n".to_owned());
+            }
+            Kind::Yarn1 => {
+                write(home.join(".yarnrc"), format!("registry \"{registry}\"\ndisable-self-update-check true\n"));
+            }
+            Kind::Yarn4 => {
+                let settings = json!({
+                    "npmRegistryServer": registry.as_str(),
+                    "unsafeHttpWhitelist": ["127.0.0.1"],
+                    "nodeLinker": "node-modules",
+                    "enableTelemetry": false,
+                    "npmMinimalAgeGate": 0,
+                });
+                write(self.path("app/.yarnrc.yml"), settings.to_string());
+            }
+            Kind::Bun => {
+                write(self.path("app/bunfig.toml"), format!("[install]\nregistry = \"{registry}\"\n"));
+            }
+        }
+    }
+
+    /// As on a machine that has the lockfile and nothing else: no installed modules, no caches.
+    pub fn forget_all_but_the_lockfile(&mut self, registry: &Url) {
+        _ = fs::remove_dir_all(self.path("app/node_modules"));
+        self.use_registry(registry);
+    }
+
+    pub async fn install(&self) -> Outcome {
+        self.run(match self.program.kind {
+            Kind::Npm | Kind::Pnpm | Kind::Yarn4 | Kind::Bun => &["install"],
+            Kind::Yarn1 => &["install", "--non-interactive", "--no-progress"],
+        })
+        .await
+    }
+
+    /// Exactly what the lockfile says, or nothing.
+    pub async fn install_frozen(&self) -> Outcome {
+        self.run(match self.program.kind {
+            Kind::Npm => &["ci"],
+            Kind::Pnpm | Kind::Bun => &["install", "--frozen-lockfile"],
+            Kind::Yarn1 => &["install", "--non-interactive", "--no-progress", "--frozen-lockfile"],
+            Kind::Yarn4 => &["install", "--immutable"],
+        })
+        .await
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Outcome {
+        let mut command = Command::new(&self.program.executable);
+        let home = self.home();
+        command.args(arguments).current_dir(self.path("app")).env_clear();
+        command.env("PATH", &self.program.path).env("HOME", &home).env("TMPDIR", self.folder.path());
+        command
+            .env("LANG", "C.UTF-8")
+            .env("NO_COLOR", "1")
+            .env("XDG_CONFIG_HOME", home.join("config"))
+            .env("XDG_DATA_HOME", home.join("data"));
+        // Root's yarn 1 keeps its cache outside of any home.
+        command.env("XDG_CACHE_HOME", home.join("cache")).env("YARN_CACHE_FOLDER", home.join("yarn-cache"));
+        // npm's settings of the machine, which no home hides.
+        command.env("npm_config_userconfig", home.join(".npmrc")).env("npm_config_globalconfig", home.join("no-npmrc"));
+        let kept = Arc::clone(&self.folder);
+        let outcome = tokio::task::spawn_blocking(move || {
+            let outcome = run(command, PATIENCE).unwrap();
+            drop(kept);
+            outcome
+        });
+        outcome.await.unwrap()
+    }
+
+    /// The version that lies in `node_modules`, in pnpm's own place for what nobody asked for by name too.
+    pub fn installed(&self, package: &str) -> Option<String> {
+        let places = ["app/node_modules", "app/node_modules/.pnpm/node_modules"];
+        let text = places.iter().find_map(|place| fs::read(self.path(place).join(package).join("package.json")).ok())?;
+        let manifest: Value = serde_json::from_slice(&text).unwrap();
+        Some(manifest["version"].as_str().unwrap().to_owned())
+    }
+
+    fn lockfile_path(&self) -> PathBuf {
+        self.path(match self.program.kind {
+            Kind::Npm => "app/package-lock.json",
+            Kind::Pnpm => "app/pnpm-lock.yaml",
+            Kind::Yarn1 | Kind::Yarn4 => "app/yarn.lock",
+            Kind::Bun => "app/bun.lock",
+        })
+    }
+
+    pub fn lockfile(&self) -> String {
+        fs::read_to_string(self.lockfile_path()).unwrap()
+    }
+
+    /// What `airlock lock rewrite` or a careful hand does: the same lockfile, at another registry.
+    pub fn rewrite_lockfile(&self, from: &Url, to: &Url) {
+        fs::write(self.lockfile_path(), self.lockfile().replace(from.as_str(), to.as_str())).unwrap();
+    }
+}
