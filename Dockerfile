@@ -1,4 +1,4 @@
-# One static-looking folder: the binary, certificates, and nothing to log in with. Run it with a read-only root:
+# The binary, certificates, and nothing to log in with. Run it with a read-only root:
 #   docker run --read-only --cap-drop ALL -v airlock:/data -p 4873:4873 -e AIRLOCK_UPSTREAM__URL=https://registry.example/ airlock
 
 FROM rust:1.95-slim-bookworm AS build

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use text::code;
 use text::declared;
+use text::declared_by_path;
 use text::identifier;
 use text::without_tests;
 use text::words;
@@ -201,7 +202,10 @@ fn linked(files: &BTreeMap<String, String>) -> (Vec<String>, BTreeSet<String>) {
     let (mut complaints, mut for_tests) = (Vec::new(), BTreeSet::new());
     for path in files.keys().filter(|path| !matches!(path.as_str(), "lib.rs" | "main.rs")) {
         let (parent, name) = parent(path, files);
-        match files.get(&parent).and_then(|text| declared(&code(text)).get(name).copied()) {
+        let by_name = files.get(&parent).and_then(|text| declared(&code(text)).get(name).copied());
+        let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
+        let beside = files.iter().filter(|(other, _)| other.rsplit_once('/').map_or("", |(folder, _)| folder) == folder);
+        match by_name.or_else(|| beside.map(|(_, text)| text).find_map(|text| declared_by_path(text, file))) {
             None => complaints.push(format!("{path}: is not declared in {parent}")),
             Some(true) => _ = for_tests.insert(path.clone()),
             Some(false) => {}
@@ -391,15 +395,16 @@ fn a_file_that_nobody_declares_is_found() {
         ("lib.rs", "pub mod model;\npub mod clock;\n"),
         ("clock.rs", ""),
         ("model/mod.rs", "pub mod time;\n#[cfg(test)]\npub mod conformance;\n// mod lost;\n"),
-        ("model/time.rs", "mod zone;"),
+        ("model/time.rs", "mod zone;\n#[cfg(test)]\n#[path = \"time_tests.rs\"]\nmod tests;\n"),
         ("model/time/zone.rs", ""),
         ("model/conformance.rs", ""),
         ("model/lost.rs", ""),
+        ("model/time_tests.rs", ""),
         ("main.rs", ""),
         ("stray.rs", ""),
     ]));
     assert_eq!(complaints, ["model/lost.rs: is not declared in model/mod.rs", "stray.rs: is not declared in lib.rs"]);
-    assert_eq!(for_tests.into_iter().collect::<Vec<_>>(), ["model/conformance.rs"]);
+    assert_eq!(for_tests.into_iter().collect::<Vec<_>>(), ["model/conformance.rs", "model/time_tests.rs"]);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Nouns with their validity: no I/O, no clock, no HTTP. Every other room may use this one; it uses none.
 
+// A new variant must be looked at wherever its enum is: unknown means held, and `_` would decide it silently.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod actor;
 pub mod decision;
 pub mod digest;

@@ -1,5 +1,8 @@
 //! Why a release may pass or not, and every change of where it stands. Knows no HTTP and no dialect.
 
+// A new variant must be looked at wherever its enum is: unknown means held, and `_` would decide it silently.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 pub mod age;
 pub mod approval;
 pub mod checks;

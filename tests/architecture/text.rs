@@ -95,3 +95,10 @@ pub fn declared(code: &str) -> BTreeMap<String, bool> {
     }
     modules
 }
+
+/// Whether the source declares a module that lies in `file` beside it, by `#[path]`; and if so, whether for tests only.
+pub fn declared_by_path(text: &str, file: &str) -> Option<bool> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let at = lines.iter().position(|line| *line == format!("#[path = \"{file}\"]"))?;
+    Some(at > 0 && lines[at - 1] == "#[cfg(test)]")
+}

@@ -1,6 +1,6 @@
 //! Tests through the front door: by URL, against a scenario upstream over a real socket. One folder an area, one file a verb.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says what is wrong by failing")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test says what is wrong by failing")]
 #![allow(dead_code, reason = "the support is one vocabulary; not every area speaks all of it")]
 
 mod clients;
