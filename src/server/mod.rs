@@ -159,15 +159,11 @@ impl Running {
         }
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        clippy::exit,
-        reason = "a second signal asks for just this, and the ledger stands an end at any moment"
-    )]
     /// Serves until SIGTERM or SIGINT asks for a stop, and stops; a second signal ends the process at once.
     ///
     /// # Errors
     /// The system does not let signals be listened to.
+    #[expect(clippy::disallowed_methods, reason = "a second signal asks for just this, and the ledger stands an end at any moment")]
     pub async fn wait(self) -> io::Result<()> {
         let mut signals = Signals::listen()?;
         signals.next().await;
