@@ -1,3 +1,7 @@
-//! The binary: reads the command line and lets `airlock::cli` do the work.
+//! The binary: hands over to the command line.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    airlock::cli::run()
+}

@@ -246,3 +246,93 @@ fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(key: &str) -> Call {
+        Call { caller: Some("maria".to_owned()), method: http::Method::POST, path: "/x".to_owned(), key: key.to_owned() }
+    }
+
+    fn answer(bytes: usize) -> Answer {
+        Answer { status: StatusCode::OK, media_type: None, body: Bytes::from(vec![b'x'; bytes]) }
+    }
+
+    fn calls() -> Calls {
+        Calls::new(Clock::test(Timestamp::from_millis(0)))
+    }
+
+    fn body(text: &str) -> DocumentDigest {
+        DocumentDigest::of(text.as_bytes())
+    }
+
+    fn is_first(turn: Result<Turn, Problem>) -> bool {
+        matches!(turn, Ok(Turn::First))
+    }
+
+    #[test]
+    fn a_call_is_answered_again_for_a_day_and_to_nobody_else() {
+        let calls = calls();
+        assert!(is_first(calls.begin(&call("1"), body("a"))));
+        assert_eq!(calls.begin(&call("1"), body("a")).err().unwrap().kind, Kind::Conflict);
+        calls.end(&call("1"), answer(3));
+        assert!(matches!(calls.begin(&call("1"), body("a")), Ok(Turn::Again(kept)) if kept.body.len() == 3));
+        assert_eq!(calls.begin(&call("1"), body("b")).err().unwrap().kind, Kind::Unacceptable);
+        let others = [
+            Call { caller: Some("otto".to_owned()), ..call("1") },
+            Call { caller: None, ..call("1") },
+            Call { path: "/y".to_owned(), ..call("1") },
+            Call { method: http::Method::DELETE, ..call("1") },
+        ];
+        for other in others {
+            assert!(is_first(calls.begin(&other, body("a"))));
+        }
+        calls.clock.advance(KEEP - Duration::from_millis(1));
+        assert!(!is_first(calls.begin(&call("1"), body("a"))));
+        calls.clock.advance(Duration::from_millis(1));
+        assert!(is_first(calls.begin(&call("1"), body("b"))));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_what_is_under_way_is_not_forgotten() {
+        let calls = calls();
+        assert!(is_first(calls.begin(&call("under way"), body(""))));
+        for at in 0..CALLS_MAX * 2 {
+            assert!(is_first(calls.begin(&call(&at.to_string()), body(""))));
+            calls.end(&call(&at.to_string()), answer(ANSWER_BYTES_MAX));
+        }
+        let shelf = calls.lock();
+        assert!(shelf.calls.len() <= CALLS_MAX && shelf.order.len() == shelf.calls.len(), "{}", shelf.calls.len());
+        let bytes: usize = shelf.calls.values().filter_map(|kept| kept.answer.as_ref()).map(|answer| answer.body.len()).sum();
+        assert!(bytes <= ANSWERS_BYTES_MAX && bytes == shelf.bytes, "{bytes}");
+        drop(shelf);
+        assert_eq!(calls.begin(&call("under way"), body("")).err().unwrap().kind, Kind::Conflict);
+    }
+
+    #[test]
+    fn a_full_house_under_way_is_told() {
+        let calls = calls();
+        for at in 0..CALLS_MAX {
+            assert!(is_first(calls.begin(&call(&at.to_string()), body(""))));
+        }
+        assert_eq!(calls.begin(&call("one more"), body("")).err().unwrap().kind, Kind::TooManyRequests);
+        calls.abandon(&call("0"));
+        assert!(is_first(calls.begin(&call("one more"), body(""))));
+    }
+
+    #[test]
+    fn a_key_is_one_line_of_ascii() {
+        let of = |values: &[&str]| {
+            let pairs = values.iter().map(|value| (KEY, HeaderValue::from_bytes(value.as_bytes()).unwrap()));
+            let mut headers = HeaderMap::new();
+            pairs.for_each(|(name, value)| _ = headers.append(name, value));
+            key(&headers)
+        };
+        assert_eq!(of(&[]).unwrap(), None);
+        assert_eq!(of(&["8e03978e-40d5"]).unwrap().as_deref(), Some("8e03978e-40d5"));
+        for wrong in [&[""][..], &[" "], &["a", "b"], &["é"], &[&"x".repeat(KEY_BYTES_MAX + 1)]] {
+            assert_eq!(of(wrong).unwrap_err().kind, Kind::Malformed, "{wrong:?}");
+        }
+    }
+}

@@ -1,9 +1,136 @@
 //! What operators ask and decide, as JSON under `/-/airlock/v1`, and the pages that a refusal's link leads to.
 
+mod audit;
 mod cursor;
+mod decisions;
+mod explain;
 mod idempotency;
+mod openapi;
 mod page;
+mod recall;
+mod releases;
 mod request;
 mod schema;
+mod tokens;
 mod view;
 pub mod wire;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
+use axum::response::IntoResponse;
+use axum::routing::any;
+use axum::routing::delete;
+use axum::routing::get;
+use axum::routing::post;
+
+use crate::access::Access;
+use crate::admin::idempotency::Calls;
+use crate::catalog::Catalog;
+use crate::clock::Clock;
+use crate::http::caller::Caller;
+use crate::http::problem::Kind;
+use crate::http::problem::Problem;
+use crate::http::route::Route;
+use crate::model::token::Role;
+use crate::quarantine::Quarantine;
+
+/// Whom the admin API asks.
+pub struct Context {
+    pub catalog: Arc<Catalog>,
+    pub quarantine: Arc<Quarantine>,
+    pub access: Arc<Access>,
+    /// How long idempotency keys are remembered.
+    pub clock: Clock,
+}
+
+type Api = Arc<Context>;
+
+/// Every route of [`router`], with whom it answers. `{scope}/{name}` is the same as `{package}` with the slash unencoded.
+pub const ROUTES: &[Route] = &[
+    Route::open("GET", "/-/airlock"),
+    Route::open("GET", "/-/airlock/"),
+    Route::open("GET", "/-/airlock/v1/openapi.json"),
+    Route::new("GET", "/-/airlock/r/{*subject}", Role::Reader),
+    Route::new("GET", "/-/airlock/v1/releases/{package}/{version}", Role::Reader),
+    Route::new("GET", "/-/airlock/v1/releases/{scope}/{name}/{version}", Role::Reader),
+    Route::new("GET", "/-/airlock/v1/packages/{package}", Role::Reader),
+    Route::new("GET", "/-/airlock/v1/packages/{scope}/{name}", Role::Reader),
+    Route::new("GET", "/-/airlock/v1/releases", Role::Approver),
+    Route::new("GET", "/-/airlock/v1/queue", Role::Approver),
+    Route::new("GET", "/-/airlock/v1/audit", Role::Approver),
+    Route::new("GET", "/-/airlock/v1/audit/verify", Role::Approver),
+    Route::new("GET", "/-/airlock/v1/recalls/{package}/{version}", Role::Approver),
+    Route::new("GET", "/-/airlock/v1/recalls/{scope}/{name}/{version}", Role::Approver),
+    Route::new("POST", "/-/airlock/v1/releases/{package}/{version}/decisions", Role::Approver),
+    Route::new("POST", "/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", Role::Approver),
+    Route::new("GET", "/-/airlock/v1/tokens", Role::Admin),
+    Route::new("POST", "/-/airlock/v1/tokens", Role::Admin),
+    Route::new("DELETE", "/-/airlock/v1/tokens/{id}", Role::Admin),
+];
+
+/// The whole admin API and its pages, under their full paths: to be merged, not nested, because only so
+/// `/-/airlock/` itself can be a route.
+pub fn router(context: Context) -> Router {
+    let calls = Arc::new(Calls::new(context.clock.clone()));
+    let everyone = Router::new()
+        .route("/-/airlock", get(explain::home))
+        .route("/-/airlock/", get(explain::home))
+        // Asks for the reader's role itself, so that a browser is refused with a page.
+        .route("/-/airlock/r/{*subject}", get(explain::subject_page))
+        .route("/-/airlock/v1/openapi.json", get(openapi::document))
+        .route("/-/airlock/{*rest}", any(unknown));
+    let readers = Router::new()
+        .route("/-/airlock/v1/releases/{package}/{version}", get(releases::one))
+        .route("/-/airlock/v1/releases/{scope}/{name}/{version}", get(releases::one))
+        .route("/-/airlock/v1/packages/{package}", get(releases::package))
+        .route("/-/airlock/v1/packages/{scope}/{name}", get(releases::package));
+    let approvers = Router::new()
+        .route("/-/airlock/v1/releases", get(releases::list))
+        .route("/-/airlock/v1/queue", get(releases::queue))
+        .route("/-/airlock/v1/audit", get(audit::list))
+        .route("/-/airlock/v1/audit/verify", get(audit::verify))
+        .route("/-/airlock/v1/recalls/{package}/{version}", get(recall::pulls))
+        .route("/-/airlock/v1/recalls/{scope}/{name}/{version}", get(recall::pulls))
+        .route("/-/airlock/v1/releases/{package}/{version}/decisions", once(post(decisions::decide), &calls))
+        .route("/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", once(post(decisions::decide), &calls));
+    let admins = Router::new()
+        .route("/-/airlock/v1/tokens", get(tokens::list).merge(once(post(tokens::create), &calls)))
+        .route("/-/airlock/v1/tokens/{id}", once(delete(tokens::revoke), &calls));
+    everyone
+        .merge(only(Role::Reader, readers))
+        .merge(only(Role::Approver, approvers))
+        .merge(only(Role::Admin, admins))
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::new(context))
+}
+
+/// Asks for the role before anything of the request is read.
+fn only(role: Role, routes: Router<Api>) -> Router<Api> {
+    routes.route_layer(from_fn(move |caller: Caller, request: Request, next: Next| async move {
+        match caller.require(role) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
+    }))
+}
+
+/// Honours `Idempotency-Key`.
+fn once(handler: axum::routing::MethodRouter<Api>, calls: &Arc<Calls>) -> axum::routing::MethodRouter<Api> {
+    handler.route_layer(from_fn_with_state(Arc::clone(calls), idempotency::once))
+}
+
+async fn unknown() -> Problem {
+    Problem::new(Kind::Unknown, "there is nothing here: see /-/airlock/v1/openapi.json for what there is")
+}
+
+async fn wrong_method() -> Problem {
+    Problem::new(Kind::MethodNotAllowed, "this address does not answer to that method: see /-/airlock/v1/openapi.json")
+}
+
+#[cfg(test)]
+mod tests;

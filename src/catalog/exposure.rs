@@ -269,5 +269,4 @@ fn stamp(
 }
 
 #[cfg(test)]
-#[path = "exposure_tests.rs"]
 mod tests;

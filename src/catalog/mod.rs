@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::ecosystem::Ecosystem;
 use crate::model::digest::Verified;
 use crate::model::package::PackageId;
+use crate::model::pull::PullCount;
 use crate::model::refusal::Refusal;
 use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
@@ -37,9 +38,6 @@ use crate::storage::state::ReadError;
 use crate::storage::state::State;
 use crate::upstream::Upstreams;
 use crate::upstream::coalesce::Flights;
-
-pub use crate::storage::pulls::PullCount;
-pub use crate::storage::pulls::Puller;
 
 /// Indexes kept in memory, in bytes.
 const SHELVES_BYTES: u64 = 96 * 1_024 * 1_024;

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 /// Every variable whose name and text are UTF-8; another cannot be a key's.
+#[expect(clippy::disallowed_methods, reason = "config/ is who reads the environment")]
 pub fn variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, text)| Some((name.into_string().ok()?, text.into_string().ok()?)))
 }
 
+#[expect(clippy::disallowed_methods, reason = "config/ is who reads the environment")]
 fn given(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }

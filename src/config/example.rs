@@ -68,21 +68,17 @@ pub fn effective(config: &Config) -> String {
     let mut out = String::new();
     let mut section = "";
     for key in KEYS.iter() {
+        let line = match key.path.as_str() {
+            "upstream.token_env" => Some(format!("# token: {}", set(config.upstream.token.is_some()))),
+            "upstream.token_file" => None,
+            _ => (key.write)(config).map(|value| format!("{} = {value}", key.name())),
+        };
+        let Some(line) = line else { continue };
         if key.section() != section {
             section = key.section();
             let _ = writeln!(out, "{}[{section}]", if out.is_empty() { "" } else { "\n" });
         }
-        match key.path.as_str() {
-            "upstream.token_env" => {
-                let _ = writeln!(out, "# token: {}", set(config.upstream.token.is_some()));
-            }
-            "upstream.token_file" => {}
-            _ => {
-                if let Some(value) = (key.write)(config) {
-                    let _ = writeln!(out, "{} = {value}", key.name());
-                }
-            }
-        }
+        let _ = writeln!(out, "{line}");
     }
     for (name, scope) in &config.upstream.scopes {
         let _ = writeln!(out, "# token of upstream.scopes.{name:?}: {}", set(scope.token.is_some()));
@@ -152,6 +148,7 @@ mod tests {
 
     /// `AIRLOCK_BLESS=1 cargo test --lib config::example` writes the file anew.
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "who runs the test says whether it writes")]
     fn the_example_file_is_what_init_writes() {
         if std::env::var_os("AIRLOCK_BLESS").is_some() {
             std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/airlock.toml.example"), example()).unwrap();

@@ -62,16 +62,30 @@ pub fn file(named: Option<PathBuf>) -> Option<PathBuf> {
 impl Config {
     /// Reads `file`, lays the environment over it and the flags over that; secrets are resolved. Tells every fault at once.
     pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>, flags: &Flags) -> Result<Config, Faults> {
-        let environment: BTreeMap<String, String> = environment.collect();
-        let mut draft = draft::Draft::default();
-        if let Some(file) = file {
-            draft.read_file(file);
-        }
-        draft.read_environment(&environment);
-        draft.read_flags(flags);
-        let (config, mut faults) = draft.finish(&environment);
-        faults.sort();
-        faults.dedup();
+        let (config, faults) = read(file, environment, flags);
         if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
     }
+
+    /// For those who only talk to the server that this configuration describes: a fault counts only if it leaves unclear
+    /// where the server is or where its data dir lies. The server's secrets and certificates are often not theirs to read.
+    pub fn load_for_client(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, Faults> {
+        const KEYS: [&str; 4] = ["", "server.listen", "server.public_url", "storage.data_dir"];
+        let (config, mut faults) = read(file, environment, &Flags::default());
+        faults.retain(|fault| KEYS.contains(&fault.key.as_str()));
+        if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+    }
+}
+
+fn read(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>, flags: &Flags) -> (Config, Vec<Fault>) {
+    let environment: BTreeMap<String, String> = environment.collect();
+    let mut draft = draft::Draft::default();
+    if let Some(file) = file {
+        draft.read_file(file);
+    }
+    draft.read_environment(&environment);
+    draft.read_flags(flags);
+    let (config, mut faults) = draft.finish(&environment);
+    faults.sort();
+    faults.dedup();
+    (config, faults)
 }

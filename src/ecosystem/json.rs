@@ -1,5 +1,6 @@
 //! Strict JSON: text that two readers could read differently is refused, not interpreted.
-//! `strict` reads a whole document into a value; `entries` only splits an object, keeping each value's text as it is.
+//! `strict` reads a whole document into a value; `entries` only splits an object, keeping each value's text as it is;
+//! `keeping` reads as a reader would that keeps the first or the last of two equal keys, to see whether it matters.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -31,6 +32,13 @@ const SHOWN_KEY_BYTES_MAX: usize = 80;
 pub struct Bounds {
     pub bytes_max: usize,
     pub depth_max: usize,
+}
+
+/// Which of the values of a key counts that stands twice in one object.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Keep {
+    First,
+    Last,
 }
 
 /// Where in the text, both counted from 1; the column counts bytes. Columns of faults found after a token point at its end.
@@ -71,13 +79,22 @@ pub enum JsonFault {
 /// Reads a whole document under the strict rules: UTF-8 without a byte order mark, no key twice in an object (compared after
 /// escapes), none of [`FORBIDDEN_KEYS`], within `bounds`, only finite numbers, no lone surrogates, nothing after the value.
 pub fn strict(text: &[u8], bounds: Bounds) -> Result<Value, JsonFault> {
+    read(text, bounds, None)
+}
+
+/// As [`strict`], except that a key may stand twice, at any depth.
+pub fn keeping(text: &[u8], bounds: Bounds, keep: Keep) -> Result<Value, JsonFault> {
+    read(text, bounds, Some(keep))
+}
+
+fn read(text: &[u8], bounds: Bounds, keep: Option<Keep>) -> Result<Value, JsonFault> {
     if text.len() > bounds.bytes_max {
         return Err(JsonFault::TooLarge { bytes: text.len(), max: bounds.bytes_max });
     }
     let text = decoded(text)?;
     let broken = RefCell::new(None);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let reader = StrictValue { depth_left: bounds.depth_max, broken: &broken };
+    let reader = StrictValue { depth_left: bounds.depth_max, keep, broken: &broken };
     let value = reader.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     value.map_err(|err| located(broken.take(), &err, bounds.depth_max))
 }
@@ -156,6 +173,8 @@ fn located(broken: Option<Broken>, err: &serde_json::Error, depth_max: usize) ->
 struct StrictValue<'b> {
     /// How many more objects or arrays may be opened from here.
     depth_left: usize,
+    /// None: a key that stands twice is a fault.
+    keep: Option<Keep>,
     broken: &'b RefCell<Option<Broken>>,
 }
 
@@ -222,11 +241,14 @@ impl<'de> Visitor<'de> for StrictValue<'_> {
             if FORBIDDEN_KEYS.contains(&key.as_str()) {
                 return Err(record(self.broken, Broken::Forbidden(key)));
             }
-            if values.contains_key(&key) {
+            let twice = values.contains_key(&key);
+            if twice && self.keep.is_none() {
                 return Err(record(self.broken, Broken::Duplicate(key)));
             }
             let value = map.next_value_seed(inner)?;
-            values.insert(key, value);
+            if !twice || self.keep == Some(Keep::Last) {
+                values.insert(key, value);
+            }
         }
         Ok(Value::Object(values))
     }
@@ -244,28 +266,28 @@ mod tests {
     }
 
     #[track_caller]
-    fn read(text: &str) -> Value {
+    fn value(text: &str) -> Value {
         strict(text.as_bytes(), BOUNDS).unwrap()
     }
 
     #[test]
     fn reads_what_serde_reads() {
         for text in [r#"{"a":[1,-2,3.5,1e3,true,false,null,"\u0073\ud83d\ude00"],"b":{}}"#, " [] ", "\"x\"", "18446744073709551616", "-0"] {
-            assert_eq!(read(text), serde_json::from_str::<Value>(text).unwrap(), "{text}");
+            assert_eq!(value(text), serde_json::from_str::<Value>(text).unwrap(), "{text}");
         }
     }
 
     #[test]
     fn a_byte_order_mark_is_refused() {
         refused(b"\xef\xbb\xbf{}", "a byte order mark stands before the text");
-        read(r#"{"a":"\ufeff"}"#);
+        value(r#"{"a":"\ufeff"}"#);
     }
 
     #[test]
     fn text_that_is_not_utf8_is_refused() {
         refused(b"{\n \"a\": \"\xff\"}", "not UTF-8 at line 2 column 8");
         refused(b"{\"a\": \"\xed\xa0\x80\"}", "not UTF-8 at line 1 column 8");
-        read("{\"a\": \"é\"}");
+        value("{\"a\": \"é\"}");
     }
 
     #[test]
@@ -273,7 +295,17 @@ mod tests {
         refused(br#"{"a":1,"a":1}"#, r#"the key "a" stands twice in one object, at line 1 column 10"#);
         refused(br#"{"a":1,"\u0061":1}"#, r#"the key "a" stands twice in one object, at line 1 column 15"#);
         refused(br#"[{"x":{"b":1,"b":2}}]"#, r#"the key "b" stands twice in one object, at line 1 column 16"#);
-        read(r#"{"a":1,"A":1,"b":{"a":1}}"#);
+        value(r#"{"a":1,"A":1,"b":{"a":1}}"#);
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_can_be_read_both_ways() {
+        let text = br#"{"a":1,"b":[{"c":1,"c":2}],"a":3}"#;
+        for (keep, expected) in [(Keep::First, r#"{"a":1,"b":[{"c":1}]}"#), (Keep::Last, r#"{"a":3,"b":[{"c":2}]}"#)] {
+            assert_eq!(keeping(text, BOUNDS, keep).unwrap(), value(expected));
+            assert!(matches!(keeping(br#"{"__proto__":1}"#, BOUNDS, keep), Err(JsonFault::ForbiddenKey { .. })));
+            assert!(matches!(keeping(br#"{"a":1,"a":1e999}"#, BOUNDS, keep), Err(JsonFault::Malformed { .. })));
+        }
     }
 
     #[test]
@@ -282,12 +314,12 @@ mod tests {
         refused(br#"{"a":{"\u005f_proto__":1}}"#, r#"the key "__proto__" is not allowed, at line 1 column 22"#);
         refused(br#"{"constructor":1}"#, r#"the key "constructor" is not allowed, at line 1 column 14"#);
         refused(br#"{"prototype":1}"#, r#"the key "prototype" is not allowed, at line 1 column 12"#);
-        read(r#"{"proto":"__proto__","a":["constructor"]}"#);
+        value(r#"{"proto":"__proto__","a":["constructor"]}"#);
     }
 
     #[test]
     fn depth_and_size_have_limits() {
-        read("[[[[1]]]]");
+        value("[[[[1]]]]");
         refused(b"[[[[[1]]]]]", "nested deeper than 4 at line 1 column 5");
         refused(br#"{"a":{"a":{"a":{"a":{}}}}}"#, "nested deeper than 4 at line 1 column 22");
         let deep = [b"[".repeat(100_000), b"]".repeat(100_000)].concat();
@@ -301,11 +333,11 @@ mod tests {
     fn numbers_are_finite_and_surrogates_paired() {
         refused(b"[1e999]", "not JSON: number out of range at line 1 column 6");
         refused(b"[-1e999]", "not JSON: number out of range at line 1 column 7");
-        read("[1e308]");
+        value("[1e308]");
         for text in [br#"["\ud800"]"#.as_slice(), br#"["\udc00"]"#, br#"["\ud800\u0041"]"#, br#"{"\ud800":1}"#] {
             assert!(matches!(strict(text, BOUNDS), Err(JsonFault::Malformed { .. })));
         }
-        read(r#"["\ud83d\ude00"]"#);
+        value(r#"["\ud83d\ude00"]"#);
     }
 
     #[test]

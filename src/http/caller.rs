@@ -2,13 +2,18 @@
 //! refused.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use http::HeaderMap;
+use http::header;
 use http::request::Parts;
 
-use crate::catalog::Puller;
+use crate::access::Access;
+use crate::access::Identity;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
+use crate::model::pull::Puller;
 use crate::model::token::Role;
 
 /// The caller of one request.
@@ -46,6 +51,12 @@ impl Caller {
         }
     }
 
+    /// # Errors
+    /// As [`Caller::require`], for readers.
+    pub fn may_read(&self) -> Result<(), Problem> {
+        self.require(Role::Reader)
+    }
+
     /// The name that a decision is recorded under.
     ///
     /// # Errors
@@ -57,6 +68,37 @@ impl Caller {
     /// As the recall list keeps it.
     pub fn puller(&self) -> Puller {
         Puller { by: self.name.clone(), address: self.address.to_string(), user_agent: self.user_agent.clone() }
+    }
+}
+
+/// Tells callers apart by what they present.
+#[derive(Clone)]
+pub struct Callers(Arc<Access>);
+
+impl Callers {
+    pub fn new(access: Arc<Access>) -> Callers {
+        Callers(access)
+    }
+
+    /// Name and role, from the `Authorization` header and from nowhere else: a token in a URL would be in every log.
+    ///
+    /// # Errors
+    /// 401 for a token that is not valid, and without one where that is needed.
+    pub async fn identify(&self, headers: &HeaderMap) -> Result<Identity, Problem> {
+        let mut given = headers.get_all(header::AUTHORIZATION).iter();
+        let (first, second) = (given.next(), given.next());
+        if second.is_some() {
+            return Err(Problem::new(Kind::Malformed, "the request has more than one Authorization"));
+        }
+        // What is no text is no token, and is refused as one.
+        let identity = self.0.identify(first.map(|value| value.to_str().unwrap_or("?"))).await?;
+        if identity.role.is_none() {
+            return Err(Problem::new(
+                Kind::Unauthenticated,
+                "this Airlock answers only with a token: an admin makes one with `airlock token create`",
+            ));
+        }
+        Ok(identity)
     }
 }
 

@@ -3,5 +3,6 @@
 pub mod body;
 pub mod cache;
 pub mod caller;
+pub mod incoming;
 pub mod problem;
 pub mod route;

@@ -23,6 +23,11 @@ impl Route {
         Route { method, template, needs: Needs::Nothing }
     }
 
+    /// For everyone who may read.
+    pub const fn reader(method: &'static str, template: &'static str) -> Route {
+        Route::new(method, template, Role::Reader)
+    }
+
     pub const fn new(method: &'static str, template: &'static str, role: Role) -> Route {
         Route { method, template, needs: Needs::Role(role) }
     }

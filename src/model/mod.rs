@@ -11,6 +11,7 @@ pub mod finding;
 pub mod index;
 pub mod job;
 pub mod package;
+pub mod pull;
 pub mod refusal;
 pub mod release;
 pub mod standing;

@@ -220,5 +220,4 @@ impl Quarantine {
 }
 
 #[cfg(test)]
-#[path = "intake_tests.rs"]
 mod tests;

@@ -258,5 +258,4 @@ pub fn judge_all(index: &Index, state: &PackageState, policy: &Policy, now: Time
 }
 
 #[cfg(test)]
-#[path = "judge_tests.rs"]
 mod tests;

@@ -6,6 +6,7 @@
 pub mod age;
 pub mod approval;
 pub mod checks;
+pub mod chronicle;
 pub mod decide;
 pub mod gate;
 pub mod intake;

@@ -1,9 +1,6 @@
 //! The store of one machine: the ledger for what is durable, the shelf for what is read, one thread that writes.
 
 mod committer;
-#[cfg(test)]
-mod tests;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -104,6 +101,14 @@ impl LocalState {
         let joined = spawn_blocking(move || read(&shared)).await;
         joined.map_err(|fault| ReadError::Damaged(format!("reading ended early: {fault}")))?
     }
+}
+
+/// Proves the ledger of a data folder that no Airlock runs on. What a start would put right, such as a torn end, it puts right
+/// too; damage is an error that names the place. Blocks, for seconds on a large ledger.
+pub fn verify(data_dir: &Path) -> Result<Proof, OpenError> {
+    let data_dir = DataDir::open(data_dir)?;
+    let (ledger, _writer) = Ledger::open(&data_dir.ledger(), Arc::new(DiskFiles), ledger::SEGMENT_BYTES_MAX)?;
+    Ok(ledger.verify()?)
 }
 
 /// The projection's thread: gathers changes for a while, so that a package that changes often is put away once.
@@ -241,3 +246,6 @@ impl Drop for LocalState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,8 @@
 //! Where things are kept: the ledger, which is the truth; projections of it; documents and blobs. Knows no policy.
 
 pub mod blob;
+#[cfg(test)]
+mod conformance;
 pub mod data_dir;
 pub mod disk;
 pub mod document;

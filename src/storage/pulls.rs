@@ -25,6 +25,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::model::finding::printable;
+use crate::model::pull::PullCount;
+use crate::model::pull::Puller;
 use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
 
@@ -35,25 +37,6 @@ const BATCH_FOR: Duration = Duration::from_millis(500);
 /// Days of pulls that are kept.
 const DAYS_KEPT: i64 = 400;
 const TEXT_BYTES_MAX: usize = 200;
-
-/// What a caller who pulls is known by.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct Puller {
-    /// The name of its token, if it had one.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub by: Option<String>,
-    pub address: String,
-    pub user_agent: String,
-}
-
-/// How often one puller pulled a release.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PullCount {
-    pub puller: Puller,
-    pub first_at: Timestamp,
-    pub last_at: Timestamp,
-    pub count: u64,
-}
 
 /// One line of a day's file.
 #[derive(Serialize, Deserialize)]

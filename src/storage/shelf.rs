@@ -312,6 +312,17 @@ impl Shelf {
         self.rack.write().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Forgets what is kept in memory, so that the engine is asked.
+    #[cfg(test)]
+    pub fn cool(&self) {
+        self.hot.clear();
+    }
+
+    #[cfg(test)]
+    pub fn is_in_memory(&self) -> bool {
+        self.rack().engine.is_none()
+    }
+
     #[cfg(test)]
     pub fn break_engine(&self, act: impl FnOnce(&Engine) -> Result<(), EngineFault>) {
         let (engine, _) = self.engine().unwrap();

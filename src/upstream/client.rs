@@ -27,6 +27,7 @@ use crate::upstream::Validators;
 use crate::upstream::error::UpstreamError;
 use crate::upstream::guard::Forbidden;
 use crate::upstream::guard::Guard;
+use crate::upstream::guard::NoAddress;
 use crate::upstream::origins::Wanted;
 use crate::upstream::patience::retry_after;
 
@@ -178,8 +179,8 @@ impl Client {
         let retry_after = text(headers, &header::RETRY_AFTER, VALIDATOR_BYTES_MAX).and_then(|text| retry_after(&text, self.clock.now()));
         match status.as_u16() {
             429 => UpstreamError::Busy { retry_after },
-            500.. if retry_after.is_some() => UpstreamError::Busy { retry_after },
-            status @ 500.. => UpstreamError::Failing { status },
+            500..600 if retry_after.is_some() => UpstreamError::Busy { retry_after },
+            status @ 500..600 => UpstreamError::Failing { status },
             status @ 400..500 => UpstreamError::Refused { status },
             _ => UpstreamError::Garbled { why: "a status that nobody asked for" },
         }
@@ -272,10 +273,13 @@ impl Resolve for GuardedNames {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.0.clone();
         Box::pin(async move {
-            match guard.resolve(name.as_str()).await {
-                Ok(vetted) => Ok(Box::new(vetted.into_iter()) as Addrs),
-                Err(error) => Err(Box::new(error) as Box<dyn Error + Send + Sync>),
-            }
+            let error: Box<dyn Error + Send + Sync> = match guard.resolve(name.as_str()).await {
+                Ok(vetted) => return Ok(Box::new(vetted.into_iter()) as Addrs),
+                // By itself, so that `fault` finds it.
+                Err(NoAddress::Forbidden(forbidden)) => Box::new(forbidden),
+                Err(error @ (NoAddress::Lookup(_) | NoAddress::None | NoAddress::TooMany)) => Box::new(error),
+            };
+            Err(error)
         })
     }
 }

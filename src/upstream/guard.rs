@@ -129,8 +129,13 @@ impl Guard {
         self.vet(&address.to_string(), address)
     }
 
-    /// Every address of the name, with port 0; one that is not public forbids them all.
+    /// Every address of the name, with port 0; one that is not public forbids them all. `localhost` is this machine
+    /// whatever a resolver says. Source: RFC 6761, 6.3.
     pub async fn resolve(&self, host: &str) -> Result<Vec<SocketAddr>, NoAddress> {
+        let name = host.strip_suffix('.').unwrap_or(host);
+        if name.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("localhost")) {
+            return Err(NoAddress::Forbidden(Forbidden { host: host.to_owned(), address: IpAddr::V4(Ipv4Addr::LOCALHOST) }));
+        }
         let addresses = self.names.addresses(host).await?;
         if addresses.is_empty() {
             return Err(NoAddress::None);
@@ -310,7 +315,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_systems_names_for_this_machine_are_forbidden() {
-        assert!(matches!(Guard::system().resolve("localhost").await, Err(NoAddress::Forbidden(_))));
+    async fn localhost_is_this_machine_whatever_a_resolver_says() {
+        for host in ["localhost", "LocalHost.", "a.localhost"] {
+            assert!(matches!(naming(&["1.1.1.1"]).resolve(host).await, Err(NoAddress::Forbidden(_))), "{host}");
+        }
+        assert!(naming(&["1.1.1.1"]).resolve("localhost.example").await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_systems_resolver_is_asked() {
+        let found = SystemNames.addresses("127.0.0.1").await.unwrap();
+        assert_eq!(found, [IpAddr::V4(Ipv4Addr::LOCALHOST)]);
     }
 }

@@ -156,11 +156,16 @@ impl Registry {
             }
             fetched
         };
-        match self.flights.join(errand, fetch).await {
-            Ok(fetched) => fetched,
-            Err(Lost::Full) => Err(UpstreamError::Busy { retry_after: None }),
-            Err(Lost::Crashed) => Err(UpstreamError::Crashed),
-        }
+        let lost = match self.flights.join(errand.clone(), fetch).await {
+            Ok(fetched) => return fetched,
+            Err(lost) => lost,
+        };
+        let error = match lost {
+            Lost::Full => UpstreamError::Busy { retry_after: None },
+            Lost::Crashed => UpstreamError::Crashed,
+        };
+        self.log(&errand, &error);
+        Err(error)
     }
 
     async fn fetch(&self, errand: &Errand) -> Result<Document, UpstreamError> {
@@ -270,4 +275,23 @@ fn bearer(token: &Secret) -> Result<HeaderValue, String> {
         .map_err(|_| "its token has characters that fit no header".to_owned())?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::upstream::Upstream;
+    use crate::model::package::PackageId;
+    use crate::upstream::Upstreams;
+
+    #[tokio::test]
+    async fn a_fetch_that_gets_no_turn_in_time_is_told_to_come_back() {
+        let config = Upstream { timeout: Duration::from_millis(10), ..Upstream::default() };
+        let base = Url::parse("http://127.0.0.1:9/").unwrap();
+        let upstreams = Upstreams::new(&config, base, "me", Clock::system()).unwrap();
+        let _all = upstreams.default.turns.acquire_many(u32::try_from(FETCHES_MAX).unwrap()).await.unwrap();
+        let answer = upstreams.document(&PackageId::npm("a").unwrap(), "a", None).await;
+        assert_eq!(answer, Err(UpstreamError::Busy { retry_after: None }));
+        assert_eq!(upstreams.condition()[0].requests, 0);
+    }
 }

@@ -3,10 +3,9 @@
 use maud::Markup;
 use maud::html;
 
-/// What happened since the start, and what waits now.
+/// What happened since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Counts {
-    pub waiting: u64,
     pub downloads: u64,
     pub refused: u64,
 }
@@ -19,7 +18,6 @@ pub fn html(base: &str, counts: Option<Counts>) -> Markup {
             p.lead { "A registry with a gate: a release is served here once it is known to be good. Until then it is held, and its page says why and until when." }
             @if let Some(counts) = counts {
                 dl {
-                    dt { "Wait for people" } dd { (counts.waiting) }
                     dt { "Downloads served" } dd { (counts.downloads) span.soft { " since the start" } }
                     dt { "Requests refused" } dd { (counts.refused) span.soft { " since the start" } }
                 }
@@ -41,8 +39,8 @@ pub fn html(base: &str, counts: Option<Counts>) -> Markup {
 }
 
 pub fn text(base: &str, counts: Option<Counts>) -> String {
-    let counts = counts.map_or_else(String::new, |Counts { waiting, downloads, refused }| {
-        format!("{waiting} wait for people; since the start {downloads} downloads served, {refused} requests refused\n")
+    let counts = counts.map_or_else(String::new, |Counts { downloads, refused }| {
+        format!("since the start {downloads} downloads served, {refused} requests refused\n")
     });
     let asked = format!("why is a release held: {base}/-/airlock/r/NAME@VERSION\nthe API: {base}/-/airlock/v1/openapi.json\n");
     format!("Airlock: a registry with a gate\n{counts}\n{}\n\n{asked}", paste_line(base))
@@ -59,12 +57,12 @@ mod tests {
     #[test]
     fn says_the_line_to_paste_and_counts_only_to_readers() {
         let base = "http://127.0.0.1:4873";
-        let counts = Counts { waiting: 7, downloads: 4_242, refused: 9 };
+        let counts = Counts { downloads: 4_242, refused: 9 };
         for page in [html(base, Some(counts)).into_string(), text(base, Some(counts))] {
             assert!(page.contains("npm config set registry http://127.0.0.1:4873/") && page.contains("4242"), "{page}");
         }
         for page in [html(base, None).into_string(), text(base, None)] {
-            assert!(!page.contains("wait for people") && !page.contains("refused"), "{page}");
+            assert!(!page.contains("refused"), "{page}");
         }
     }
 }

@@ -11,7 +11,6 @@ use crate::admin::wire::ArtifactView;
 use crate::admin::wire::Event;
 use crate::admin::wire::FindingView;
 use crate::admin::wire::ReleaseView;
-use crate::admin::wire::Stage;
 use crate::admin::wire::Standing;
 use crate::admin::wire::Summary;
 use crate::model::finding::printable;
@@ -259,6 +258,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
 mod tests {
     use super::*;
     use crate::admin::wire::Approvals;
+    use crate::admin::wire::Stage;
     use crate::model::finding::Action;
     use crate::model::finding::FindingKind;
     use crate::model::package::EcosystemId;

@@ -46,7 +46,7 @@ pub enum ArchiveFault {
     PaxTooLarge { bytes: u64, max: u64 },
 
     // Blocks and headers.
-    #[error("it is cut short inside the archive, after {path:?}")]
+    #[error("the archive has no end: it is cut short after {path:?}")]
     Truncated { path: String },
     #[error("it holds no file")]
     Empty,

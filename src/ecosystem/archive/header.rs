@@ -152,8 +152,6 @@ impl<'b> Fields<'b> {
         let zero = |start: usize, length: usize| self.bytes(start, length).iter().all(|b| *b == 0);
         match self.bytes(257, 8) {
             b"ustar\x0000" => Ok(Format::Ustar),
-            // node-tar reads no prefix here and others do, so there may be none.
-            [b'u', b's', b't', b'a', b'r', 0, _, _] if zero(345, 167) => Ok(Format::Gnu),
             // Behind the devices stand times and maps of sparse files, or for readers of ustar a prefix.
             b"ustar  \0" if zero(345, 167) => Ok(Format::Gnu),
             _ if zero(257, 255) => Ok(Format::V7),

@@ -1,6 +1,6 @@
 //! Walks the blocks of a tar stream. Source: POSIX ustar and pax, node-tar's `header.js` and `parse.js`.
-//! Tolerated, because every reader sees the same: missing end blocks, zeros of any length after the end, v7 and GNU headers
-//! without extensions, a global PAX header that holds a comment only, owners and times of any value.
+//! Tolerated, because every reader sees the same: zeros of any length after the end, v7 and GNU headers without extensions,
+//! a global PAX header that holds a comment only, owners and times of any value.
 
 use crate::ecosystem::archive::Contents;
 use crate::ecosystem::archive::Entry;
@@ -35,20 +35,25 @@ pub(super) fn walk(packed: &[u8], limits: &Limits, body: &mut dyn Body) -> Resul
         piece: vec![0; PIECE_BYTES],
         limits,
         headers: 0,
+        comment_waits: false,
         last: String::new(),
         root: None,
         entries: Vec::new(),
         file_bytes: 0,
     };
     let mut pax = None;
-    while let Some(block) = walker.block()? {
+    loop {
+        let block = walker.block()?;
         if block == [0; BLOCK_BYTES] {
-            walker.only_zeros_follow()?;
             break;
         }
         pax = walker.header(&block, pax, body)?;
     }
-    if pax.is_some() {
+    if walker.block()? != [0; BLOCK_BYTES] {
+        return Err(ArchiveFault::DataAfterEnd);
+    }
+    walker.only_zeros_follow()?;
+    if pax.is_some() || walker.comment_waits {
         return Err(ArchiveFault::PaxAlone);
     }
     let root = walker.root.filter(|_| walker.entries.iter().any(|entry| entry.kind == Kind::File));
@@ -61,6 +66,8 @@ struct Walker<'p> {
     piece: Vec<u8>,
     limits: &'p Limits,
     headers: u32,
+    /// A global PAX header was read and no entry yet; Python's reader wants one.
+    comment_waits: bool,
     /// The path of the last header that could be read, for faults.
     last: String,
     root: Option<String>,
@@ -73,12 +80,11 @@ impl Walker<'_> {
         ArchiveFault::Truncated { path: self.last.clone() }
     }
 
-    /// The next block; none at the very end of the stream.
-    fn block(&mut self) -> Result<Option<Block>, ArchiveFault> {
+    /// The next block. The stream may not end before the two blocks of zeros that end an archive.
+    fn block(&mut self) -> Result<Block, ArchiveFault> {
         let mut block = [0; BLOCK_BYTES];
         match self.stream.fill(&mut block)? {
-            BLOCK_BYTES => Ok(Some(block)),
-            0 => Ok(None),
+            BLOCK_BYTES => Ok(block),
             _ => Err(self.truncated()),
         }
     }
@@ -138,6 +144,7 @@ impl Walker<'_> {
 
     fn global(&mut self, header: &Header) -> Result<(), ArchiveFault> {
         let records = self.records(header)?;
+        self.comment_waits = true;
         if pax::is_only_comment(&records) { Ok(()) } else { Err(ArchiveFault::GlobalPax) }
     }
 
@@ -179,6 +186,7 @@ impl Walker<'_> {
             return Err(ArchiveFault::FileTooLarge { path, bytes: header.size, max: self.limits.file_bytes_max });
         }
         self.last = path;
+        self.comment_waits = false;
         if split.below.is_empty() {
             return Ok(());
         }

@@ -1,13 +1,24 @@
 //! npm's dialect: what its clients ask, how upstream's packuments are heard, and how what is exposed is written for them.
 
+pub mod accept;
 pub mod claims;
+pub mod explain;
 pub mod files;
+pub mod handlers;
 pub mod inspect;
 pub mod integrity;
 pub mod manifest;
 pub mod order;
 pub mod path;
 pub mod read;
+pub mod render;
+#[cfg(test)]
+mod sample;
+pub mod splice;
+pub mod write;
+
+pub use crate::protocol::npm::handlers::ROUTES;
+pub use crate::protocol::npm::handlers::router;
 
 use std::cmp::Ordering;
 

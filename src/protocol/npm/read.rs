@@ -30,6 +30,8 @@ use crate::protocol::npm::manifest::Fault;
 use crate::protocol::npm::manifest::Manifest;
 use crate::protocol::npm::manifest::Pair;
 use crate::protocol::npm::order;
+use crate::protocol::npm::write::write_key;
+use crate::protocol::npm::write::write_text;
 
 /// Most releases a packument may have; the largest known has about 15,000.
 pub const VERSIONS_MAX: usize = 50_000;
@@ -63,6 +65,9 @@ pub const FRAME_FIELDS: [&str; 13] = [
 /// The key under which the frame keeps upstream's `time.created`.
 pub const CREATED: &str = "created";
 
+/// The tag whose release upstream copies a packument's head from, and the key under which the frame keeps its target.
+pub const LATEST: &str = "latest";
+
 /// Reads the one document that upstream answered with.
 ///
 /// Errors: [`Unreadable`] when it is no packument of this package, is ambiguous in its head, or is over a limit. How many
@@ -86,11 +91,12 @@ pub fn read(package: &PackageId, fetched: &[Fetched]) -> Result<Reading, Unreada
         return Err(Unreadable::TooLarge { what: "the number of versions", max: VERSIONS_MAX as u64 });
     }
     let (rows, text) = rows(&package.name, &releases, &times);
+    let pointers = manifest::get(&head, "dist-tags").map(pointers).transpose()?.unwrap_or_default();
     Ok(Reading::Complete(Index {
         package: package.clone(),
         source: Fetched::digest(fetched),
-        frame: frame(&head, &times)?,
-        pointers: manifest::get(&head, "dist-tags").map(pointers).transpose()?.unwrap_or_default(),
+        frame: frame(&head, times.get(CREATED).copied().flatten(), &pointers)?,
+        pointers,
         rows,
         text,
     }))
@@ -223,19 +229,21 @@ fn pointers(tags: &RawValue) -> Result<Vec<(String, Version)>, Unreadable> {
     Ok(each.filter_map(|(tag, _)| Some((tag.clone(), targets.remove(tag.as_str())??))).collect())
 }
 
-/// The head of the document with the fields that may be shown, each value as upstream wrote it, and `created`.
-fn frame(head: &[Pair<'_>], times: &HashMap<String, Option<Timestamp>>) -> Result<Bytes, Unreadable> {
-    let created = times.get(CREATED).copied().flatten().map(|at| format!("\"{at}\""));
+/// The head of the document with the fields that may be shown, each value as upstream wrote it; beside them when the
+/// package was created and which release the head describes.
+fn frame(head: &[Pair<'_>], created: Option<Timestamp>, pointers: &[(String, Version)]) -> Result<Bytes, Unreadable> {
     let mut frame = vec![b'{'];
-    let shown = head.iter().filter(|(key, _)| FRAME_FIELDS.contains(&key.as_str())).map(|(key, value)| (key.as_str(), value.get()));
-    for (key, value) in shown.chain(created.as_deref().map(|at| (CREATED, at))) {
-        if frame.len() > 1 {
-            frame.push(b',');
-        }
-        frame.push(b'"');
-        frame.extend_from_slice(key.as_bytes());
-        frame.extend_from_slice(b"\":");
-        frame.extend_from_slice(value.as_bytes());
+    for (key, value) in head.iter().filter(|(key, _)| FRAME_FIELDS.contains(&key.as_str())) {
+        write_key(&mut frame, key, 1);
+        frame.extend_from_slice(value.get().as_bytes());
+    }
+    if let Some(created) = created {
+        write_key(&mut frame, CREATED, 1);
+        write_text(&mut frame, &created.to_string());
+    }
+    if let Some((_, latest)) = pointers.iter().find(|(tag, _)| tag == LATEST) {
+        write_key(&mut frame, LATEST, 1);
+        write_text(&mut frame, latest.as_str());
     }
     frame.push(b'}');
     if manifest::is_deeper_than(&frame, DEPTH_MAX) {
@@ -306,7 +314,7 @@ mod tests {
         );
         let index = index(&text);
         assert_eq!(index.source, crate::model::digest::DocumentDigest::of(text.as_bytes()));
-        assert_eq!(index.frame, r#"{"description":"an \u0078","readme":"x","created":"2020-01-01T00:00:00.000Z"}"#);
+        assert_eq!(index.frame, r#"{"description":"an \u0078","readme":"x","created":"2020-01-01T00:00:00.000Z","latest":"1.0.0"}"#);
         assert_eq!(
             index.pointers.iter().map(|(tag, version)| (tag.as_str(), version.as_str())).collect::<Vec<_>>(),
             [("latest", "1.0.0"), ("beta", "1.1.0-beta.1")]
@@ -426,7 +434,10 @@ mod tests {
     #[test]
     fn what_mirrors_leave_out_is_fine() {
         let bare = index(&format!(r#"{{"name":"x","dist-tags":{{"latest":"1.0.0"}},"versions":{{"1.0.0":{}}}}}"#, manifest("1.0.0")));
-        assert_eq!((bare.rows[0].published_at, bare.rows[0].unreadable.as_deref(), bare.frame.as_ref()), (None, None, b"{}".as_slice()));
+        assert_eq!(
+            (bare.rows[0].published_at, bare.rows[0].unreadable.as_deref(), bare.frame.as_ref()),
+            (None, None, br#"{"latest":"1.0.0"}"#.as_slice())
+        );
         assert_eq!(index(r#"{"name":"x","time":{"unpublished":{"name":"y"},"1.0.0":"2020-01-01T00:00:00Z"}}"#).rows, []);
         assert_eq!(index(&with("")).pointers, []);
     }

@@ -73,3 +73,102 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::rename(&temporary, path)?;
     sync_folder(folder)
 }
+
+/// A real file system with room for so many bytes, failing syncs on demand, and a count of syncs.
+#[cfg(test)]
+pub mod faulty {
+    use std::sync::Arc;
+    use std::sync::Condvar;
+    use std::sync::Mutex;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::Ordering;
+
+    use super::*;
+
+    #[derive(Default)]
+    pub struct Faults {
+        /// Bytes past the end of what is there that still fit; `u64::MAX` while it is not limited.
+        pub room: AtomicU64,
+        pub sync_fails: AtomicBool,
+        pub truncate_fails: AtomicBool,
+        pub syncs: AtomicU64,
+        /// Each sync waits for this, so that a test decides what gathers behind it.
+        pub gate: Gate,
+    }
+
+    #[derive(Default)]
+    pub struct Gate {
+        closed: Mutex<bool>,
+        opened: Condvar,
+        /// Syncs that stand before it.
+        pub waiting: AtomicU64,
+    }
+
+    impl Gate {
+        pub fn close(&self) {
+            *self.closed.lock().unwrap() = true;
+        }
+
+        pub fn open(&self) {
+            *self.closed.lock().unwrap() = false;
+            self.opened.notify_all();
+        }
+
+        fn pass(&self) {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            drop(self.opened.wait_while(self.closed.lock().unwrap(), |closed| *closed).unwrap());
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    impl Faults {
+        pub fn new() -> Arc<Faults> {
+            Arc::new(Faults { room: AtomicU64::new(u64::MAX), ..Faults::default() })
+        }
+    }
+
+    pub struct FaultyFiles(pub Arc<Faults>);
+
+    struct FaultyFile(Box<dyn Appended>, Arc<Faults>);
+
+    impl Files for FaultyFiles {
+        fn create(&self, path: &Path) -> io::Result<Box<dyn Appended>> {
+            Ok(Box::new(FaultyFile(DiskFiles.create(path)?, Arc::clone(&self.0))))
+        }
+
+        fn open(&self, path: &Path) -> io::Result<Box<dyn Appended>> {
+            Ok(Box::new(FaultyFile(DiskFiles.open(path)?, Arc::clone(&self.0))))
+        }
+    }
+
+    impl Appended for FaultyFile {
+        /// Like a disk that fills up, it keeps the part that fits.
+        fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+            let room = self.1.room.load(Ordering::SeqCst);
+            if room == u64::MAX {
+                return self.0.write_at(bytes, offset);
+            }
+            let fits = usize::try_from(room).unwrap().min(bytes.len());
+            self.0.write_at(&bytes[..fits], offset)?;
+            self.1.room.fetch_sub(fits as u64, Ordering::SeqCst);
+            if fits == bytes.len() { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            self.1.gate.pass();
+            self.1.syncs.fetch_add(1, Ordering::SeqCst);
+            if self.1.sync_fails.load(Ordering::SeqCst) {
+                return Err(io::Error::other("as a test asked"));
+            }
+            self.0.sync()
+        }
+
+        fn truncate(&mut self, length: u64) -> io::Result<()> {
+            if self.1.truncate_fails.load(Ordering::SeqCst) {
+                return Err(io::Error::other("as a test asked"));
+            }
+            self.0.truncate(length)
+        }
+    }
+}

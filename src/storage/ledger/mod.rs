@@ -101,7 +101,9 @@ impl Ledger {
         let writer = Writer::new(folder, files, last, scan.head, segment_bytes_max).map_err(io("open the last segment"))?;
         let extent = Extent { segments: scan.segments, head: scan.head };
         let ledger = Ledger { folder: folder.to_owned(), extent: RwLock::new(extent) };
-        ledger.write_head();
+        if witness != Some(scan.head) {
+            ledger.write_head();
+        }
         Ok((ledger, writer))
     }
 
@@ -273,5 +275,7 @@ fn cut(tail: &Tail, files: &dyn Files) -> io::Result<()> {
     sync_folder(tail.file.parent().unwrap_or(Path::new(".")))
 }
 
+#[cfg(test)]
+mod stored;
 #[cfg(test)]
 mod tests;

@@ -186,7 +186,7 @@ fn set_aside(folder: &Path) -> io::Result<()> {
         }
     }
     aside.sort();
-    let next = aside.last().map_or(1, |(number, _)| number + 1);
+    let next = aside.last().map_or(1, |(number, _)| number.saturating_add(1));
     let to = parent.join(format!("{prefix}{next}"));
     match std::fs::rename(folder, &to) {
         Ok(()) => tracing::error!(to = %to.display(), "the failed projection was set aside; remove it once it was looked at"),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::ecosystem::archive::Contents;
 use crate::ecosystem::archive::Kind;
-use crate::protocol::npm::inspect::Manifest;
+use crate::protocol::npm::inspect::manifest::Manifest;
 
 /// Command to file, whichever of the forms the manifest uses.
 pub(super) fn commands(manifest: &Manifest, contents: &Contents) -> BTreeMap<String, String> {

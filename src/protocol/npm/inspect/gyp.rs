@@ -138,6 +138,17 @@ impl Tokens<'_> {
     }
 }
 
+/// Whether a string, joined to others by gyp's variables, can give a command its exclamation mark: that stands between a
+/// bracket and a parenthesis, or where another string may supply them.
+fn is_piece(text: &str) -> bool {
+    text.match_indices('!').any(|(at, _)| {
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default());
+        let opens = before.is_empty() || before.ends_with(')');
+        let after = after.strip_prefix('@').unwrap_or(after);
+        opens && (after.is_empty() || after.starts_with(['(', '<', '>', '^']))
+    })
+}
+
 /// The commands in a string, and pieces that become one when they are put together.
 fn expansions(text: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -157,8 +168,8 @@ fn expansions(text: &str) -> Vec<String> {
             rest = after;
         }
     }
-    if text.ends_with(['<', '>', '^']) || text.contains(")!(") || text.contains(")!@(") || text.contains(")(") {
-        found.push(format!("pieces of an expansion in {text}"));
+    if is_piece(text) {
+        found.push(format!("a piece of a command in {text}"));
     }
     found
 }
@@ -279,8 +290,13 @@ mod tests {
         check("{'a': '''<!(x)'''}", &["x"]);
         check("{'a': '<\\\n!(x)'}", &["x"]);
         check(r"{'a': '\x3c!(x)'}", &[r"code that is no literal: an escape in \x3c!(x)'}"]);
-        check("{'a': '<(lt)!(x)', 'variables': {'lt': '<'}}", &["pieces of an expansion in <(lt)!(x)", "pieces of an expansion in <"]);
-        check("{'a': '<(b)(x)'}", &["pieces of an expansion in <(b)(x)"]);
+        check("{'a': '<(lt)!(x)', 'variables': {'lt': '<'}}", &["a piece of a command in <(lt)!(x)"]);
+        check("{'a': '<<(b)', 'variables': {'b': '!(x)'}}", &["a piece of a command in !(x)"]);
+        check("{'a': '<(lt)<(mark)(x)', 'variables': {'lt': '<', 'mark': '!@'}}", &["a piece of a command in !@"]);
+        check(
+            "{'a': '<(lt)!<(rest)', 'b': ['sources!', 'a!=1', '<(x)!=1', 'hey!', '^', '!x']}",
+            &["a piece of a command in <(lt)!<(rest)"],
+        );
     }
 
     #[test]

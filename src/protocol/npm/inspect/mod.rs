@@ -4,10 +4,10 @@ mod bins;
 mod compare;
 mod gyp;
 mod loose;
+mod manifest;
 mod scripts;
 
 use bytes::Bytes;
-use serde_json::Map;
 use serde_json::Value;
 
 use crate::ecosystem::Unreadable;
@@ -22,24 +22,20 @@ use crate::model::facts::Facts;
 use crate::model::finding::printable;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
+use crate::protocol::npm::inspect::manifest::Manifest;
 
-/// A package.json; the largest real one seen is 41 KB and 8 deep.
-const SHIPPED_BOUNDS: Bounds = Bounds { bytes_max: 1 << 20, depth_max: 32 };
 /// A manifest of the index, which may carry a readme.
-const LISTED_BOUNDS: Bounds = Bounds { bytes_max: 16 << 20, depth_max: 64 };
+const LISTED_BOUNDS: Bounds = Bounds { bytes_max: 4 << 20, depth_max: 64 };
 /// Build files larger than this are not read, and said to be so. The largest seen is 60 KB.
 const GYP_BYTES_MAX: u64 = 1 << 20;
-/// Bundled packages whose manifests are read.
-const BUNDLED_MAX: usize = 2_000;
+/// Bundled packages whose manifests are read; with more the package counts as unreadable. npm itself bundles some 400.
+const BUNDLED_MAX: usize = 5_000;
 /// Entries of each list in the facts, and bytes of each text.
 const LIST_MAX: usize = 32;
 const TEXT_BYTES_MAX: usize = 256;
 
 const MANIFEST: &str = "package.json";
 const BUILD_FILE: &str = "binding.gyp";
-
-/// A field set of a manifest.
-type Manifest = Map<String, Value>;
 
 /// What `bytes` hold. `manifest` is the release's text in the index. A fault of the bytes is in the facts; an error means
 /// that the index's text cannot be compared with.
@@ -59,7 +55,7 @@ pub fn inspect(package: &PackageId, version: &Version, manifest: &[u8], bytes: &
         None => Err(format!("there is no {MANIFEST}")),
         Some(manifest) => manifest,
     };
-    let shipped = match shipped.and_then(|shipped| scripts::check(&shipped).map(|()| shipped)) {
+    let shipped = match shipped {
         Ok(shipped) => shipped,
         Err(why) => {
             facts.unreadable_manifest = Some(shown(&why));
@@ -78,7 +74,10 @@ pub fn inspect(package: &PackageId, version: &Version, manifest: &[u8], bytes: &
     facts.implicit_build = steps.undeclared_build().map(|file| shown(&file));
     facts.install_steps = steps.all();
     facts.hidden_install_steps = steps.hidden();
-    facts.build_commands = inside.commands;
+    // Nothing reads a build file unless installing runs something.
+    if !facts.install_steps.is_empty() {
+        facts.build_commands = inside.commands;
+    }
     Ok(facts)
 }
 
@@ -95,10 +94,11 @@ fn count(contents: &Contents) -> u32 {
     u32::try_from(files).unwrap_or(u32::MAX)
 }
 
-/// The manifest of a package inside the package.
+/// A package inside the package.
 struct Bundled {
     /// `node_modules/a/node_modules/@b/c`
     folder: String,
+    /// What its manifest runs, or why that cannot be read.
     manifest: Result<Manifest, String>,
 }
 
@@ -113,17 +113,26 @@ struct Inside {
 impl archive::Visitor for Inside {
     fn wants(&mut self, entry: &Entry) -> bool {
         if is_build_file(&entry.path) {
+            if self.commands.len() == LIST_MAX {
+                return false;
+            }
             if entry.size > GYP_BYTES_MAX {
                 self.command(format!("{}: {} bytes, too large to be read", entry.path, entry.size));
             }
             return entry.size <= GYP_BYTES_MAX;
         }
-        if entry.path != MANIFEST && (bundled_folder(&entry.path).is_none() || self.bundled.len() >= BUNDLED_MAX) {
+        if entry.path != MANIFEST && bundled_folder(&entry.path).is_none() {
             return false;
         }
-        let fits = entry.size <= SHIPPED_BOUNDS.bytes_max as u64;
+        if self.bundled.len() >= BUNDLED_MAX && entry.path != MANIFEST {
+            if self.bundled.len() == BUNDLED_MAX {
+                self.keep(entry, Err(format!("more than {BUNDLED_MAX} packages are bundled")));
+            }
+            return false;
+        }
+        let fits = entry.size <= manifest::BOUNDS.bytes_max as u64;
         if !fits {
-            self.keep(entry, Err(format!("{}: {} bytes, more than {}", entry.path, entry.size, SHIPPED_BOUNDS.bytes_max)));
+            self.keep(entry, Err(format!("{}: {} bytes, more than {}", entry.path, entry.size, manifest::BOUNDS.bytes_max)));
         }
         fits
     }
@@ -135,19 +144,19 @@ impl archive::Visitor for Inside {
             }
             return;
         }
-        let manifest = match json::strict(&content, SHIPPED_BOUNDS) {
-            Ok(Value::Object(manifest)) => Ok(manifest),
-            Ok(_) => Err(format!("{} is no object", entry.path)),
-            Err(fault) => Err(format!("{}: {fault}", entry.path)),
-        };
-        self.keep(entry, manifest);
+        let manifest = manifest::read(&content);
+        self.keep(entry, manifest.map_err(|why| format!("{}: {why}", entry.path)));
     }
 }
 
 impl Inside {
     fn keep(&mut self, entry: &Entry, manifest: Result<Manifest, String>) {
         match bundled_folder(&entry.path) {
-            Some(folder) => self.bundled.push(Bundled { folder: folder.to_owned(), manifest }),
+            // Thousands of them are held at once, so only what is asked for later.
+            Some(folder) => {
+                let manifest = manifest.map(|manifest| scripts::only(&manifest)).map_err(|why| shown(&why));
+                self.bundled.push(Bundled { folder: folder.to_owned(), manifest });
+            }
             None => self.manifest = Some(manifest),
         }
     }
@@ -166,12 +175,16 @@ fn is_build_file(path: &str) -> bool {
     path.ends_with(".gyp") || path.ends_with(".gypi")
 }
 
-/// The folder of a package that lies where Node looks for it: every part of the way is `node_modules/<name>`.
+/// The folder of a package that lies where Node looks for it: every part of the way is `node_modules/<name>`. Case does not
+/// count, as for build files.
 fn bundled_folder(path: &str) -> Option<&str> {
-    let folder = path.strip_suffix("/package.json")?;
+    let (folder, file) = path.rsplit_once('/')?;
+    if !file.eq_ignore_ascii_case(MANIFEST) {
+        return None;
+    }
     let mut parts = folder.split('/').peekable();
     while parts.peek().is_some() {
-        if parts.next() != Some("node_modules") {
+        if !parts.next()?.eq_ignore_ascii_case("node_modules") {
             return None;
         }
         if parts.next()?.starts_with('@') {

@@ -7,7 +7,7 @@ use crate::model::index::InstallStep;
 use crate::protocol::npm::inspect::BUILD_FILE;
 use crate::protocol::npm::inspect::Bundled;
 use crate::protocol::npm::inspect::LIST_MAX;
-use crate::protocol::npm::inspect::Manifest;
+use crate::protocol::npm::inspect::manifest::Manifest;
 use crate::protocol::npm::inspect::shown;
 
 /// In the order they run. `prepare` and its kin run for git dependencies only, which are another finding.
@@ -16,24 +16,22 @@ pub(super) const EVENTS: [&str; 3] = ["preinstall", "install", "postinstall"];
 /// What npm runs where there is a binding.gyp and no install script. Source: @npmcli/node-gyp.
 const IMPLICIT_BUILD: &str = "node-gyp rebuild";
 
-/// A script that is no text means one thing to one client and nothing to another.
-pub(super) fn check(manifest: &Manifest) -> Result<(), String> {
-    match manifest.get("scripts") {
-        None | Some(Value::Null) => Ok(()),
-        Some(Value::Object(scripts)) => match scripts.iter().find(|(_, command)| !command.is_string()) {
-            Some((event, _)) => Err(format!("the script {event:?} is no text")),
-            None => Ok(()),
-        },
-        Some(_) => Err("scripts is no object".to_owned()),
-    }
-}
-
 /// The command of a script as npm stores it, none where it is empty. Source: @npmcli/package-json, step `scriptpath`.
 pub(super) fn command<'m>(manifest: &'m Manifest, event: &str) -> Option<&'m str> {
     let command = manifest.get("scripts")?.get(event)?.as_str()?.trim();
     let command = command.strip_prefix("./").unwrap_or(command);
     let command = command.strip_prefix("node_modules/.bin/").unwrap_or(command);
     (!command.is_empty()).then_some(command)
+}
+
+/// Of a manifest, what installing runs: the scripts, cut short, and whether a build is asked for or not.
+pub(super) fn only(manifest: &Manifest) -> Manifest {
+    let scripts = EVENTS.iter().filter_map(|event| Some(((*event).to_owned(), Value::String(shown(command(manifest, event)?))))).collect();
+    let gypfile = manifest.get("gypfile").filter(|gypfile| gypfile.is_boolean());
+    let mut only = Manifest::new();
+    only.insert("scripts".to_owned(), Value::Object(scripts));
+    only.extend(gypfile.map(|gypfile| ("gypfile".to_owned(), gypfile.clone())));
+    only
 }
 
 /// Whether the index tells only that there are install scripts, as its abbreviated form does.

@@ -1,0 +1,188 @@
+//! The command line: one subcommand a file. Exit 0 done or green, 1 held, denied or failed, 2 wrong usage or configuration.
+
+mod audit;
+mod check_config;
+mod decide;
+mod explain;
+mod failure;
+mod health;
+mod init;
+mod page;
+mod queue;
+mod remote;
+mod serve;
+mod target;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+
+use crate::cli::failure::Failure;
+use crate::cli::failure::Outcome;
+use crate::clock::Clock;
+use crate::model::decision::Verb;
+
+/// An npm registry proxy with a gate: a release waits until it is known to be good.
+#[derive(Parser, Debug)]
+#[command(name = "airlock", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit status: 0 done or green, 1 held, denied or failed, 2 wrong usage or configuration.\nWithout a command, airlock serves."
+)]
+struct Line {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::ServeFlags,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Serves the gated registry (the default command)
+    Serve(serve::ServeFlags),
+    /// Writes a commented airlock.toml
+    Init(init::InitFlags),
+    /// Says every fault of the configuration at once
+    CheckConfig(check_config::CheckFlags),
+    /// Shows what waits for people, most wanted first
+    Queue(queue::QueueFlags),
+    /// Says where a package or release stands, every finding, and what would change it; exit 1 if the release is not open
+    Explain(explain::ExplainFlags),
+    /// Approves a release
+    Approve(decide::DecisionFlags),
+    /// Rejects a release
+    Reject(decide::DecisionFlags),
+    /// Holds a release until someone decides otherwise
+    Hold(decide::DecisionFlags),
+    /// Forgets decisions and inspections of a release; policy judges it anew
+    Reopen(decide::DecisionFlags),
+    /// Takes back an approved release, and says who pulled it
+    Recall(decide::RecallFlags),
+    /// Shows the ledger, newest entries last; verifies or exports it
+    Audit(audit::AuditFlags),
+    /// Asks the server on this machine whether it can serve; for health checks of containers
+    Health(health::HealthFlags),
+    /// Makes, lists and ends tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+}
+
+/// Reads the command line of the process and does what it says.
+pub fn run() -> ExitCode {
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(error) => {
+            // Where not even this can be printed, the exit code still tells.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    match dispatch(line, &Clock::system()) {
+        Ok(Outcome::Green) => ExitCode::SUCCESS,
+        Ok(Outcome::Red) => ExitCode::from(1),
+        Err(failure) => {
+            let text = failure.to_string();
+            if !text.is_empty() {
+                page::complain(&format!("airlock: {text}\n"));
+            }
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn dispatch(line: Line, clock: &Clock) -> Result<Outcome, Failure> {
+    match line.command {
+        None => serve::run(&line.serve, clock),
+        Some(Command::Serve(flags)) => serve::run(&flags, clock),
+        Some(Command::Init(flags)) => init::run(&flags),
+        Some(Command::CheckConfig(flags)) => check_config::run(&flags, clock),
+        Some(Command::Queue(flags)) => queue::run(&flags),
+        Some(Command::Explain(flags)) => explain::run(&flags),
+        Some(Command::Approve(flags)) => decide::run(&flags, Verb::Approve, clock),
+        Some(Command::Reject(flags)) => decide::run(&flags, Verb::Reject, clock),
+        Some(Command::Hold(flags)) => decide::run(&flags, Verb::Hold, clock),
+        Some(Command::Reopen(flags)) => decide::run(&flags, Verb::Reopen, clock),
+        Some(Command::Recall(flags)) => decide::recall(&flags),
+        Some(Command::Audit(flags)) => audit::run(&flags),
+        Some(Command::Health(flags)) => health::run(&flags),
+        Some(Command::Token(command)) => token::run(&command, clock),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Line::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_of_the_contract_is_read() {
+        for text in [
+            "",
+            "--listen 127.0.0.1:1",
+            "serve --config x.toml --listen 127.0.0.1:1 --upstream https://registry.example/ --data-dir d --public-url https://a.example",
+            "init",
+            "init --config x.toml",
+            "check-config",
+            "check-config --config x.toml --json --show",
+            "queue",
+            "queue --limit 5 --server http://127.0.0.1:1 --token t --json",
+            "explain left-pad",
+            "explain @acme/web@1.0.0 --json",
+            "approve left-pad@1.3.0 --reason why --expires 30d",
+            "reject left-pad@1.3.0 --reason why",
+            "hold left-pad@1.3.0 --reason why --expires 30d",
+            "reopen left-pad@1.3.0 --reason why",
+            "recall left-pad@1.3.0 --reason why",
+            "audit",
+            "audit --after 5 --limit 10 --json",
+            "audit verify",
+            "audit verify --data-dir airlock-data",
+            "audit export --after 3",
+            "token create --role approver --name maria --expires 90d",
+            "health",
+            "token list",
+            "token revoke maria",
+        ] {
+            let words = std::iter::once("airlock").chain(text.split_whitespace());
+            if let Err(error) = Line::try_parse_from(words) {
+                panic!("{text}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_exit_2() {
+        for text in [
+            "worker",
+            "check x",
+            "policy test",
+            "backup x",
+            "approve left-pad@1.3.0",
+            "approve left-pad --reason why",
+            "explain",
+            "explain ../x",
+            "token create --role owner --name x",
+            "queue --limit 0",
+            "audit --limit 501",
+            "audit --after 1 verify",
+            "--nonsense",
+        ] {
+            let words = std::iter::once("airlock").chain(text.split_whitespace());
+            assert_eq!(Line::try_parse_from(words).unwrap_err().exit_code(), 2, "{text}");
+        }
+        assert_eq!(Line::try_parse_from(["airlock", "--version"]).unwrap_err().exit_code(), 0);
+    }
+
+    #[test]
+    fn a_token_is_not_shown_in_help() {
+        let help = Line::command().find_subcommand_mut("queue").unwrap().render_long_help().to_string();
+        assert!(help.contains("AIRLOCK_TOKEN]") || help.contains("AIRLOCK_TOKEN"), "{help}");
+        assert!(!help.contains("AIRLOCK_TOKEN="), "{help}");
+    }
+}

@@ -1,0 +1,178 @@
+//! Request bodies: never more than is allowed, never slower than is allowed, gzip undone within the same bound.
+
+use std::error::Error;
+use std::fmt;
+use std::io::Read;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use flate2::read::MultiGzDecoder;
+use http::HeaderMap;
+use http::header;
+use http_body::Frame;
+use http_body::SizeHint;
+use http_body_util::BodyExt;
+use http_body_util::LengthLimitError;
+use http_body_util::Limited;
+use tokio::time::Sleep;
+
+use crate::http::problem::CAUSES_MAX;
+use crate::http::problem::Kind;
+use crate::http::problem::Problem;
+
+/// How long the next piece of a request body may take.
+pub const PIECE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a whole request body may take.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The body did not arrive in time.
+#[derive(Clone, Copy, Debug)]
+pub struct TooSlow;
+
+impl fmt::Display for TooSlow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request body took too long to arrive")
+    }
+}
+
+impl Error for TooSlow {}
+
+/// A request body that fails with [`LengthLimitError`] or [`TooSlow`] instead of going on.
+pub struct Bounded<B> {
+    inner: Limited<B>,
+    piece: Pin<Box<Sleep>>,
+    whole: Pin<Box<Sleep>>,
+}
+
+impl<B> Bounded<B> {
+    /// To be made inside a tokio runtime.
+    pub fn new(inner: B, bytes_max: u64) -> Bounded<B> {
+        let (piece, whole) = (tokio::time::sleep(PIECE_TIMEOUT), tokio::time::sleep(BODY_TIMEOUT));
+        let inner = Limited::new(inner, usize::try_from(bytes_max).unwrap_or(usize::MAX));
+        Bounded { inner, piece: Box::pin(piece), whole: Box::pin(whole) }
+    }
+}
+
+impl<B> http_body::Body for Bounded<B>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.inner).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => {
+                this.piece.as_mut().reset(tokio::time::Instant::now() + PIECE_TIMEOUT);
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error))),
+            Poll::Ready(None) => Poll::Ready(None),
+            Poll::Pending if this.piece.as_mut().poll(cx).is_ready() || this.whole.as_mut().poll(cx).is_ready() => {
+                Poll::Ready(Some(Err(Box::new(TooSlow))))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// What `Content-Length` says, when it says a number.
+pub fn stated_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// 413, with the limit and where it is set.
+pub fn too_large(bytes_max: u64) -> Problem {
+    Problem::new(Kind::TooLarge, format!("the request body is larger than {bytes_max} bytes ([server] body_bytes_max)"))
+}
+
+/// Why a body could not be read.
+pub fn failed(error: &(dyn Error + 'static), bytes_max: u64) -> Problem {
+    let causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    for error in causes.take(CAUSES_MAX) {
+        if error.is::<LengthLimitError>() {
+            return too_large(bytes_max);
+        }
+        if error.is::<TooSlow>() {
+            return Problem::new(Kind::TooSlow, TooSlow.to_string());
+        }
+    }
+    Problem::new(Kind::Malformed, "the request body ended before it was whole")
+}
+
+/// The whole body, decoded: npm sends audits with gzip. `bytes_max` bounds it as sent and as decoded.
+///
+/// # Errors
+/// 413 too large, 408 too slow, 415 another coding, 400 cut short or not gzip.
+pub async fn read(headers: &HeaderMap, body: Body, bytes_max: u64) -> Result<Bytes, Problem> {
+    let coding = headers.get(header::CONTENT_ENCODING).map_or(Ok("identity"), |value| value.to_str()).unwrap_or("?").trim();
+    let is_gzip = match coding {
+        coding if coding.eq_ignore_ascii_case("identity") => false,
+        coding if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") => true,
+        _ => return Err(Problem::new(Kind::UnsupportedMediaType, "a request body is sent plain or with gzip")),
+    };
+    let limit = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    let sent = Limited::new(body, limit).collect().await.map_err(|error| failed(&*error, bytes_max))?.to_bytes();
+    if !is_gzip {
+        return Ok(sent);
+    }
+    let decode = move || {
+        let mut plain = Vec::new();
+        let read = MultiGzDecoder::new(&*sent).take(bytes_max.saturating_add(1)).read_to_end(&mut plain);
+        read.map_err(|_| Problem::new(Kind::Malformed, "the request body is not gzip, as its Content-Encoding says"))?;
+        if plain.len() as u64 > bytes_max { Err(too_large(bytes_max)) } else { Ok(Bytes::from(plain)) }
+    };
+    tokio::task::spawn_blocking(decode).await.map_err(|error| Problem::internal(error.to_string()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        use std::io::Write;
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    async fn status(coding: Option<&str>, body: Vec<u8>, bytes_max: u64) -> u16 {
+        let mut headers = HeaderMap::new();
+        if let Some(coding) = coding {
+            headers.insert(header::CONTENT_ENCODING, coding.parse().unwrap());
+        }
+        read(&headers, Body::from(body), bytes_max).await.map_or_else(|problem| problem.status().as_u16(), |_| 200)
+    }
+
+    #[tokio::test]
+    async fn bodies_are_bounded_as_sent_and_as_decoded() {
+        assert_eq!(status(None, b"12345".to_vec(), 5).await, 200);
+        assert_eq!(status(None, b"123456".to_vec(), 5).await, 413);
+        assert_eq!(status(Some("gzip"), gzip(b"12345"), 1_000).await, 200);
+        assert_eq!(status(Some("gzip"), gzip(&vec![0; 1_000_000]), 10_000).await, 413);
+        assert_eq!(status(Some("gzip"), b"not gzip".to_vec(), 1_000).await, 400);
+        assert_eq!(status(Some("br"), b"x".to_vec(), 1_000).await, 415);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stops_coming_is_given_up() {
+        let stuck = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        let problem = read(&HeaderMap::new(), Body::new(Bounded::new(stuck, 10)), 10).await.unwrap_err();
+        assert_eq!(problem.status().as_u16(), 408);
+    }
+}

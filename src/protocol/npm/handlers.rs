@@ -1,0 +1,265 @@
+//! npm's routes. A request's raw path says what it asks for, the catalog says what of that may be seen, a renderer writes
+//! it down.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Method;
+use http::Uri;
+use http::header;
+
+use crate::catalog::Catalog;
+use crate::catalog::CatalogError;
+use crate::catalog::Sighted;
+use crate::catalog::exposure::Exposed;
+use crate::http::body;
+use crate::http::cache::BodyCache;
+use crate::http::cache::BodyKey;
+use crate::http::cache::Manner;
+use crate::http::caller::Caller;
+use crate::http::problem::Problem;
+use crate::http::route::Matched;
+use crate::http::route::Route;
+use crate::model::package::EcosystemId;
+use crate::model::package::PackageId;
+use crate::model::package::PackageName;
+use crate::model::package::Version;
+use crate::model::refusal::Refusal;
+use crate::model::release::ReleaseId;
+use crate::model::standing::Standing;
+use crate::model::token::Role;
+use crate::protocol::npm::accept;
+use crate::protocol::npm::explain::Failure;
+use crate::protocol::npm::manifest::Fault;
+use crate::protocol::npm::path;
+use crate::protocol::npm::path::TarballName;
+use crate::protocol::npm::path::Target;
+use crate::protocol::npm::render;
+use crate::protocol::npm::render::Form;
+
+const PACKUMENT: &str = "/{package}";
+const VERSION: &str = "/{package}/{version}";
+const TARBALL: &str = "/{package}/-/{file}";
+const DIST_TAGS: &str = "/-/package/{package}/dist-tags";
+const PING: &str = "/-/ping";
+const WHOAMI: &str = "/-/whoami";
+
+/// Everything that is served, for the test that tries each route against releases that are not open.
+pub const ROUTES: &[Route] = &[
+    Route::new("GET", PACKUMENT, Role::Reader),
+    Route::new("HEAD", PACKUMENT, Role::Reader),
+    Route::new("GET", VERSION, Role::Reader),
+    Route::new("HEAD", VERSION, Role::Reader),
+    Route::new("GET", TARBALL, Role::Reader),
+    Route::new("HEAD", TARBALL, Role::Reader),
+    Route::new("GET", DIST_TAGS, Role::Reader),
+    Route::new("HEAD", DIST_TAGS, Role::Reader),
+    Route::open("GET", PING),
+    Route::open("HEAD", PING),
+    Route::new("GET", WHOAMI, Role::Reader),
+    Route::new("HEAD", WHOAMI, Role::Reader),
+];
+
+/// The methods of every route.
+const READING: &str = "GET, HEAD";
+
+/// How long upstream has not confirmed what is served, in seconds, when that is longer than it may be.
+const STALE: HeaderName = HeaderName::from_static("airlock-stale-seconds");
+
+/// Packuments may change at any time: kept by clients, asked again each time.
+const CHANGES: &str = "no-cache";
+/// A release's bytes never change.
+const NEVER_CHANGES: &str = "public, max-age=31536000, immutable";
+
+const JSON: &str = "application/json";
+const TGZ: &str = "application/octet-stream";
+
+/// Answers every path that no other router takes. Needs the caller middleware around it.
+pub fn router(catalog: Arc<Catalog>, bodies: Arc<BodyCache>) -> Router {
+    Router::new().fallback(answer).with_state(Registry { catalog, bodies })
+}
+
+#[derive(Clone)]
+struct Registry {
+    catalog: Arc<Catalog>,
+    bodies: Arc<BodyCache>,
+}
+
+/// A request without its path.
+struct Asked {
+    method: Method,
+    headers: HeaderMap,
+    caller: Caller,
+    /// Whether the client means to write back what it reads, and so needs every field.
+    to_write: bool,
+}
+
+async fn answer(State(registry): State<Registry>, method: Method, uri: Uri, headers: HeaderMap, caller: Caller) -> Response {
+    let to_write = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "write=true"));
+    let asked = Asked { method, headers, caller, to_write };
+    let (template, answered) = match path::parse(uri.path()) {
+        Ok(target) => (template(&target), registry.of_target(&asked, uri.path(), target).await),
+        Err(bad) => (None, Err(bad.into())),
+    };
+    let mut response = answered.unwrap_or_else(|failure| failure.response(&asked.caller.base));
+    if let Some(template) = template {
+        response.extensions_mut().insert(Matched(template));
+    }
+    response
+}
+
+impl Registry {
+    async fn of_target(&self, asked: &Asked, path: &str, target: Target) -> Result<Response, Failure> {
+        let reads = asked.method == Method::GET || asked.method == Method::HEAD;
+        if !reads && target != Target::NotServed {
+            return Err(Failure::method(&asked.method, READING));
+        }
+        match target {
+            Target::NotServed => Err(Failure::not_served(path)),
+            Target::Ping => Ok(json(asked, Bytes::from_static(b"{}"))),
+            Target::Whoami => whoami(asked),
+            Target::Packument(name) => self.packument(asked, name).await,
+            Target::VersionOrTag { package, wanted } => self.version(asked, package, &wanted).await,
+            Target::Tarball(tarball) => self.tarball(asked, tarball).await,
+            Target::DistTags(name) => self.dist_tags(asked, name).await,
+        }
+    }
+
+    async fn packument(&self, asked: &Asked, name: PackageName) -> Result<Response, Failure> {
+        asked.caller.require(Role::Reader)?;
+        let sighted = self.catalog.exposed(&npm(name)).await?;
+        let form = if asked.to_write { Form::Full } else { accept::form(&asked.headers) };
+        let (key, content_type) = match form {
+            Form::Full => ("full", JSON),
+            Form::Abbreviated => ("abbreviated", accept::ABBREVIATED),
+        };
+        self.rendered(asked, &sighted, key, content_type, move |exposed, base| render::packument(exposed, base, form)).await
+    }
+
+    async fn version(&self, asked: &Asked, name: PackageName, wanted: &str) -> Result<Response, Failure> {
+        asked.caller.require(Role::Reader)?;
+        let package = npm(name);
+        let sighted = self.catalog.exposed(&package).await?;
+        let exposed = &sighted.exposed;
+        let version = Version::parse(wanted).ok();
+        let listed = version.as_ref().and_then(|version| exposed.release(version));
+        let Some(release) = listed.or_else(|| exposed.pointer(wanted).and_then(|version| exposed.release(version))) else {
+            return Err(self.not_listed(package, version, wanted).await);
+        };
+        let version = release.version.clone();
+        self.rendered(asked, &sighted, &format!("version/{version}"), JSON, move |exposed, base| match exposed.release(&version) {
+            Some(release) => render::version(exposed, release, base),
+            None => Err(Fault::Missing { field: "release" }),
+        })
+        .await
+    }
+
+    /// Why a version is not among those that are listed: it is withheld, or it is not known at all.
+    async fn not_listed(&self, package: PackageId, version: Option<Version>, wanted: &str) -> Failure {
+        let name = package.name.clone();
+        let Some(version) = version else { return Failure::no_such_version(&name, wanted) };
+        match self.catalog.explain(&ReleaseId { package, version }).await {
+            Ok(explained) => {
+                let opens_at = match explained.verdict.standing {
+                    Standing::Held { until } => until,
+                    Standing::Quarantined
+                    | Standing::Admissible
+                    | Standing::InReview
+                    | Standing::Approved
+                    | Standing::Rejected
+                    | Standing::Revoked => None,
+                };
+                let refusal =
+                    Refusal { release: explained.release, standing: explained.verdict.standing, opens_at, sentence: explained.sentence };
+                self.catalog.refuse(refusal).into()
+            }
+            Err(CatalogError::UnknownRelease { .. }) => Failure::no_such_version(&name, wanted),
+            Err(error) => error.into(),
+        }
+    }
+
+    async fn tarball(&self, asked: &Asked, tarball: TarballName) -> Result<Response, Failure> {
+        asked.caller.require(Role::Reader)?;
+        let download = self.catalog.artifact(&npm(tarball.package), &tarball.file, &asked.caller.puller()).await?;
+        Ok(body::send(&download.content, &asked.method, &asked.headers, TGZ, NEVER_CHANGES))
+    }
+
+    async fn dist_tags(&self, asked: &Asked, name: PackageName) -> Result<Response, Failure> {
+        asked.caller.require(Role::Reader)?;
+        let sighted = self.catalog.exposed(&npm(name)).await?;
+        Ok(dated(json(asked, render::tags(&sighted.exposed)), sighted.stale_for))
+    }
+
+    /// The body that `write` makes of what is exposed, made once for everyone who asks for the same.
+    async fn rendered<W>(
+        &self,
+        asked: &Asked,
+        sighted: &Sighted,
+        form: &str,
+        content_type: &'static str,
+        write: W,
+    ) -> Result<Response, Failure>
+    where
+        W: FnOnce(&Exposed, &str) -> Result<Bytes, Fault> + Send + 'static,
+    {
+        let exposed = Arc::clone(&sighted.exposed);
+        let base = asked.caller.base.clone();
+        let key = BodyKey { stamp: *exposed.stamp(), base: &asked.caller.base, form };
+        let manner = Manner { content_type, cache_control: CHANGES, last_modified: Some(exposed.modified()) };
+        let build = move || write(&exposed, &base).map_err(Problem::from);
+        let rendered = self.bodies.get_or_build(key, manner, build).await?;
+        Ok(dated(rendered.respond(&asked.method, &asked.headers), sighted.stale_for))
+    }
+}
+
+fn npm(name: PackageName) -> PackageId {
+    PackageId { ecosystem: EcosystemId::Npm, name }
+}
+
+fn template(target: &Target) -> Option<&'static str> {
+    match target {
+        Target::Ping => Some(PING),
+        Target::Whoami => Some(WHOAMI),
+        Target::DistTags(_) => Some(DIST_TAGS),
+        Target::Packument(_) => Some(PACKUMENT),
+        Target::VersionOrTag { .. } => Some(VERSION),
+        Target::Tarball(_) => Some(TARBALL),
+        Target::NotServed => None,
+    }
+}
+
+fn whoami(asked: &Asked) -> Result<Response, Failure> {
+    let name = asked.caller.person()?;
+    Ok(json(asked, Bytes::from(serde_json::json!({ "username": name }).to_string())))
+}
+
+/// A small answer that nobody keeps: npm keeps whatever has an `ETag`.
+fn json(asked: &Asked, body: Bytes) -> Response {
+    let mut response = Response::new(Body::empty());
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    if asked.method != Method::HEAD {
+        *response.body_mut() = Body::from(body);
+    }
+    response
+}
+
+fn dated(mut response: Response, stale_for: Option<Duration>) -> Response {
+    if let Some(age) = stale_for {
+        response.headers_mut().insert(STALE, HeaderValue::from(age.as_secs()));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,283 @@
+//! Logs and numbers: one line a request, one number a fact. Secrets are never given to either.
+
+use std::fmt;
+use std::fmt::Write;
+use std::sync::atomic::AtomicI64;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::MetricEncoder;
+use prometheus_client::encoding::NoLabelSet;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::format::debug_fn;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// What is logged when nobody says otherwise.
+pub const LEVEL: &str = "info";
+
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    #[error(
+        "the log level {level:?} cannot be read: {why}; it is error, warn, info, debug or trace, or a list such as info,airlock::upstream=debug"
+    )]
+    Level { level: String, why: String },
+    #[error("logging was started twice")]
+    Twice,
+}
+
+/// Starts logging to standard error: for people on a terminal, one JSON object a line elsewhere. `level` is what
+/// `AIRLOCK_LOG` says, as the configuration read it.
+pub fn start(level: Option<&str>, terminal: bool) -> Result<(), TelemetryError> {
+    let level = level.filter(|level| !level.trim().is_empty()).unwrap_or(LEVEL);
+    let filter =
+        EnvFilter::builder().parse(level).map_err(|why| TelemetryError::Level { level: level.to_owned(), why: why.to_string() })?;
+    let to = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = if terminal {
+        to.with_target(false).fmt_fields(debug_fn(write_field)).finish().try_init()
+    } else {
+        to.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()
+    };
+    started.map_err(|_| TelemetryError::Twice)
+}
+
+/// One field for a terminal: the message as it is, the others as `name=value`; control characters made visible, so that
+/// what a package or a client says cannot move the cursor. JSON does the same by its grammar.
+fn write_field(writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug) -> fmt::Result {
+    if field.name() != "message" {
+        write!(writer, "{}=", field.name())?;
+    }
+    write!(Visible(writer), "{value:?}")?;
+    // `debug_fn` puts nothing between fields.
+    writer.write_char(' ')
+}
+
+/// Passes text on with its control characters escaped.
+struct Visible<'w, 'v>(&'w mut Writer<'v>);
+
+impl Write for Visible<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for c in text.chars() {
+            let hidden = c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+            if hidden {
+                write!(self.0, "{}", c.escape_default())?;
+            } else {
+                self.0.write_char(c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a request is counted by. The route is a template, never a path, so that the number of series is bounded.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub struct RequestLabels {
+    pub method: &'static str,
+    pub route: &'static str,
+    pub status: u16,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+pub struct RouteLabels {
+    pub route: &'static str,
+}
+
+/// What the server counts itself.
+pub struct Metrics {
+    registry: Registry,
+    pub requests: Family<RequestLabels, Counter>,
+    /// Seconds from the request's head to the end of its answer's body.
+    pub request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    pub requests_in_flight: Gauge<i64, AtomicI64>,
+    pub response_bytes: Counter,
+    pub connections: Gauge<i64, AtomicI64>,
+    /// Turned away because there were too many.
+    pub connections_refused: Counter,
+}
+
+fn histogram() -> Histogram {
+    Histogram::new([0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0])
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        let mut registry = Registry::default();
+        let metrics = Metrics {
+            requests: Family::default(),
+            request_seconds: Family::new_with_constructor(histogram),
+            requests_in_flight: Gauge::default(),
+            response_bytes: Counter::default(),
+            connections: Gauge::default(),
+            connections_refused: Counter::default(),
+            registry: Registry::default(),
+        };
+        registry.register("airlock_http_requests", "Requests answered", metrics.requests.clone());
+        registry.register(
+            "airlock_http_request_seconds",
+            "Time from a request's head to its answer's end",
+            metrics.request_seconds.clone(),
+        );
+        registry.register("airlock_http_requests_in_flight", "Requests being answered", metrics.requests_in_flight.clone());
+        registry.register("airlock_http_response_bytes", "Bytes of bodies sent", metrics.response_bytes.clone());
+        registry.register("airlock_connections", "Open connections", metrics.connections.clone());
+        registry.register(
+            "airlock_connections_refused",
+            "Connections turned away, too many being open",
+            metrics.connections_refused.clone(),
+        );
+        Metrics { registry, ..metrics }
+    }
+}
+
+/// One number that another room keeps, read when metrics are asked for.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Sample {
+    /// `airlock_refusals`; a counter gets `_total` added.
+    pub name: &'static str,
+    pub help: &'static str,
+    pub kind: SampleKind,
+    pub labels: Vec<(&'static str, String)>,
+    pub value: f64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SampleKind {
+    /// Only ever grows.
+    Counter,
+    Gauge,
+}
+
+impl Sample {
+    pub fn counter(name: &'static str, help: &'static str, value: u64) -> Sample {
+        Sample { name, help, kind: SampleKind::Counter, labels: Vec::new(), value: value as f64 }
+    }
+
+    pub fn gauge(name: &'static str, help: &'static str, value: f64) -> Sample {
+        Sample { name, help, kind: SampleKind::Gauge, labels: Vec::new(), value }
+    }
+
+    #[must_use]
+    pub fn with(mut self, label: &'static str, value: impl Into<String>) -> Sample {
+        self.labels.push((label, value.into()));
+        self
+    }
+}
+
+impl Sample {
+    fn write(&self, encoder: &mut MetricEncoder<'_>) -> fmt::Result {
+        match self.kind {
+            SampleKind::Counter => encoder.encode_counter::<NoLabelSet, _, u64>(&self.value, None),
+            SampleKind::Gauge => encoder.encode_gauge(&self.value),
+        }
+    }
+}
+
+/// Samples of one scrape. Those with one name stand together, as the format asks.
+#[derive(Debug)]
+struct Scrape(Vec<Sample>);
+
+impl Collector for Scrape {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        for group in self.0.chunk_by(|left, right| left.name == right.name) {
+            let Some(first) = group.first() else { continue };
+            let kind = match first.kind {
+                SampleKind::Counter => MetricType::Counter,
+                SampleKind::Gauge => MetricType::Gauge,
+            };
+            let mut metric = encoder.encode_descriptor(first.name, first.help, None, kind)?;
+            for sample in group {
+                let labels: Vec<(&str, &str)> = sample.labels.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                if labels.is_empty() {
+                    sample.write(&mut metric)?;
+                } else {
+                    sample.write(&mut metric.encode_family(&labels)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Metrics {
+    /// Everything, in the OpenMetrics text format.
+    pub fn text(&self, mut samples: Vec<Sample>) -> Result<String, fmt::Error> {
+        samples.sort_by_key(|sample| sample.name);
+        let mut others = Registry::default();
+        others.register_collector(Box::new(Scrape(samples)));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode_registry(&mut text, &self.registry)?;
+        prometheus_client::encoding::text::encode_registry(&mut text, &others)?;
+        prometheus_client::encoding::text::encode_eof(&mut text)?;
+        Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_not_steered_by_what_is_logged() {
+        let kept = Kept::default();
+        let into = kept.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .without_time()
+            .fmt_fields(debug_fn(write_field))
+            .with_writer(move || into.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(name = %"\u{1b}[2Jleft\u{202e}pad\nfake line", count = 3, "hello \u{1b}[31m");
+        });
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.matches('\n').count(), 1, "{text:?}");
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
+        assert!(text.contains("count=3") && text.contains("left\\u{202e}pad\\nfake line"), "{text:?}");
+    }
+
+    #[test]
+    fn a_level_that_is_none_is_named() {
+        assert!(matches!(start(Some("airlock=loudest"), false), Err(TelemetryError::Level { .. })));
+    }
+
+    #[test]
+    fn samples_of_one_name_stand_together() {
+        let metrics = Metrics::default();
+        metrics.requests.get_or_create(&RequestLabels { method: "GET", route: "/{package}", status: 200 }).inc();
+        let samples = vec![
+            Sample::gauge("airlock_upstream_breaker_open", "1 while open", 1.0).with("upstream", "default"),
+            Sample::counter("airlock_refusals", "Refused", 7),
+            Sample::gauge("airlock_upstream_breaker_open", "1 while open", 0.0).with("upstream", "@acme \"x\"\n"),
+        ];
+        let text = metrics.text(samples).unwrap();
+        assert_eq!(text.matches("# TYPE airlock_upstream_breaker_open gauge").count(), 1, "{text}");
+        assert!(text.contains("airlock_refusals_total 7.0"), "{text}");
+        assert!(text.contains(r#"airlock_upstream_breaker_open{upstream="@acme \"x\"\n"} 0.0"#), "{text}");
+        assert!(text.contains(r#"airlock_http_requests_total{method="GET",route="/{package}",status="200"} 1"#), "{text}");
+        assert!(text.ends_with("# EOF\n"));
+    }
+}
