@@ -173,3 +173,6 @@ impl Running {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
