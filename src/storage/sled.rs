@@ -32,7 +32,7 @@ const CACHE_BYTES: u64 = 32 * 1024 * 1024;
 const FLUSH_EVERY_MILLIS: u64 = 1_000;
 const CALLS_WAITING_MAX: usize = 64;
 const OPEN_WAIT: Duration = Duration::from_secs(30);
-const CALL_WAIT: Duration = Duration::from_secs(15);
+const CALL_WAIT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 15 });
 const FLUSH_WAIT: Duration = Duration::from_secs(30);
 /// Present while sled is being opened: found at a start, the start before did not survive it.
 const OPENING: &str = "OPENING";

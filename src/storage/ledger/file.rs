@@ -78,6 +78,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 pub mod faulty {
     use std::sync::Arc;
+    use std::sync::Condvar;
+    use std::sync::Mutex;
     use std::sync::atomic::AtomicBool;
     use std::sync::atomic::AtomicU64;
     use std::sync::atomic::Ordering;
@@ -92,9 +94,32 @@ pub mod faulty {
         pub truncate_fails: AtomicBool,
         pub syncs: AtomicU64,
         /// Each sync waits for this, so that a test decides what gathers behind it.
-        pub gate: std::sync::RwLock<()>,
-        /// Syncs that wait at the gate.
+        pub gate: Gate,
+    }
+
+    #[derive(Default)]
+    pub struct Gate {
+        closed: Mutex<bool>,
+        opened: Condvar,
+        /// Syncs that stand before it.
         pub waiting: AtomicU64,
+    }
+
+    impl Gate {
+        pub fn close(&self) {
+            *self.closed.lock().unwrap() = true;
+        }
+
+        pub fn open(&self) {
+            *self.closed.lock().unwrap() = false;
+            self.opened.notify_all();
+        }
+
+        fn pass(&self) {
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            drop(self.opened.wait_while(self.closed.lock().unwrap(), |closed| *closed).unwrap());
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
     }
 
     impl Faults {
@@ -131,9 +156,7 @@ pub mod faulty {
         }
 
         fn sync(&mut self) -> io::Result<()> {
-            self.1.waiting.fetch_add(1, Ordering::SeqCst);
-            drop(self.1.gate.read());
-            self.1.waiting.fetch_sub(1, Ordering::SeqCst);
+            self.1.gate.pass();
             self.1.syncs.fetch_add(1, Ordering::SeqCst);
             if self.1.sync_fails.load(Ordering::SeqCst) {
                 return Err(io::Error::other("as a test asked"));

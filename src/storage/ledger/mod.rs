@@ -276,4 +276,6 @@ fn cut(tail: &Tail, files: &dyn Files) -> io::Result<()> {
 }
 
 #[cfg(test)]
+mod stored;
+#[cfg(test)]
 mod tests;

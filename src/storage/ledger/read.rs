@@ -79,13 +79,12 @@ pub struct Scan {
     pub tail: Option<Tail>,
 }
 
+/// Sees a frame's header, all its bytes, and its hash; an error says what is wrong with it.
+pub type Visit<'v> = dyn FnMut(&Header, &[u8], &DocumentDigest) -> Result<(), String> + 'v;
+
 /// Reads all of `segments`, in order. `until` stops behind that record; without it everything there is must be sound but
 /// for a torn tail, which is told and not touched. `visit` sees each frame in order with its hash.
-pub fn scan(
-    segments: &[(Sequence, PathBuf)],
-    until: Option<Sequence>,
-    visit: &mut dyn FnMut(&Header, &[u8], &DocumentDigest) -> Result<(), String>,
-) -> Result<Scan, ScanError> {
+pub fn scan(segments: &[(Sequence, PathBuf)], until: Option<Sequence>, visit: &mut Visit<'_>) -> Result<Scan, ScanError> {
     let mut scan = Scan { segments: Vec::with_capacity(segments.len()), head: Head::NONE, tail: None };
     for (place, (first, path)) in segments.iter().enumerate() {
         if until.is_some_and(|until| scan.head.sequence >= until) {

@@ -30,15 +30,12 @@ pub fn list(folder: &Path) -> io::Result<Vec<(Sequence, PathBuf)>> {
     let mut segments = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        match path.extension().and_then(|extension| extension.to_str()) {
-            Some(EXTENSION) => {
-                let first = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
-                match first {
-                    Some(first) => segments.push((Sequence(first), path)),
-                    None => return Err(io::Error::other(format!("{} is not named like a segment", path.display()))),
-                }
+        if path.extension().is_some_and(|extension| extension == EXTENSION) {
+            let first = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok());
+            match first {
+                Some(first) => segments.push((Sequence(first), path)),
+                None => return Err(io::Error::other(format!("{} is not named like a segment", path.display()))),
             }
-            Some(_) | None => {}
         }
     }
     segments.sort();

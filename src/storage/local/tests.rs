@@ -255,18 +255,18 @@ async fn commits_that_wait_share_a_sync() {
     let files = Arc::new(FaultyFiles(Arc::clone(&faults)));
     let state = Arc::new(LocalState::open_on(folder.path(), files, u64::MAX).unwrap());
     state.commit(batch(vec![inspected(0, 0)])).await.unwrap();
-    let gate = faults.gate.write().unwrap();
+    faults.gate.close();
     let commit = |version| {
         let state = Arc::clone(&state);
         tokio::spawn(async move { state.commit(batch(vec![inspected(0, version)])).await.unwrap() })
     };
     let first = commit(1_000);
-    wait_until(|| faults.waiting.load(Ordering::SeqCst) == 1).await;
+    wait_until(|| faults.gate.waiting.load(Ordering::SeqCst) == 1).await;
     let before = faults.syncs.load(Ordering::SeqCst);
     // The writer waits at the gate with the first; all others gather behind it.
     let others: Vec<_> = (0..100).map(commit).collect();
     wait_until(|| state.requests.capacity() == WAITING_MAX - 100).await;
-    drop(gate);
+    faults.gate.open();
     assert_eq!(first.await.unwrap(), Sequence(2));
     let mut sequences: Vec<_> = futures_util::future::join_all(others).await.into_iter().map(|done| done.unwrap().0).collect();
     sequences.sort_unstable();
