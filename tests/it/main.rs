@@ -5,4 +5,5 @@
 
 mod clients;
 mod harness;
+mod npm;
 mod support;
