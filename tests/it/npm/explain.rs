@@ -85,12 +85,12 @@ async fn age_is_counted_on_while_it_waits() {
     let airlock = Scenario::new()
         .package("@acme/web", |p| {
             p.release("1.0.0");
-            p.release("1.1.0").age("30m");
+            p.release("1.1.0").age("1h");
         })
         .gated()
         .await;
-    let rest = "opens 2026-11-27 11:30 UTC (minimum age 7 days). 1.0.0 is admissible.";
-    for (advance, ago) in [("0s", "30 minutes"), ("30m", "1 hour"), ("23h", "24 hours"), ("24h", "2 days"), ("4d", "6 days")] {
+    let rest = "opens 2026-11-27 11:00 UTC (minimum age 7 days). 1.0.0 is admissible.";
+    for (advance, ago) in [("0s", "1 hour"), ("1h", "2 hours"), ("45h", "47 hours"), ("1h", "2 days"), ("4d", "6 days")] {
         airlock.advance(advance);
         refused_everywhere(&airlock, "@acme/web", "1.1.0", &format!("@acme/web@1.1.0 is held: published {ago} ago, {rest}")).await;
     }

@@ -25,7 +25,7 @@ const ODD_MANIFEST: &str = r#"{ "name":"left-pad" ,"version" : "1.0.0","descript
   "npm-signature":"-----BEGIN"}}"#;
 
 /// What the abbreviated form keeps of a manifest. Source: protocol.md, section 3.
-const KEPT: [&str; 21] = [
+const KEPT: [&str; 22] = [
     "_hasShrinkwrap",
     "_npmUser",
     "acceptDependencies",
@@ -47,6 +47,7 @@ const KEPT: [&str; 21] = [
     "os",
     "peerDependencies",
     "peerDependenciesMeta",
+    "version",
 ];
 
 fn left_pad() -> Scenario {
