@@ -43,22 +43,43 @@ async fn check(manifest: &str, evidence: &str) {
 
 #[tokio::test]
 async fn a_key_that_stands_twice() {
-    check(&format!(r#"{{"name":"x","version":"1.1.0","scripts":{{}},"scripts":{{"install":"evil"}},{DIST}}}"#), r#"its manifest has the key "scripts" twice"#).await;
-    check(&format!(r#"{{"name":"x","version":"1.1.0","s\u0063ripts":{{}},"scripts":{{}},{DIST}}}"#), r#"its manifest has the key "scripts" twice"#).await;
-    check(r#"{"name":"x","version":"1.1.0","dist":{"tarball":"https://a.example/x.tgz","tarball":"https://b.example/x.tgz"}}"#, r#"dist has the key "tarball" twice"#).await;
+    check(
+        &format!(r#"{{"name":"x","version":"1.1.0","scripts":{{}},"scripts":{{"install":"evil"}},{DIST}}}"#),
+        r#"its manifest has the key "scripts" twice"#,
+    )
+    .await;
+    check(
+        &format!(r#"{{"name":"x","version":"1.1.0","s\u0063ripts":{{}},"scripts":{{}},{DIST}}}"#),
+        r#"its manifest has the key "scripts" twice"#,
+    )
+    .await;
+    check(
+        r#"{"name":"x","version":"1.1.0","dist":{"tarball":"https://a.example/x.tgz","tarball":"https://b.example/x.tgz"}}"#,
+        r#"dist has the key "tarball" twice"#,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_key_that_means_something_else_in_javascript() {
-    check(&format!(r#"{{"name":"x","version":"1.1.0","__proto__":{{"scripts":{{}}}},{DIST}}}"#), r#"its manifest has the key "__proto__", which is not allowed"#).await;
-    check(&format!(r#"{{"name":"x","version":"1.1.0","\u005f_proto__":1,{DIST}}}"#), r#"its manifest has the key "__proto__", which is not allowed"#).await;
+    check(
+        &format!(r#"{{"name":"x","version":"1.1.0","__proto__":{{"scripts":{{}}}},{DIST}}}"#),
+        r#"its manifest has the key "__proto__", which is not allowed"#,
+    )
+    .await;
+    check(
+        &format!(r#"{{"name":"x","version":"1.1.0","\u005f_proto__":1,{DIST}}}"#),
+        r#"its manifest has the key "__proto__", which is not allowed"#,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_name_or_a_version_that_disagrees() {
     check(&format!(r#"{{"name":"y","version":"1.1.0",{DIST}}}"#), r#"its name "y" disagrees with "x", under which it stands"#).await;
     check(&format!(r#"{{"name":"X","version":"1.1.0",{DIST}}}"#), r#"its name "X" disagrees with "x", under which it stands"#).await;
-    check(&format!(r#"{{"name":"x","version":"1.1.1",{DIST}}}"#), r#"its version "1.1.1" disagrees with "1.1.0", under which it stands"#).await;
+    check(&format!(r#"{{"name":"x","version":"1.1.1",{DIST}}}"#), r#"its version "1.1.1" disagrees with "1.1.0", under which it stands"#)
+        .await;
     check(&format!(r#"{{"name":"x",{DIST}}}"#), "its version is missing").await;
     check(&format!(r#"{{"name":["x"],"version":"1.1.0",{DIST}}}"#), "its name is not a string").await;
 }
@@ -70,12 +91,16 @@ async fn a_dist_that_is_missing_or_odd() {
     check(r#"{"name":"x","version":"1.1.0","dist":{}}"#, "its dist.tarball is missing").await;
     check(r#"{"name":"x","version":"1.1.0","dist":{"tarball":7}}"#, "its dist.tarball is not a string").await;
     check(r#"{"name":"x","version":"1.1.0","dist":{"tarball":""}}"#, "its dist.tarball is not an address").await;
-    check(r#"{"name":"x","version":"1.1.0","dist":{"tarball":"https://registry.example/x.tgz","integrity":7}}"#, "its dist.integrity is not a string").await;
+    check(
+        r#"{"name":"x","version":"1.1.0","dist":{"tarball":"https://registry.example/x.tgz","integrity":7}}"#,
+        "its dist.integrity is not a string",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn what_is_no_manifest_or_nested_beyond_reason() {
-    check(r#""1.1.0""#, "not JSON: expected an object").await;
+    check(r#""1.1.0""#, r#"not JSON: invalid type: string "1.1.0", expected an object at line 1 column 7"#).await;
 }
 
 #[tokio::test]
@@ -108,7 +133,9 @@ async fn versions_that_are_no_versions() {
 #[tokio::test]
 async fn a_version_that_stands_twice() {
     let manifest = |description: &str| {
-        format!(r#"{{"name":"x","version":"1.1.0","description":"{description}","dist":{{"tarball":"https://registry.example/x/-/x-1.1.0.tgz"}}}}"#)
+        format!(
+            r#"{{"name":"x","version":"1.1.0","description":"{description}","dist":{{"tarball":"https://registry.example/x/-/x-1.1.0.tgz"}}}}"#
+        )
     };
     let good = r#"{"name":"x","version":"1.0.0","dist":{"tarball":"https://registry.example/x/-/x-1.0.0.tgz"}}"#;
     let text = format!(
@@ -138,8 +165,9 @@ async fn tags_that_are_broken_hold_no_release() {
 
 #[tokio::test]
 async fn times_that_cannot_be_read_count_as_unknown() {
-    let manifest =
-        |version: &str| format!(r#""{version}":{{"name":"x","version":"{version}","dist":{{"tarball":"https://registry.example/x/-/x-{version}.tgz"}}}}"#);
+    let manifest = |version: &str| {
+        format!(r#""{version}":{{"name":"x","version":"{version}","dist":{{"tarball":"https://registry.example/x/-/x-{version}.tgz"}}}}"#)
+    };
     let text = format!(
         r#"{{"name":"x","versions":{{{},{},{},{},{}}},"time":{{"1.0.0":"2020-01-01T00:00:00Z","1.1.0":"yesterday","1.2.0":1577836800000,"1.3.0":null,
         "1.4.0":"2020-01-01T00:00:00Z","1.4.0":"2019-01-01T00:00:00Z"}}}}"#,
@@ -179,7 +207,10 @@ async fn a_document_bad_as_a_whole_is_an_upstream_fault() {
             let reply = airlock.get(path).await;
             assert_eq!((reply.status, reply.header("cache-control")), (502, Some("no-store")), "{what} {path}: {}", reply.text());
             let error: Value = reply.json()["error"].clone();
-            assert!(error.as_str().unwrap().starts_with("the upstream registry does not answer for x: its answer cannot be read: "), "{error}");
+            assert!(
+                error.as_str().unwrap().starts_with("the upstream registry does not answer for x: its answer cannot be read: "),
+                "{error}"
+            );
         }
     }
 }
@@ -187,11 +218,13 @@ async fn a_document_bad_as_a_whole_is_an_upstream_fault() {
 #[tokio::test]
 async fn a_document_bad_as_a_whole_leaves_what_is_known_in_place() {
     for (what, text) in UNREADABLE {
+        // Without validators: what is answered 304 has no body that could be bad.
         let airlock = Scenario::new()
             .package("x", |p| {
                 p.release("1.0.0");
                 p.release("1.1.0").age("9h");
             })
+            .like_a_mirror()
             .gated()
             .await;
         assert_eq!(airlock.listed("x").await, ["1.0.0"]);

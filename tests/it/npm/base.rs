@@ -78,7 +78,12 @@ async fn a_foreign_host_is_refused_and_named_nowhere() {
 async fn by_the_configured_address_with_its_prefix() {
     let airlock = acme().gated_by(|config| config.server.public_url = Some("https://npm.acme.example/airlock".to_owned())).await;
     check(&airlock, &[], "https://npm.acme.example/airlock").await;
-    for hostile in [("host", "evil.example"), ("x-forwarded-host", "evil.example"), ("forwarded", "host=evil.example"), ("x-forwarded-prefix", "/evil")] {
+    for hostile in [
+        ("host", "evil.example"),
+        ("x-forwarded-host", "evil.example"),
+        ("forwarded", "host=evil.example"),
+        ("x-forwarded-prefix", "/evil"),
+    ] {
         check(&airlock, &[hostile], "https://npm.acme.example/airlock").await;
     }
 }

@@ -95,14 +95,17 @@ async fn a_release_that_opens_changes_the_tag_and_the_date() {
         let before = ask(&airlock, "/left-pad", &[("accept", accept)]).await;
         assert!(!before.text().contains("left-pad-1.1.0.tgz"));
     }
-    let held: Vec<Reply> = vec![ask(&airlock, "/left-pad", &[("accept", FULL)]).await, ask(&airlock, "/left-pad", &[("accept", BRIEF)]).await];
+    let held: Vec<Reply> =
+        vec![ask(&airlock, "/left-pad", &[("accept", FULL)]).await, ask(&airlock, "/left-pad", &[("accept", BRIEF)]).await];
     // One second before it opens, and when it opens. Upstream's document stays the same all the time.
     airlock.advance("6d 14h 59m 59s");
     assert!(!ask(&airlock, "/left-pad", &[]).await.text().contains("left-pad-1.1.0.tgz"));
     airlock.advance("1s");
     for (accept, held) in [FULL, BRIEF].into_iter().zip(&held) {
         let (tag, date) = (held.header("etag").unwrap(), held.header("last-modified").unwrap());
-        for conditions in [vec![("if-none-match", tag)], vec![("if-modified-since", date)], vec![("if-none-match", tag), ("if-modified-since", date)]] {
+        for conditions in
+            [vec![("if-none-match", tag)], vec![("if-modified-since", date)], vec![("if-none-match", tag), ("if-modified-since", date)]]
+        {
             let conditions: Vec<(&str, &str)> = [vec![("accept", accept)], conditions].concat();
             let after = ask(&airlock, "/left-pad", &conditions).await;
             assert_eq!(after.status, 200, "{conditions:?}");

@@ -1,5 +1,7 @@
 //! Why a release is not served: one wording, on every channel that some client shows.
 
+use std::process::Command;
+
 use airlock::model::time::Timestamp;
 use serde_json::Value;
 use serde_json::json;
@@ -7,7 +9,9 @@ use serde_json::json;
 use super::BRIEF;
 use super::FULL;
 use super::get;
+use crate::support::PATIENCE;
 use crate::support::airlock::Airlock;
+use crate::support::command;
 use crate::support::http::Reply;
 use crate::support::scenario::Scenario;
 
@@ -62,6 +66,15 @@ fn at(now: &str) -> Scenario {
     Scenario { now: Timestamp::parse(now).unwrap(), ..Scenario::new() }
 }
 
+/// `airlock explain` says `sentence` too.
+async fn explained_on_a_terminal(airlock: &Airlock, release: &str, sentence: &str) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_airlock"));
+    command.args(["explain", release, "--server", airlock.url().as_str()]).env_clear().env("AIRLOCK_TOKEN", airlock.admin_token());
+    let outcome = tokio::task::spawn_blocking(move || command::run(command, PATIENCE).unwrap()).await.unwrap();
+    assert!([Some(0), Some(1)].contains(&outcome.code), "{}", outcome.output);
+    outcome.assert_says(sentence);
+}
+
 /// The example of the contract, word for word.
 #[tokio::test]
 async fn the_contracts_sentence() {
@@ -75,6 +88,7 @@ async fn the_contracts_sentence() {
     assert_eq!(airlock.tarball("lodash", "4.17.21").await.status, 200);
     let sentence = "lodash@4.17.22 is held: published 9 hours ago, opens 2026-11-27 14:05 UTC (minimum age 7 days). 4.17.21 is approved.";
     refused_everywhere(&airlock, "lodash", "4.17.22", sentence).await;
+    explained_on_a_terminal(&airlock, "lodash@4.17.22", sentence).await;
     airlock.advance("6d 15h");
     assert_eq!(airlock.get("/lodash/4.17.22").await.status, 200);
     assert_eq!(airlock.tarball("lodash", "4.17.22").await.status, 200);

@@ -225,7 +225,10 @@ async fn times_are_of_every_listed_release_and_of_no_other() {
         let reply = get(&airlock, "/x", accept).await.json();
         assert_eq!(keys(&reply["time"]), ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "created", "modified"]);
         assert_eq!(keys(&reply["versions"]), ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "1.4.0"]);
-        assert_eq!((&reply["time"]["1.1.0"], &reply["time"]["1.3.0"]), (&json!("2026-11-20T12:00:00.000Z"), &json!("2026-11-20T12:00:00.000Z")));
+        assert_eq!(
+            (&reply["time"]["1.1.0"], &reply["time"]["1.3.0"]),
+            (&json!("2026-11-20T12:00:00.000Z"), &json!("2026-11-20T12:00:00.000Z"))
+        );
         assert_eq!(reply["time"]["1.2.0"], "2026-11-20T03:00:00.000Z");
     }
 }
@@ -276,7 +279,11 @@ async fn a_package_with_nothing_listed_is_empty_and_says_why() {
         assert_eq!((&packument["versions"], &packument["dist-tags"]), (&json!({}), &json!({})));
         assert_eq!(keys(&packument["time"]), ["created", "modified"]);
         let message = packument["policyRestrictions"]["message"].as_str().unwrap();
-        assert!(message.starts_with("fresh@1.0.0 is held: published 1 hour ago, opens 2026-12-04 11:00 UTC (new packages wait 14 days). http://"), "{message}");
+        assert!(
+            message
+                .starts_with("fresh@1.0.0 is held: published 1 hour ago, opens 2026-12-04 11:00 UTC (new packages wait 14 days). http://"),
+            "{message}"
+        );
     }
 }
 
@@ -304,9 +311,14 @@ async fn head_is_get_without_a_body() {
 #[tokio::test]
 async fn an_unknown_package_is_404_in_json() {
     let airlock = Scenario::new().gated().await;
-    for path in ["/nobody", "/@acme%2fnobody", "/nobody/1.0.0", "/nobody/latest", "/nobody/-/nobody-1.0.0.tgz", "/-/package/nobody/dist-tags"] {
+    for path in
+        ["/nobody", "/@acme%2fnobody", "/nobody/1.0.0", "/nobody/latest", "/nobody/-/nobody-1.0.0.tgz", "/-/package/nobody/dist-tags"]
+    {
         let reply = get(&airlock, path, FULL).await;
-        assert_eq!((reply.status, reply.header("content-type"), reply.header("cache-control")), (404, Some("application/json"), Some("no-store")));
+        assert_eq!(
+            (reply.status, reply.header("content-type"), reply.header("cache-control")),
+            (404, Some("application/json"), Some("no-store"))
+        );
         assert!(reply.json()["error"].as_str().unwrap().contains("is not known, neither here nor at the upstream registry"), "{path}");
         assert_eq!(reply.header("npm-notice"), None, "nothing is said of policy where nothing is known");
     }

@@ -44,7 +44,12 @@ async fn check(releases: &[&str], upstream: &[(&str, &str)], expect: &[(&str, &s
 
 #[tokio::test]
 async fn a_tag_of_a_listed_release_is_left_alone() {
-    check(&["1.0.0", "1.1.0", "2.0.0-rc.1"], &[("latest", "1.0.0"), ("next", "2.0.0-rc.1")], &[("latest", "1.0.0"), ("next", "2.0.0-rc.1")]).await;
+    check(
+        &["1.0.0", "1.1.0", "2.0.0-rc.1"],
+        &[("latest", "1.0.0"), ("next", "2.0.0-rc.1")],
+        &[("latest", "1.0.0"), ("next", "2.0.0-rc.1")],
+    )
+    .await;
     // Even where another is held.
     check(&["1.0.0", "1.1.0 held"], &[("latest", "1.0.0"), ("old", "1.0.0")], &[("latest", "1.0.0"), ("old", "1.0.0")]).await;
 }
@@ -63,10 +68,27 @@ async fn latest_never_rises() {
 
 #[tokio::test]
 async fn another_tag_stays_in_its_major_and_its_class() {
-    let releases = ["1.0.0", "1.1.0", "1.2.0 held", "2.0.0-beta.1", "2.0.0-beta.2 held", "2.0.0-rc.0", "2.0.0-rc.1 held", "3.0.0-beta.1 held", "4.0.0 held"];
+    let releases = [
+        "1.0.0",
+        "1.1.0",
+        "1.2.0 held",
+        "2.0.0-beta.1",
+        "2.0.0-beta.2 held",
+        "2.0.0-rc.0",
+        "2.0.0-rc.1 held",
+        "3.0.0-beta.1 held",
+        "4.0.0 held",
+    ];
     check(
         &releases,
-        &[("latest", "1.1.0"), ("v1", "1.2.0"), ("beta", "2.0.0-beta.2"), ("rc", "2.0.0-rc.1"), ("next", "3.0.0-beta.1"), ("canary", "4.0.0")],
+        &[
+            ("latest", "1.1.0"),
+            ("v1", "1.2.0"),
+            ("beta", "2.0.0-beta.2"),
+            ("rc", "2.0.0-rc.1"),
+            ("next", "3.0.0-beta.1"),
+            ("canary", "4.0.0"),
+        ],
         &[("latest", "1.1.0"), ("v1", "1.1.0"), ("beta", "2.0.0-beta.1"), ("rc", "2.0.0-rc.0")],
     )
     .await;

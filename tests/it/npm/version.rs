@@ -26,7 +26,10 @@ async fn corepacks_question_is_answered_with_signatures() {
         assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")), "{path}");
         assert_eq!((&reply.json()["name"], &reply.json()["dist"]["signatures"]), (&json!(name), &signatures), "{path}");
         let head = airlock.call("HEAD", path).send().await;
-        assert_eq!((head.status, head.body.len(), head.header("content-length"), head.header("etag")), (200, 0, reply.header("content-length"), reply.header("etag")));
+        assert_eq!(
+            (head.status, head.body.len(), head.header("content-length"), head.header("etag")),
+            (200, 0, reply.header("content-length"), reply.header("etag"))
+        );
     }
 }
 

@@ -110,7 +110,10 @@ async fn nothing_of_a_client_is_passed_on() {
     for path in ["/x", FILE, "/x/latest", "/nobody?secret=client-query"] {
         let call = airlock.as_admin("GET", path);
         let call = call.header("cookie", "session=client-cookie").header("npm-otp", "client-otp").header("user-agent", "npm/client-agent");
-        let call = call.header("referer", "http://client-referer/").header("x-forwarded-for", "198.51.100.77").header("npm-session", "client-session");
+        let call = call
+            .header("referer", "http://client-referer/")
+            .header("x-forwarded-for", "198.51.100.77")
+            .header("npm-session", "client-session");
         assert!([200, 404].contains(&call.send().await.status), "{path}");
     }
     assert!(airlock.upstream.log().len() >= 3);

@@ -145,7 +145,9 @@ async fn a_mirror_as_mirrors_are() {
 #[tokio::test]
 async fn an_index_without_any_time_counts_from_the_first_sight() {
     let text = |version: &str| {
-        format!(r#""{version}":{{"name":"x","version":"{version}","dist":{{"tarball":"https://registry.example/x/-/x-{version}.tgz","shasum":"da39a3ee5e6b4b0d3255bfef95601890afd80709"}}}}"#)
+        format!(
+            r#""{version}":{{"name":"x","version":"{version}","dist":{{"tarball":"https://registry.example/x/-/x-{version}.tgz","shasum":"da39a3ee5e6b4b0d3255bfef95601890afd80709"}}}}"#
+        )
     };
     let document = format!(r#"{{"name":"x","dist-tags":{{"latest":"1.1.0"}},"versions":{{{},{}}}}}"#, text("1.0.0"), text("1.1.0"));
     let airlock = Scenario::new().package("x", |p| _ = p.document_text(&document)).gated().await;

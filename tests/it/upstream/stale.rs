@@ -112,8 +112,14 @@ async fn an_upstream_dead_from_the_start_is_said_and_waited_for() {
 
 #[tokio::test]
 async fn a_definite_refusal_does_not_take_away_what_is_known() {
-    for fault in [Fault::status(403), Fault::status(500), Fault::truncated(10), Fault::body("<html>login</html>"), Fault::redirect("http://192.0.2.1/x")] {
-        let airlock = left_pad().gated_by(|config| config.upstream.retries = 0).await;
+    for fault in [
+        Fault::status(403),
+        Fault::status(500),
+        Fault::truncated(10),
+        Fault::body("<html>login</html>"),
+        Fault::redirect("http://192.0.2.1/x"),
+    ] {
+        let airlock = left_pad().like_a_mirror().gated_by(|config| config.upstream.retries = 0).await;
         assert_eq!(airlock.listed("left-pad").await, ["1.0.0"]);
         airlock.upstream.fault("/left-pad", fault);
         airlock.advance("10m");
