@@ -255,3 +255,35 @@ async fn a_release_that_becomes_unreadable_is_held_and_one_that_is_mended_opens(
     airlock.advance("10m");
     assert_eq!(airlock.listed("x").await, ["1.0.0"]);
 }
+
+#[tokio::test]
+async fn a_manifest_nested_to_break_readers() {
+    let deep = format!(r#"{{"name":"x","version":"1.1.0","a":{}{},{DIST}}}"#, "[".repeat(200_000), "]".repeat(200_000));
+    check(&deep, "it is nested deeper than 64").await;
+}
+
+#[tokio::test]
+async fn an_address_longer_than_any() {
+    let long = format!(r#"{{"name":"x","version":"1.1.0","dist":{{"tarball":"https://registry.example/{}"}}}}"#, "a".repeat(3_000));
+    check(&long, "its dist.tarball is not an address").await;
+}
+
+/// As npm's own registry writes a package that its owner took away.
+#[tokio::test]
+async fn an_unpublished_package_has_nothing_and_says_nothing_of_it() {
+    let text = r#"{"name":"x","_id":"x","time":{"created":"2020-01-01T00:00:00Z","modified":"2021-01-01T00:00:00Z","1.0.0":"2020-01-01T00:00:00Z",
+        "unpublished":{"name":"ann","time":"2021-01-01T00:00:00Z","tags":{"latest":"1.0.0"},"versions":["1.0.0"]}}}"#;
+    let airlock = Scenario::new().package("x", |p| _ = p.document_text(text)).gated().await;
+    let packument = airlock.get("/x").await;
+    assert_eq!((packument.status, &packument.json()["versions"], &packument.json()["dist-tags"]), (200, &json!({}), &json!({})));
+    assert_eq!(packument.json()["time"].as_object().unwrap().keys().collect::<Vec<_>>(), ["created", "modified"]);
+    assert_eq!((airlock.get("/x/latest").await.status, airlock.tarball("x", "1.0.0").await.status), (404, 404));
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_text() {
+    let airlock = Scenario::new().package("x", |p| _ = p.release("1.0.0")).gated().await;
+    airlock.upstream.fault("/x", Fault::body(b"{\"name\":\"x\",\"readme\":\"\xff\xfe\",\"versions\":{}}".to_vec()).times(1));
+    assert_eq!(airlock.get("/x").await.status, 502);
+    assert_eq!(airlock.listed("x").await, ["1.0.0"]);
+}

@@ -157,3 +157,14 @@ async fn no_answer_leads_past_the_gate() {
         .await;
     walk(&foreign, &["foreign.example".to_owned(), foreign.upstream.address().to_string()]).await;
 }
+
+/// A request may name its target whole; then that host counts. Source: RFC 9112, 3.2.2.
+#[tokio::test]
+async fn the_host_in_the_target_beats_the_header() {
+    let airlock = acme().gated().await;
+    let port = airlock.address().port();
+    let own = ask(&airlock, &format!("http://localhost:{port}/@acme%2fweb"), &[("host", "evil.example")]).send().await;
+    assert_eq!(own.json()["versions"]["1.0.0"]["dist"]["tarball"], format!("http://localhost:{port}/@acme/web/-/web-1.0.0.tgz"));
+    let foreign = ask(&airlock, "http://evil.example/@acme%2fweb", &[]).send().await;
+    assert_eq!(foreign.status, 421);
+}

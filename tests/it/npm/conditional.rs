@@ -2,11 +2,16 @@
 
 use std::io::Read;
 
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
 use super::BRIEF;
 use super::FULL;
 use crate::support::airlock::Airlock;
 use crate::support::http::Reply;
 use crate::support::scenario::Scenario;
+use crate::support::within;
 
 async fn ask(airlock: &Airlock, path: &str, headers: &[(&str, &str)]) -> Reply {
     headers.iter().fold(airlock.call("GET", path), |call, (name, value)| call.header(name, value)).send().await
@@ -181,4 +186,43 @@ async fn a_warm_packument_is_rendered_once_and_asks_nobody() {
     assert_eq!(builds, 1.0, "one body, plain and gzip");
     assert_eq!(metric("airlock_body_cache_builds_total ").await, builds);
     assert_eq!(airlock.upstream.log().len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_client_holds_outlives_a_restart() {
+    let scenario = Scenario::new().package("left-pad", |p| {
+        p.release("1.0.0");
+        p.release("1.1.0").age("9h");
+    });
+    let mut airlock = scenario.gated_by(|config| config.server.public_url = Some("https://npm.acme.example".to_owned())).await;
+    let tarball = airlock.tarball("left-pad", "1.0.0").await.header("etag").unwrap().to_owned();
+    let (full, brief) = (etag(&airlock, FULL).await, etag(&airlock, BRIEF).await);
+    airlock = airlock.restart().await;
+    for (accept, held) in [(FULL, &full), (BRIEF, &brief)] {
+        assert_unchanged(&ask(&airlock, "/left-pad", &[("accept", accept), ("if-none-match", held)]).await, held);
+    }
+    assert_eq!(ask(&airlock, "/left-pad/-/left-pad-1.0.0.tgz", &[("if-none-match", &tarball)]).await.status, 304);
+}
+
+/// An answer that had a body where none may be would be read as the next answer.
+#[tokio::test]
+async fn answers_without_a_body_leave_the_connection_in_step() {
+    let airlock = left_pad().await;
+    assert_eq!(airlock.tarball("left-pad", "1.0.0").await.status, 200);
+    let held = etag(&airlock, FULL).await;
+    let host = airlock.address();
+    let asked = [
+        format!("HEAD /left-pad HTTP/1.1\r\nhost: {host}\r\n\r\n"),
+        format!("GET /left-pad HTTP/1.1\r\nhost: {host}\r\nif-none-match: {held}\r\n\r\n"),
+        format!("HEAD /left-pad/-/left-pad-1.0.0.tgz HTTP/1.1\r\nhost: {host}\r\n\r\n"),
+        format!("HEAD /left-pad/1.1.0 HTTP/1.1\r\nhost: {host}\r\n\r\n"),
+        format!("HEAD /nobody HTTP/1.1\r\nhost: {host}\r\n\r\n"),
+        format!("GET /-/ping HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n"),
+    ];
+    let mut socket = TcpStream::connect(host).await.unwrap();
+    socket.write_all(asked.concat().as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    within("six answers", socket.read_to_string(&mut answers)).await.unwrap();
+    let heads: Vec<&str> = answers.split("\r\n\r\n").map(|head| head.get(..12).unwrap_or(head)).collect();
+    assert_eq!(heads, ["HTTP/1.1 200", "HTTP/1.1 304", "HTTP/1.1 200", "HTTP/1.1 403", "HTTP/1.1 404", "HTTP/1.1 200", "{}"], "{answers}");
 }

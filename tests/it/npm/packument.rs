@@ -323,3 +323,26 @@ async fn an_unknown_package_is_404_in_json() {
         assert_eq!(reply.header("npm-notice"), None, "nothing is said of policy where nothing is known");
     }
 }
+
+#[tokio::test]
+async fn hundreds_of_withheld_releases_are_named_within_bounds() {
+    let airlock = Scenario::new()
+        .package("x", |p| {
+            p.release("1.0.0");
+            for patch in 0..250 {
+                p.release(&format!("2.0.{patch}")).age("9h");
+            }
+        })
+        .gated()
+        .await;
+    for accept in [FULL, BRIEF] {
+        let packument = get(&airlock, "/x", accept).await.json();
+        assert_eq!(keys(&packument["versions"]), ["1.0.0"]);
+        let restrictions = &packument["policyRestrictions"];
+        let named = keys(&restrictions["versions"]);
+        assert!(named.len() == 200 && named.contains(&"2.0.249") && !named.contains(&"2.0.0"), "the newest are named");
+        let message = restrictions["message"].as_str().unwrap();
+        assert!(message.ends_with(&format!("and 247 more: {}-/airlock/r/x", airlock.url())), "{message}");
+    }
+    assert_eq!(airlock.get("/x/2.0.0").await.status, 403, "and those that are not named are withheld all the same");
+}

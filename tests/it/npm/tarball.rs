@@ -194,3 +194,12 @@ async fn many_first_downloads_are_one_inspection() {
     }
     assert_eq!(airlock.upstream.count("/left-pad/-/left-pad-1.0.0.tgz"), 1);
 }
+
+#[tokio::test]
+async fn a_part_is_never_sent_for_the_whole() {
+    let airlock = acme().await;
+    for range in ["bytes=0-9", "bytes=-5", "bytes=5-"] {
+        let reply = airlock.call("GET", "/left-pad/-/left-pad-1.0.0.tgz").header("range", range).send().await;
+        assert_eq!((reply.status, reply.body), (200, airlock.upstream.tarball("left-pad", "1.0.0")), "{range}");
+    }
+}

@@ -153,3 +153,16 @@ async fn other_bytes_than_the_index_states_are_held_and_never_served() {
     assert!(reply.reason.starts_with("left-pad@1.0.0 is rejected: its bytes are not those the index states"), "{}", reply.reason);
     assert_eq!(airlock.listed("left-pad").await, [""; 0]);
 }
+
+#[tokio::test]
+async fn a_status_that_nobody_asked_for_is_no_answer() {
+    for status in [201, 204, 206, 300, 304, 305] {
+        let airlock = left_pad().await;
+        for path in ["/left-pad", FILE] {
+            airlock.upstream.fault(path, Fault::status(status).times(1));
+            let reply = airlock.get(path).await;
+            assert_eq!(reply.status, 502, "{status} {path}: {}", reply.text());
+            assert_eq!(airlock.get(path).await.status, 200, "{status} {path}");
+        }
+    }
+}
