@@ -5,4 +5,7 @@
 
 mod clients;
 mod harness;
+mod index;
+mod npm;
 mod support;
+mod upstream;
