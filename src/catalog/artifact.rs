@@ -117,7 +117,7 @@ impl Catalog {
     /// Counts what was asked for in vain: the queue shows the most wanted first.
     pub fn refuse(&self, refusal: Refusal) -> CatalogError {
         self.counts.refused.fetch_add(1, Ordering::Relaxed);
-        self.want(&refusal.release);
+        self.want(&refusal.release, refusal.standing);
         CatalogError::Refused(Box::new(refusal))
     }
 }

@@ -160,11 +160,10 @@ impl Catalog {
     pub async fn releases(self: &Arc<Self>, filter: &ReleaseFilter) -> Result<ReleasePage, CatalogError> {
         let mut page = ReleasePage { releases: Vec::new(), next: None };
         let mut seen = 0;
-        let mut resume = filter.after.clone();
-        let mut last = match (&filter.package, &resume) {
+        let mut last = match (&filter.package, &filter.after) {
             (Some(package), _) => {
                 let shelf = self.known_or_asked(package).await?;
-                self.list_package(&shelf, filter, resume.as_ref(), &mut page).await?;
+                self.list_package(&shelf, filter, filter.after.as_ref(), &mut page).await?;
                 return Ok(page);
             }
             (None, Some(after)) => {
@@ -176,8 +175,7 @@ impl Catalog {
             }
             (None, None) => None,
         };
-        resume = None;
-        while page.next.is_none() && seen < PACKAGES_MAX {
+        loop {
             let packages = self.state.packages(last.as_ref(), PACKAGES_PAGE).await?;
             if packages.is_empty() {
                 return Ok(page);
@@ -185,7 +183,7 @@ impl Catalog {
             for (package, state) in packages {
                 seen += 1;
                 if let Some(shelf) = self.known(&package, &state).await? {
-                    self.list_package(&shelf, filter, resume.as_ref(), &mut page).await?;
+                    self.list_package(&shelf, filter, None, &mut page).await?;
                     let end = shelf.index.rows.last().map(|row| row.version.clone());
                     if page.next.is_none() && seen >= PACKAGES_MAX {
                         page.next = end.map(|version| ReleaseId { package: package.clone(), version });
@@ -197,7 +195,6 @@ impl Catalog {
                 }
             }
         }
-        Ok(page)
     }
 
     async fn list_package(

@@ -79,8 +79,8 @@ impl Catalog {
         lock(&self.board).complete = true;
     }
 
-    /// Somebody asked for a release that is not served.
-    pub(crate) fn want(&self, release: &ReleaseId) {
+    /// Somebody asked for a release that is not served. One that is in review is worth a person's time from now on.
+    pub(crate) fn want(&self, release: &ReleaseId, standing: Standing) {
         let mut wanted = lock(&self.wanted);
         if wanted.0.len() >= WANTED_MAX && !wanted.0.contains_key(release) {
             // The least wanted half makes room: what is asked for again comes back.
@@ -92,8 +92,12 @@ impl Catalog {
         let is_new = !wanted.0.contains_key(release);
         *wanted.0.entry(release.clone()).or_default() += 1;
         drop(wanted);
-        if is_new {
-            lock(&self.board).waiting.entry(release.package.clone()).or_default().push(release.version.clone());
+        if is_new && standing == Standing::InReview {
+            let mut board = lock(&self.board);
+            let waiting = board.waiting.entry(release.package.clone()).or_default();
+            if waiting.len() < PER_PACKAGE_MAX && !waiting.contains(&release.version) {
+                waiting.push(release.version.clone());
+            }
         }
     }
 
@@ -113,7 +117,6 @@ impl Catalog {
         };
         let mut ordered: Vec<(u64, ReleaseId)> = releases.into_iter().map(|release| (self.wanted(&release), release)).collect();
         ordered.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
-        ordered.dedup();
         let mut waiting = Vec::new();
         for (_, release) in ordered {
             if waiting.len() >= limit {
