@@ -26,6 +26,10 @@ use world::World;
 use world::gunzipped;
 
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"];
+/// Of a route's paths, those that are tried with every method and manner; the odd spellings come after them.
+const PLAIN_PATHS: usize = 2;
+/// The releases for which every odd spelling is tried: one too young, one revoked, one unseen.
+const SPELLED_OUT: [&str; 3] = ["1.1.0", "1.6.0", UNSEEN];
 /// Requests under way at once.
 const AT_ONCE: usize = 16;
 const FULL: &str = "application/json";
@@ -80,14 +84,19 @@ impl World {
                     continue;
                 }
                 let Some(paths) = paths::of_route(route.template, hidden) else { continue };
-                for path in paths {
-                    tried.insert((route.method, route.template));
-                    let what = |who: &str, more: &str| format!("{} {path} {more} as {who} for {}@{}", route.method, hidden.package, hidden.version);
-                    let call = |method: &str| self.airlock.call(method, &path);
-                    for (who, token) in [("anyone", None), ("a reader", Some(&self.reader))] {
-                        let as_caller = |call: Call| if let Some(token) = token { call.bearer(token) } else { call };
-                        attempts.push((self.with_body(as_caller(call(route.method)), route.method), what(who, "")));
+                tried.insert((route.method, route.template));
+                for (at, path) in paths.iter().enumerate() {
+                    let is_plain = at < PLAIN_PATHS;
+                    if !is_plain && !SPELLED_OUT.contains(&hidden.version.as_str()) {
+                        continue;
                     }
+                    let what = |who: &str, more: &str| format!("{} {path} {more} as {who} for {}@{}", route.method, hidden.package, hidden.version);
+                    let call = |method: &str| self.airlock.call(method, path);
+                    attempts.push((self.with_body(call(route.method), route.method), what("anyone", "")));
+                    if !is_plain {
+                        continue;
+                    }
+                    attempts.push((self.with_body(call(route.method).bearer(&self.reader), route.method), what("a reader", "")));
                     if route.method == "GET" {
                         for method in METHODS.into_iter().filter(|method| *method != "GET" && *method != "HEAD") {
                             attempts.push((self.with_body(call(method), method), what("anyone", method)));
@@ -164,9 +173,7 @@ impl World {
                 for method in ["GET", "HEAD"] {
                     for tags in [String::new(), self.old_tags.join(", "), "*".to_owned()] {
                         let reply = self.airlock.call(method, &path).header("if-none-match", &tags).send().await;
-                        // An entry that nobody can read names no file.
-                        let nameless = hidden.version == UNSEEN || hidden.version == "1.9.0";
-                        let refused = reply.status == 403 || (nameless && reply.status == 404);
+                        let refused = reply.status == 403 || (hidden.version == UNSEEN && reply.status == 404);
                         assert!(refused, "{method} {path} with {tags:?}: {} {}", reply.status, reply.text());
                         if method == "GET" && reply.status == 403 {
                             let error = reply.json()["error"].as_str().unwrap().to_owned();
@@ -237,13 +244,12 @@ async fn the_search_for_leaks_finds_them() {
     let name = &hidden.package;
     for version in [hidden.version.as_str(), "1.6.0"] {
         let honest = world.airlock.upstream.tarball(name, version);
-        let part = honest.slice(40..80);
+        let part = honest.slice(honest.len() / 2..honest.len() / 2 + 40);
         for body in [honest, part] {
             let reply = Reply { status: 200, reason: String::new(), headers: Vec::new(), body, complete: true };
             assert!(world.leak(&reply).is_some());
         }
     }
-    let reply = world.airlock.upstream.url().to_string();
     let upstream = Call::get(world.airlock.upstream.address(), &format!("/{name}")).send().await;
-    assert!(world.leak(&upstream).is_some(), "{reply}");
+    assert!(world.leak(&upstream).is_some());
 }
