@@ -289,6 +289,7 @@ fn would_change(verdict: &Verdict) -> Vec<String> {
             }
             changes.push("an approver's approve or reopen".to_owned());
         }
+        Reason::GivenUp { .. } => changes.push("an approver's reopen, which inspects it again".to_owned()),
         Reason::Clear => match verdict.standing {
             Standing::Admissible => changes.push("its first download, which inspects its bytes".to_owned()),
             Standing::Quarantined

@@ -49,7 +49,7 @@ const LEASED_MAX: usize = 16;
 /// What room is taken before the size is known, in KiB.
 const GUESS_KIB: u32 = 8 * 1_024;
 /// How the text of a failure begins that may be the release's own doing.
-const CRASHED: &str = "the inspection crashed";
+pub const CRASHED: &str = "the inspection crashed";
 const BACKOFF: Duration = Duration::from_secs(10);
 const BACKOFF_MAX: Duration = Duration::from_secs(3_600);
 
@@ -120,9 +120,8 @@ impl Quarantine {
     /// Inspects now, or joins the inspection that is under way. It goes on when the caller stops waiting.
     pub async fn inspect(self: &Arc<Self>, subject: Subject) -> Outcome {
         let work = subject.work();
-        // What was given up because upstream was out is tried again for who asks; what may kill a worker is not.
-        if let Some(error) = lock(&self.parked).get(&work).filter(|error| error.starts_with(CRASHED)) {
-            return Outcome::Failed(Arc::new(InspectError::GivenUp(error.clone())));
+        if let Some(error) = self.parked.crash(&work) {
+            return Outcome::Failed(Arc::new(InspectError::GivenUp(error)));
         }
         let this = Arc::clone(self);
         let joined = self.inspections.join(work, async move { this.inspect_as_job(subject).await }).await;
@@ -167,7 +166,7 @@ impl Quarantine {
         };
         match outcome {
             Ok(()) => {
-                lock(&self.parked).remove(&work);
+                self.parked.remove(&work);
                 self.counts.inspected.fetch_add(1, Ordering::Relaxed);
                 Outcome::Recorded
             }
@@ -204,7 +203,7 @@ impl Quarantine {
 
     async fn give_up(&self, work: Work, error: String) -> Outcome {
         tracing::error!(?work, error, "given up; `airlock queue` shows it, `airlock reopen` tries again");
-        lock(&self.parked).insert(work.clone(), error.clone());
+        self.parked.add([(work.clone(), error.clone())]);
         self.note(Command::JobFailed { work, error: error.clone(), retry_at: None }).await;
         Outcome::Failed(Arc::new(InspectError::GivenUp(error)))
     }
@@ -315,25 +314,12 @@ impl Quarantine {
         self.bell.notify_one();
     }
 
-    pub(crate) fn parked_of(&self, release: &ReleaseId) -> Vec<Work> {
-        let of = |work: &&Work| match work {
-            Work::Inspect { release: of, .. } => of == release,
-        };
-        lock(&self.parked).keys().filter(of).cloned().collect()
-    }
-
-    pub(crate) fn forget_parked(&self, release: &ReleaseId) {
-        lock(&self.parked).retain(|work, _| match work {
-            Work::Inspect { release: of, .. } => of != release,
-        });
-    }
-
     pub fn condition(&self) -> Condition {
         Condition {
             inspected: self.counts.inspected.load(Ordering::Relaxed),
             failed: self.counts.failed.load(Ordering::Relaxed),
             inspected_bytes: self.counts.bytes.load(Ordering::Relaxed),
-            parked: lock(&self.parked).len() as u64,
+            parked: self.parked.len() as u64,
         }
     }
 }

@@ -4,8 +4,10 @@
 #![allow(dead_code, reason = "the support is one vocabulary; not every area speaks all of it")]
 
 mod clients;
+mod gate;
 mod harness;
 mod index;
 mod npm;
 mod support;
 mod upstream;
+mod workflow;
