@@ -4,5 +4,6 @@
 #![allow(dead_code, reason = "the support is one vocabulary; not every area speaks all of it")]
 
 mod clients;
+mod crash;
 mod harness;
 mod support;
