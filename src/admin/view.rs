@@ -1,38 +1,18 @@
 //! From what the catalog knows to what the API says of it.
 
-use percent_encoding::AsciiSet;
-use percent_encoding::CONTROLS;
-use percent_encoding::utf8_percent_encode;
-
 use crate::admin::wire;
 use crate::catalog::explanation::Explanation;
+use crate::http::link;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::finding::FindingKind;
 use crate::model::job::Job;
 use crate::model::job::Work;
-use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::quarantine::judge::Judged;
 use crate::quarantine::judge::Stage;
-
-/// What a version may hold and a path may not.
-const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 impl From<Standing> for wire::Standing {
     fn from(standing: Standing) -> wire::Standing {
@@ -46,12 +26,6 @@ impl From<Standing> for wire::Standing {
             Standing::Revoked => wire::Standing::Revoked,
         }
     }
-}
-
-/// The page that explains a release. `base`: the client's address of this server, without a trailing slash.
-pub fn link(base: &str, release: &ReleaseId) -> String {
-    let version = utf8_percent_encode(release.version.as_str(), NOT_IN_A_PATH);
-    format!("{base}/-/airlock/r/{}@{version}", release.package.name)
 }
 
 pub fn summary(explanation: &Explanation) -> wire::Summary {
@@ -87,7 +61,7 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         removed_at: explanation.removed_at,
         wanted: explanation.wanted,
         sentence: explanation.sentence.clone(),
-        link: link(base, &explanation.release),
+        link: link::of_release(base, &explanation.release),
         digest: verdict.digest,
         revision: explanation.revision.0,
         approvals: wire::Approvals { given: verdict.approvals_given, needed: verdict.approvals_needed },
@@ -204,6 +178,7 @@ mod tests {
     use crate::model::finding::Finding;
     use crate::model::package::PackageId;
     use crate::model::package::Version;
+    use crate::model::release::ReleaseId;
     use crate::quarantine::judge::Reason;
     use crate::quarantine::judge::Verdict;
 
@@ -284,14 +259,6 @@ mod tests {
         assert_eq!(wire["history"][1]["expires_at"], "2026-11-30T14:05:00.000Z");
         assert_eq!(wire["artifacts"][0], json!({ "file": "web-1.0.0.tgz", "size": 7, "inspected_at": "2026-11-04T14:05:00.000Z" }));
         assert_eq!(serde_json::from_value::<wire::ReleaseView>(wire).unwrap(), view);
-    }
-
-    #[test]
-    fn a_link_survives_a_hostile_version() {
-        let mut id = explanation().release;
-        assert_eq!(link("http://a", &id), "http://a/-/airlock/r/@acme/web@1.0.0");
-        id.version = Version::parse("1?x=<\"#%2f+b").unwrap();
-        assert_eq!(link("http://a", &id), "http://a/-/airlock/r/@acme/web@1%3Fx=%3C%22%23%252f+b");
     }
 
     #[test]

@@ -70,6 +70,15 @@ impl Catalog {
         Err(CatalogError::NotYet { release: found.release, retry_after: RETRY_AFTER })
     }
 
+    /// Inspects a file of the index now, for at most as long as a download would wait.
+    pub(crate) async fn inspect_file(self: &Arc<Self>, shelf: &Arc<Shelf>, file: &str) -> Result<(), CatalogError> {
+        let view = self.view(shelf).await?;
+        match find(&shelf.index, file) {
+            Some(found) => self.inspected(shelf, &view, &found).await,
+            None => Err(CatalogError::UnknownRelease { package: shelf.index.package.clone(), wanted: format!("file {file:?}") }),
+        }
+    }
+
     /// Returns when the artifact's facts are recorded.
     async fn inspected(self: &Arc<Self>, shelf: &Arc<Shelf>, view: &View, found: &Found) -> Result<(), CatalogError> {
         let release = found.release.clone();
@@ -117,7 +126,7 @@ impl Catalog {
     /// Counts what was asked for in vain: the queue shows the most wanted first.
     pub fn refuse(&self, refusal: Refusal) -> CatalogError {
         self.counts.refused.fetch_add(1, Ordering::Relaxed);
-        self.want(&refusal.release);
+        self.want(&refusal.release, refusal.standing);
         CatalogError::Refused(Box::new(refusal))
     }
 }

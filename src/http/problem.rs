@@ -243,10 +243,9 @@ impl From<CatalogError> for Problem {
             CatalogError::UnknownPackage(_) | CatalogError::UnknownRelease { .. } => Problem::new(Kind::Unknown, text),
             CatalogError::Refused(refusal) => Problem { refusal: Some(refusal), ..Problem::new(Kind::Refused, text) },
             CatalogError::NotYet { retry_after, .. } => Problem::new(Kind::NotYet, text).retry_after(retry_after),
-            CatalogError::Upstream { retry_after: Some(wait), .. } => {
-                Problem::new(Kind::NotYet, text.clone()).logged(text).retry_after(wait)
-            }
-            CatalogError::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text.clone()).logged(text),
+            // The upstream room has logged it already.
+            CatalogError::Upstream { retry_after: Some(wait), .. } => Problem::new(Kind::NotYet, text).retry_after(wait),
+            CatalogError::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text),
             CatalogError::Loop => Problem::new(Kind::Loop, text.clone()).logged(text),
             CatalogError::Storage(why) => Problem::internal(why),
         }
