@@ -80,6 +80,8 @@ pub struct Counts {
 pub struct Condition {
     pub refreshed: u64,
     pub served_stale: u64,
+    /// How long ago upstream confirmed the oldest of the indexes that it did not confirm when it was last asked.
+    pub stale_for: Duration,
     pub refused: u64,
     pub downloads: u64,
     pub waiting: u64,
@@ -186,9 +188,11 @@ impl Catalog {
 
     pub fn condition(&self) -> Condition {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let oldest = self.shelves.iter().filter_map(|(_, shelf)| shelf.unconfirmed_since()).min().unwrap_or(self.clock.now());
         Condition {
             refreshed: read(&self.counts.refreshed),
             served_stale: read(&self.counts.served_stale),
+            stale_for: self.clock.now().since(oldest),
             refused: read(&self.counts.refused),
             downloads: read(&self.counts.downloads),
             waiting: crate::quarantine::workflow::lock(&self.board).len() as u64,

@@ -71,6 +71,12 @@ impl Shelf {
         *lock(&self.heard) = heard;
     }
 
+    /// When upstream last confirmed it, where it did not when it was asked since.
+    pub fn unconfirmed_since(&self) -> Option<Timestamp> {
+        let heard = lock(&self.heard);
+        heard.quiet_until.map(|_| heard.checked_at)
+    }
+
     /// Whether upstream need not be asked: it was lately, or it did not answer lately.
     pub fn is_fresh(&self, now: Timestamp, fresh_for: Duration) -> bool {
         let heard = lock(&self.heard);

@@ -51,6 +51,11 @@ pub async fn of_app(app: Arc<App>, bodies: Arc<BodyCache>) -> Vec<Sample> {
             "Indexes served although upstream did not confirm them in time",
             catalog.served_stale,
         ),
+        Sample::gauge(
+            "airlock_index_stale_seconds",
+            "Age of the oldest index that upstream did not confirm when it was last asked; 0 while it confirms all",
+            catalog.stale_for.as_secs_f64(),
+        ),
         Sample::counter("airlock_refusals", "Downloads refused by policy", catalog.refused),
         Sample::counter("airlock_downloads", "Artifacts served", catalog.downloads),
         Sample::gauge("airlock_releases_waiting", "Releases that were asked for and wait for people", catalog.waiting as f64),

@@ -29,7 +29,9 @@ async fn a_dead_upstreams_index_is_served_with_its_age() {
     for reply in all(&airlock).await {
         assert_eq!((reply.status, reply.header(STALE)), (200, None));
     }
-    assert_eq!(metric(&airlock, "airlock_indexes_served_stale_total").await, 0.0);
+    for name in ["airlock_indexes_served_stale_total", "airlock_index_stale_seconds"] {
+        assert_eq!(metric(&airlock, name).await, 0.0, "{name}");
+    }
     airlock.upstream.die().await;
     airlock.advance("4m");
     assert_eq!(airlock.get("/left-pad").await.header(STALE), None, "still fresh");
@@ -38,6 +40,7 @@ async fn a_dead_upstreams_index_is_served_with_its_age() {
         assert_eq!((reply.status, reply.header(STALE)), (200, Some("600")));
     }
     assert_eq!(metric(&airlock, "airlock_indexes_served_stale_total").await, 4.0);
+    assert_eq!(metric(&airlock, "airlock_index_stale_seconds").await, 600.0);
     // A client that holds it is not sent it again, and told its age too.
     let tag = airlock.get("/left-pad").await.header("etag").unwrap().to_owned();
     let again = airlock.call("GET", "/left-pad").header("if-none-match", &tag).send().await;
@@ -47,6 +50,7 @@ async fn a_dead_upstreams_index_is_served_with_its_age() {
     for reply in all(&airlock).await {
         assert_eq!((reply.status, reply.header(STALE)), (200, None), "it answers again");
     }
+    assert_eq!(metric(&airlock, "airlock_index_stale_seconds").await, 0.0);
 }
 
 #[tokio::test]
