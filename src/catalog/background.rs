@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::catalog::Catalog;
+use crate::catalog::CatalogError;
 use crate::catalog::artifact::find;
 use crate::model::job::Job;
 use crate::model::job::Work;
@@ -90,7 +91,9 @@ impl Catalog {
                     Ok(shelf) => self.view(&shelf).await.map(drop),
                     Err(error) => Err(error),
                 };
-                if let Err(error) = judged {
+                if let Err(error) = judged
+                    && !matches!(error, CatalogError::UnknownPackage(_))
+                {
                     tracing::warn!(%package, %error, "could not be judged: what waits of it for people is not in the queue until it is asked for");
                     missed += 1;
                 }

@@ -85,8 +85,12 @@ impl Catalog {
         package.name.scope().is_some_and(|scope| self.quarantine.policy().private_scopes.iter().any(|private| private == scope))
     }
 
-    /// The shelf as memory or disk has it, without asking upstream. `None`: never seen, or its document is lost.
+    /// The shelf as memory or disk has it, without asking upstream. `None`: never seen, of a private
+    /// scope, or its document is lost.
     pub async fn known(&self, package: &PackageId, state: &PackageState) -> Result<Option<Arc<Shelf>>, CatalogError> {
+        if self.is_private(package) {
+            return Ok(None);
+        }
         if let Some(shelf) = self.shelves.get(package) {
             return Ok(Some(shelf));
         }
