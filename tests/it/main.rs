@@ -6,5 +6,6 @@
 mod clients;
 mod gate;
 mod harness;
+mod people;
 mod support;
 mod workflow;
