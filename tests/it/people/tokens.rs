@@ -27,7 +27,7 @@ async fn each_role_may_do_what_the_list_of_routes_says() {
         let airlock = scenario().gated_by(|config| config.access.anonymous = anonymous).await;
         let mut callers: Vec<(Option<Role>, Option<String>)> = vec![((anonymous == Anonymous::Reader).then_some(Role::Reader), None)];
         for role in Role::ALL {
-            callers.push((Some(role), Some(token(&airlock, role.as_str(), role.as_str()).await.0)));
+            callers.push((Some(role), Some(token(&airlock, &format!("one {}", role.as_str()), role.as_str()).await.0)));
         }
         for route in admin::ROUTES {
             for (role, token) in &callers {
@@ -78,14 +78,14 @@ async fn a_token_that_is_not_valid_gets_the_same_answer_whatever_is_wrong_with_i
         let reply = queue(wrong).await;
         assert_eq!(reply.status, 401, "{}", reply.text());
         answers.push(without_ids(&reply));
-        // Nor is anything answered to it that is answered to everyone.
     }
     assert!(answers.windows(2).all(|two| two[0] == two[1]), "{answers:#?}");
     assert_eq!(airlock.call("GET", "/left-pad").bearer(&good).send().await.status, 401);
     assert_eq!(airlock.call("GET", "/-/whoami").bearer(&other).send().await.json()["username"], "otto");
     let list = airlock.as_admin("GET", TOKENS).send().await;
-    let names: Vec<_> = list.json()["tokens"].as_array().unwrap().iter().map(|one| one["name"].clone()).collect();
-    assert_eq!(names, ["admin", "maria", "otto", "short"]);
+    let list_json = list.json();
+    let names: std::collections::BTreeSet<_> = list_json["tokens"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert!(names.into_iter().eq(["admin", "maria", "otto", "short"]));
     for secret in [&good, &other] {
         assert!(!list.text().contains(&secret[21..]), "a list tells no secret");
     }
