@@ -89,7 +89,9 @@ impl Catalog {
                 InspectError::Upstream(error) => from_upstream(&release.package, error),
                 // Given up because it crashes: from now on its standing says so.
                 InspectError::GivenUp(why) if why.starts_with(CRASHED) => return Ok(()),
-                InspectError::Crashed(_) | InspectError::GivenUp(_) | InspectError::Busy => CatalogError::NotYet { release, retry_after: RETRY_AFTER },
+                InspectError::Crashed(_) | InspectError::GivenUp(_) | InspectError::Busy => {
+                    CatalogError::NotYet { release, retry_after: RETRY_AFTER }
+                }
                 InspectError::Blob(_) | InspectError::Commit(_) => CatalogError::Storage(error.to_string()),
             }),
         }

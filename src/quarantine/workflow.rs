@@ -182,11 +182,9 @@ impl Quarantine {
         let now = self.clock.now();
         let attempts = match &error {
             InspectError::Crashed(_) => self.parked.crashed(&work).max(attempts),
-            InspectError::Upstream(_)
-            | InspectError::Blob(_)
-            | InspectError::Commit(_)
-            | InspectError::GivenUp(_)
-            | InspectError::Busy => attempts,
+            InspectError::Upstream(_) | InspectError::Blob(_) | InspectError::Commit(_) | InspectError::GivenUp(_) | InspectError::Busy => {
+                attempts
+            }
         };
         let command = match &error {
             // A definite answer: there is nothing to inspect. The next download asks again.

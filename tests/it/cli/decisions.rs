@@ -46,7 +46,10 @@ async fn people_see_decide_and_look_back() {
     let unknown = run("explain left-pad@9.9.9").await;
     assert_eq!(unknown.code, Some(1), "{}", unknown.output);
 
-    run("approve left-pad@1.2.0 --reason read-it --expires 30d").await.assert_success().assert_says("Recorded: approve left-pad@1.2.0. It is now approved");
+    run("approve left-pad@1.2.0 --reason read-it --expires 30d")
+        .await
+        .assert_success()
+        .assert_says("Recorded: approve left-pad@1.2.0. It is now approved");
     assert_eq!(run("approve left-pad@1.2.0 --reason again").await.code, Some(1));
     run("queue").await.assert_success().assert_says("Nothing waits for people.");
     run("hold left-pad@1.2.0 --reason wait").await.assert_success().assert_says("It is now held");
@@ -60,7 +63,8 @@ async fn people_see_decide_and_look_back() {
     run("audit verify").await.assert_success().assert_says("The ledger is sound");
     assert_eq!(json(&run("audit verify --json").await)["sound"], true);
     let export = run("audit export").await;
-    let sequences: Vec<u64> = export.output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["sequence"].as_u64().unwrap()).collect();
+    let sequences: Vec<u64> =
+        export.output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["sequence"].as_u64().unwrap()).collect();
     assert!(sequences.len() > 10 && sequences.iter().copied().eq(1..=sequences.len() as u64), "{sequences:?}");
 }
 
@@ -103,7 +107,14 @@ async fn hostile_text_does_not_reach_the_terminal() {
 #[tokio::test]
 async fn wrong_usage_and_wrong_rights_are_told_apart() {
     let (server, _upstream) = serving().await;
-    for line in ["approve left-pad@1.0.0", "approve left-pad --reason x", "explain ../x", "queue --limit 0", "nonsense", "approve left-pad@1.0.0 --reason x --expires yesterday"] {
+    for line in [
+        "approve left-pad@1.0.0",
+        "approve left-pad --reason x",
+        "explain ../x",
+        "queue --limit 0",
+        "nonsense",
+        "approve left-pad@1.0.0 --reason x --expires yesterday",
+    ] {
         assert_eq!(server.run_line(line).await.code, Some(2), "{line}");
     }
     let wrong = server.run(&["queue", "--token", "airlock_000000000000_nonsense"]).await;

@@ -57,7 +57,8 @@ pub fn of_route(template: &str, hidden: &Hidden) -> Option<Vec<String>> {
             asked.iter().map(|asked| format!("/-/airlock/r/{asked}")).collect()
         }),
         "/-/airlock/v1/releases" => {
-            let queries = [String::new(), format!("?package={own}&limit=500"), "?standing=held".into(), "?standing=approved&limit=1".into()];
+            let queries =
+                [String::new(), format!("?package={own}&limit=500"), "?standing=held".into(), "?standing=approved&limit=1".into()];
             queries.iter().map(|query| format!("/-/airlock/v1/releases{query}")).collect()
         }
         "/-/airlock/v1/queue" => vec!["/-/airlock/v1/queue".into(), "/-/airlock/v1/queue?limit=500".into()],

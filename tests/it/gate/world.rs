@@ -142,8 +142,7 @@ impl World {
         for name in PACKAGES {
             old_tags.extend(live_through(&airlock, name).await);
         }
-        let hidden: Vec<Hidden> =
-            PACKAGES.iter().flat_map(|name| WITHHELD.iter().map(|(version, _)| Hidden::of(name, version))).collect();
+        let hidden: Vec<Hidden> = PACKAGES.iter().flat_map(|name| WITHHELD.iter().map(|(version, _)| Hidden::of(name, version))).collect();
         let mut world = World { airlock, hidden, reader, approver, old_tags, windows: HashMap::new() };
         world.windows = world.windows_of_tarballs();
         world.stands_as_it_should().await;

@@ -21,9 +21,13 @@ async fn each_decision_does_what_it_says_and_is_written_down() {
     let (maria, _) = token(&airlock, "maria", "approver").await;
     let status = || async { airlock.tarball("left-pad", "1.0.0").await.status };
     assert_eq!(status().await, 200);
-    for (decision, standing, served) in
-        [("hold", "held", 403), ("approve", "approved", 200), ("reject", "rejected", 403), ("reopen", "admissible", 200), ("revoke", "revoked", 403)]
-    {
+    for (decision, standing, served) in [
+        ("hold", "held", 403),
+        ("approve", "approved", 200),
+        ("reject", "rejected", 403),
+        ("reopen", "admissible", 200),
+        ("revoke", "revoked", 403),
+    ] {
         let reply = decide(&airlock, &maria, "left-pad@1.0.0", decision).await;
         assert_eq!((reply.status, &reply.json()["standing"]), (200, &json!(standing)), "{decision}: {}", reply.text());
         assert_eq!(status().await, served, "{decision}");

@@ -12,7 +12,13 @@ const UPSTREAM_TOKEN: &str = "upstreams-own-secret-token";
 
 #[tokio::test]
 async fn no_secret_is_where_it_should_not_be() {
-    let upstream = Scenario::live().package("left-pad", |p| { p.release("1.0.0"); p.release("1.1.0").age("1h"); }).start().await;
+    let upstream = Scenario::live()
+        .package("left-pad", |p| {
+            p.release("1.0.0");
+            p.release("1.1.0").age("1h");
+        })
+        .start()
+        .await;
     let launch = Launch::at(&upstream).environment("UPSTREAM_TOKEN", UPSTREAM_TOKEN).environment("AIRLOCK_LOG", "trace");
     let server = launch.config("[upstream]\ntoken_env = \"UPSTREAM_TOKEN\"\n").start().await;
     let admin = server.admin_token();

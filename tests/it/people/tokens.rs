@@ -84,7 +84,8 @@ async fn a_token_that_is_not_valid_gets_the_same_answer_whatever_is_wrong_with_i
     assert_eq!(airlock.call("GET", "/-/whoami").bearer(&other).send().await.json()["username"], "otto");
     let list = airlock.as_admin("GET", TOKENS).send().await;
     let list_json = list.json();
-    let names: std::collections::BTreeSet<_> = list_json["tokens"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    let names: std::collections::BTreeSet<_> =
+        list_json["tokens"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
     assert!(names.into_iter().eq(["admin", "maria", "otto", "short"]));
     for secret in [&good, &other] {
         assert!(!list.text().contains(&secret[21..]), "a list tells no secret");

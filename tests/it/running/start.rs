@@ -3,7 +3,6 @@
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 
-
 use crate::support::binary::Launch;
 use crate::support::command;
 use crate::support::command::Outcome;

@@ -20,7 +20,8 @@ async fn a_hold_opens_by_itself_and_nobody_writes() {
     let sentence = "left-pad@1.1.0 is held: published 9 hours ago, opens 2026-11-27 03:00 UTC (minimum age 7 days). 1.0.0 is admissible.";
     assert!(refused.status == 403 && refused.json()["error"].as_str().unwrap().starts_with(sentence), "{}", refused.text());
     assert_eq!(airlock.release("left-pad", "1.1.0").await["opens_at"], "2026-11-27T03:00:00.000Z");
-    let entries = || async { airlock.as_admin("GET", "/-/airlock/v1/audit?limit=500").send().await.json()["entries"].as_array().unwrap().len() };
+    let entries =
+        || async { airlock.as_admin("GET", "/-/airlock/v1/audit?limit=500").send().await.json()["entries"].as_array().unwrap().len() };
     let written = entries().await;
     airlock.upstream.die().await;
 

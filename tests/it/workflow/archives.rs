@@ -39,7 +39,12 @@ fn bomb() -> Bytes {
 
 #[tokio::test]
 async fn none_of_them_is_served() {
-    let link = |path: &str, to: &str| entry(path, b"", |header| { header.set_entry_type(tar::EntryType::Symlink); header.set_link_name(to).unwrap(); });
+    let link = |path: &str, to: &str| {
+        entry(path, b"", |header| {
+            header.set_entry_type(tar::EntryType::Symlink);
+            header.set_link_name(to).unwrap();
+        })
+    };
     let honest = archive(&[]);
     let cases: Vec<(&str, Bytes, &str)> = vec![
         ("1.1.0", [honest.clone(), honest.clone()].concat().into(), "more than one gzip member"),

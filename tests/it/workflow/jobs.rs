@@ -23,8 +23,7 @@ pub async fn until_given_up(airlock: &Airlock, package: &str, version: &str) {
 /// The job of this release that `queue` shows as given up.
 pub async fn parked(airlock: &Airlock, package: &str, version: &str) -> Option<Value> {
     let queue = airlock.as_admin("GET", "/-/airlock/v1/queue").send().await.json();
-    let all = queue["parked"].as_array().unwrap().iter();
-    all.filter(|job| job["package"] == package && job["version"] == version).next().cloned()
+    queue["parked"].as_array().unwrap().iter().find(|job| job["package"] == package && job["version"] == version).cloned()
 }
 
 const MANIFEST_THAT_CRASHES: &str = r#""config":{"a":1,"a":2}"#;
@@ -69,7 +68,8 @@ async fn an_inspection_that_crashes_is_given_up_shown_and_taken_up_again() {
     airlock.upstream.package("left-pad", |p| {
         let integrity = p.release("1.0.0").tarball().integrity.clone();
         let url = "https://files.example/left-pad/-/left-pad-1.0.0.tgz";
-        let text = format!(r#"{{"name":"left-pad","version":"1.0.0","main":"index.js","dist":{{"tarball":"{url}","integrity":"{integrity}"}}}}"#);
+        let text =
+            format!(r#"{{"name":"left-pad","version":"1.0.0","main":"index.js","dist":{{"tarball":"{url}","integrity":"{integrity}"}}}}"#);
         p.release("1.0.0").manifest_text(&text);
     });
     airlock.advance("10m");
