@@ -71,6 +71,14 @@ impl Catalog {
         Err(CatalogError::NotYet { release: found.release, retry_after: RETRY_AFTER })
     }
 
+    /// Inspects a file of the index now, for at most as long as a download would wait.
+    pub(crate) async fn inspect_file(self: &Arc<Self>, shelf: &Arc<Shelf>, file: &str) -> Result<(), CatalogError> {
+        match find(&shelf.index, file) {
+            Some(found) => self.inspected(&found).await,
+            None => Err(CatalogError::UnknownRelease { package: shelf.index.package.clone(), wanted: format!("file {file:?}") }),
+        }
+    }
+
     /// Returns when the artifact's facts are recorded, or can never be: then its standing says so.
     async fn inspected(self: &Arc<Self>, found: &Found) -> Result<(), CatalogError> {
         let release = found.release.clone();

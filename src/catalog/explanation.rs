@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::View;
+use crate::model::decision::Verb;
 use crate::model::digest::Digest;
 use crate::model::finding::Action;
 use crate::model::index::Row;
@@ -226,6 +227,16 @@ impl Catalog {
         let shelf = self.known_or_asked(&release.package).await?;
         self.quarantine.decide(&shelf.index, &release.version, order, by).await?;
         self.quarantine.ring();
+        let explanation = self.explain_on(&shelf, release).await?;
+        if order.verb != Verb::Approve || explanation.verdict.standing != Standing::Admissible {
+            return Ok(explanation);
+        }
+        // Whoever approved wants to know whether it really opened: its bytes are looked at now and not at the first download.
+        for artifact in &explanation.artifacts {
+            if let Err(error) = self.inspect_file(&shelf, &artifact.file).await {
+                tracing::warn!(%release, %error, "approved, but its bytes could not be inspected yet; the first download tries again");
+            }
+        }
         Ok(self.explain_on(&shelf, release).await?)
     }
 }

@@ -159,8 +159,8 @@ fn export(remote: &Remote, after: u64) -> Result<Outcome, Failure> {
     for _ in 0..EXPORT_PAGES_MAX {
         let audit = ask(remote, after, EXPORT_PAGE)?.read;
         let Some(last) = audit.entries.last().map(|entry| entry.sequence) else { break };
-        page::write(&lines(&audit.entries)?)?;
-        if audit.next_after.is_none() || last <= after {
+        let read_on = page::write_more(&lines(&audit.entries)?)?;
+        if !read_on || audit.next_after.is_none() || last <= after {
             break;
         }
         after = last;

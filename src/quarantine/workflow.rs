@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::SemaphorePermit;
 
 use crate::ecosystem::Ecosystem;
 use crate::model::actor::Actor;
@@ -46,7 +47,7 @@ pub const LEASE: Duration = Duration::from_secs(120);
 /// Jobs leased in one go.
 const LEASED_MAX: usize = 16;
 /// What room is taken before the size is known, in KiB.
-const GUESS_KIB: u32 = 1_024;
+const GUESS_KIB: u32 = 8 * 1_024;
 /// How the text of a failure begins that may be the release's own doing.
 pub const CRASHED: &str = "the inspection crashed";
 const BACKOFF: Duration = Duration::from_secs(10);
@@ -237,17 +238,13 @@ impl Quarantine {
     }
 
     async fn examine(&self, subject: &Subject, bytes: Bytes) -> Result<(), InspectError> {
-        let kib = u32::try_from(bytes.len() / 1_024).unwrap_or(u32::MAX).min(u32::try_from(ROOM_KIB).unwrap_or(u32::MAX));
-        let Ok(_room) = self.room.acquire_many(kib).await else { return Err(InspectError::Busy) };
-        let (content, outcome) = self.hash(subject, bytes).await?;
-        let (content, outcome) = match outcome {
-            // A transfer may go wrong once: ask again before it is held against the release.
-            IntegrityOutcome::Disagrees { .. } => {
-                let again = self.fetch(subject).await?;
-                self.hash(subject, again).await?
-            }
-            IntegrityOutcome::Agrees | IntegrityOutcome::WeaklyAgrees | IntegrityOutcome::Unstated => (content, outcome),
-        };
+        let (mut content, mut outcome, mut room) = self.hash(subject, bytes).await?;
+        if matches!(outcome, IntegrityOutcome::Disagrees { .. }) {
+            // A transfer may go wrong once: ask again before it is held against the release. Room is given back first, so
+            // that nobody waits for room while holding some.
+            drop((content, room));
+            (content, outcome, room) = self.hash(subject, self.fetch(subject).await?).await?;
+        }
         let facts = match &outcome {
             IntegrityOutcome::Disagrees { .. } => Facts::default(),
             IntegrityOutcome::Agrees | IntegrityOutcome::WeaklyAgrees | IntegrityOutcome::Unstated => {
@@ -264,17 +261,22 @@ impl Quarantine {
             Command::JobDone { work: subject.work() },
         ];
         self.state.commit(Batch { at: now, actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
+        drop(room);
         Ok(())
     }
 
-    async fn hash(&self, subject: &Subject, bytes: Bytes) -> Result<(Verified, IntegrityOutcome), InspectError> {
+    /// What the bytes hash to and how that compares, and the room that they take in memory while they are worked on.
+    async fn hash(&self, subject: &Subject, bytes: Bytes) -> Result<(Verified, IntegrityOutcome, SemaphorePermit<'_>), InspectError> {
+        let kib = u32::try_from(bytes.len() / 1_024).unwrap_or(u32::MAX).min(u32::try_from(ROOM_KIB).unwrap_or(u32::MAX));
+        let Ok(room) = self.room.acquire_many(kib).await else { return Err(InspectError::Busy) };
         let integrity = subject.artifact.integrity.clone();
         let compute = move || {
             let content = Verified::measure(bytes.clone());
             let outcome = integrity.compare(&bytes, content.digest());
             (content, outcome)
         };
-        self.compute(compute).await
+        let (content, outcome) = self.compute(compute).await?;
+        Ok((content, outcome, room))
     }
 
     async fn look_inside(&self, subject: &Subject, content: &Verified) -> Result<Facts, InspectError> {

@@ -5,9 +5,13 @@
 
 mod cli;
 mod clients;
+mod crash;
 mod gate;
 mod harness;
+mod index;
+mod npm;
 mod people;
 mod running;
 mod support;
+mod upstream;
 mod workflow;
