@@ -124,18 +124,21 @@ impl Quarantine {
 
     /// What follows from a decision besides its record; the gate does not depend on it.
     async fn after_decision(&self, release: &ReleaseId, verb: Verb) {
-        let Ok(state) = self.state.package(&release.package).await else { return };
-        let Some(released) = state.releases.get(&release.version) else { return };
         match verb {
-            Verb::Reject | Verb::Revoke => {
-                for digest in released.inspections.values().map(|one| &one.digest) {
-                    if let Err(error) = self.blobs.demote(digest).await {
-                        tracing::warn!(%release, %error, "its bytes could not be moved back into quarantine; the gate refuses them all the same");
-                    }
-                }
-            }
+            Verb::Reject | Verb::Revoke => self.demote(release).await,
             Verb::Reopen => self.parked.forget(release),
             Verb::Approve | Verb::Hold => {}
+        }
+    }
+
+    /// Moves the release's bytes back into quarantine.
+    async fn demote(&self, release: &ReleaseId) {
+        let Ok(state) = self.state.package(&release.package).await else { return };
+        let Some(released) = state.releases.get(&release.version) else { return };
+        for digest in released.inspections.values().map(|one| &one.digest) {
+            if let Err(error) = self.blobs.demote(digest).await {
+                tracing::warn!(%release, %error, "its bytes could not be moved back into quarantine; the gate refuses them all the same");
+            }
         }
     }
 }

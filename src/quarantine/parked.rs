@@ -18,6 +18,9 @@ use crate::quarantine::workflow::lock;
 #[derive(Debug, Default)]
 pub struct Parked {
     works: Mutex<HashMap<Work, String>>,
+    /// How often each work crashed since the start, until it is given up or done: whoever asks begins it, so that the job's
+    /// own count of one try each would bound nothing.
+    crashes: Mutex<HashMap<Work, u32>>,
     changes: AtomicU64,
 }
 
@@ -27,13 +30,23 @@ impl Parked {
         self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
+    /// Counts one more crash and says how many there were.
+    pub fn crashed(&self, work: &Work) -> u32 {
+        let mut crashes = lock(&self.crashes);
+        let count = crashes.entry(work.clone()).or_default();
+        *count = count.saturating_add(1);
+        *count
+    }
+
     pub fn remove(&self, work: &Work) {
+        lock(&self.crashes).remove(work);
         if lock(&self.works).remove(work).is_some() {
             self.changes.fetch_add(1, Ordering::SeqCst);
         }
     }
 
     pub fn forget(&self, release: &ReleaseId) {
+        lock(&self.crashes).retain(|work, _| release_of(work) != release);
         lock(&self.works).retain(|work, _| release_of(work) != release);
         self.changes.fetch_add(1, Ordering::SeqCst);
     }

@@ -181,6 +181,12 @@ impl Quarantine {
     /// Whether the failure is upstream's definite answer, an outage, or the release's own doing decides what becomes of the job.
     async fn fail(&self, work: Work, attempts: u32, error: InspectError) -> Outcome {
         let now = self.clock.now();
+        let attempts = match &error {
+            InspectError::Crashed(_) => self.parked.crashed(&work).max(attempts),
+            InspectError::Upstream(_) | InspectError::Blob(_) | InspectError::Commit(_) | InspectError::GivenUp(_) | InspectError::Busy => {
+                attempts
+            }
+        };
         let command = match &error {
             // A definite answer: there is nothing to inspect. The next download asks again.
             InspectError::Upstream(error) if !error.is_outage() => Command::JobDone { work },

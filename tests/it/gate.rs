@@ -214,8 +214,9 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_byte_of_a_withheld_release_leaves() {
-    let world = World::new(|_| {}).await;
+    let mut world = World::new(|_| {}).await;
     world.walk().await;
+    world.hidden.retain(|hidden| SPELLED_OUT.contains(&hidden.version.as_str()));
     // Upstream is asked again, and what it claims of the unseen release does not count.
     world.airlock.advance("10m");
     world.walk().await;
@@ -226,7 +227,7 @@ async fn no_byte_of_a_withheld_release_leaves() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_only_what_passed_is_listed_the_rest_has_no_manifest() {
-    let mut world = World::new(|config| config.policy.listing = Listing::Approved).await;
+    let world = World::new(|config| config.policy.listing = Listing::Approved).await;
     world.walk().await;
     for name in PACKAGES {
         assert_eq!(world.airlock.listed(name).await, [APPROVED], "{name}");
@@ -236,7 +237,6 @@ async fn where_only_what_passed_is_listed_the_rest_has_no_manifest() {
         assert_eq!(world.airlock.tarball(name, UNTOUCHED).await.status, 200);
         assert_eq!(world.airlock.listed(name).await, [APPROVED, UNTOUCHED], "{name}");
     }
-    world.hidden.clear();
 }
 
 #[tokio::test]

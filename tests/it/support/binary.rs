@@ -188,6 +188,11 @@ impl Server {
         tokio::task::spawn_blocking(move || command::run(command, PATIENCE).unwrap()).await.unwrap()
     }
 
+    /// The same by its words: `explain left-pad --json`.
+    pub async fn run_line(&self, line: &str) -> Outcome {
+        self.run(&line.split_whitespace().collect::<Vec<&str>>()).await
+    }
+
     /// kill -9: nothing is finished, nothing is flushed. The data stays with the launch that comes back.
     pub fn kill(mut self) -> Launch {
         self.child.kill().unwrap();

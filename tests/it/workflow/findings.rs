@@ -173,6 +173,8 @@ async fn every_kind_under(action: Action) {
             // Its entry cannot be written, whatever policy says.
             (FindingKind::UnreadableManifest, Action::Note) => assert_eq!(airlock.listed(&package(*kind)).await, [GOOD]),
             (FindingKind::ChangedUpstream, Action::Note) => {}
+            // Allowed, and not to be had.
+            (FindingKind::RemovedUpstream, Action::Note) => assert_eq!(airlock.tarball(&package(*kind), BAD).await.status, 404),
             (kind, action) => check(&airlock, *kind, standing_under(action, *kind)).await,
         }
     }
