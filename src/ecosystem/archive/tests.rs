@@ -150,7 +150,7 @@ fn reads_what_the_tar_crate_writes() {
         header.set_size(size);
         header.set_mode(0o755);
         header.set_cksum();
-        builder.append_data(&mut header, path, vec![b'x'; size as usize].as_slice()).unwrap();
+        builder.append_data(&mut header, path, vec![b'x'; usize::try_from(size).unwrap()].as_slice()).unwrap();
     }
     accepted(&gzip(&builder.into_inner().unwrap()), &["package.json", "big.bin"]);
 }
