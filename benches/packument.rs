@@ -1,4 +1,5 @@
-//! How long a large packument takes to be read, judged, exposed and rendered. `cargo bench --bench packument`
+//! How long a large packument takes to be read, judged, exposed and rendered: `cargo bench --bench packument`. With files
+//! as arguments (`-- FILE…`) those packuments instead, and which of their releases cannot be read.
 
 #![expect(
     clippy::unwrap_used,
@@ -24,6 +25,7 @@ use airlock::protocol::npm::render::Form;
 use airlock::protocol::npm::render::packument;
 use airlock::quarantine::judge::judge_all;
 use airlock::storage::record::PackageState;
+use bytes::Bytes;
 
 const ROUNDS: u32 = 9;
 const VERSIONS: usize = 2_500;
@@ -79,20 +81,46 @@ fn read(package: &PackageId, fetched: &[Fetched]) -> Index {
     }
 }
 
-fn main() {
-    let package = PackageId::npm("big").unwrap();
+fn measure(package: &PackageId, body: Bytes) {
     let now = Timestamp::parse("2026-11-20T14:05:00Z").unwrap();
     let (state, policy) = (PackageState::default(), Policy::default());
-    for bytes in [9_000_000, 25_000_000] {
-        let body = document(bytes).into();
-        let fetched = [Fetched { path: UpstreamPath("big".to_owned()), body }];
-        println!("{VERSIONS} releases, {} bytes", fetched[0].body.len());
-        timed("digest", || Fetched::digest(&fetched));
-        let index = timed("read", || read(&package, &fetched));
-        let standings = timed("judge", || judge_all(&index, &state, &policy, now));
-        let exposed = timed("expose", || expose(&index, &standings, &Npm));
-        println!("  listed {}, withheld {}", exposed.releases().len(), exposed.withheld_total());
-        timed("full", || packument(&exposed, "https://gate.example", Form::Full).unwrap());
-        timed("abbreviated", || packument(&exposed, "https://gate.example", Form::Abbreviated).unwrap());
+    let fetched = [Fetched { path: UpstreamPath(String::new()), body }];
+    timed("digest", || Fetched::digest(&fetched));
+    let index = timed("read", || read(package, &fetched));
+    println!("{package}: {} releases, {} bytes", index.rows.len(), fetched[0].body.len());
+    for row in index.rows.iter().filter(|row| row.unreadable.is_some()) {
+        println!("  unreadable {}: {}", row.version, row.unreadable.as_deref().unwrap_or_default());
+    }
+    for row in index.rows.iter().filter(|row| !row.claims.exotic_dependencies.is_empty()) {
+        println!("  exotic {}: {:?}", row.version, row.claims.exotic_dependencies);
+    }
+    for artifact in index.rows.iter().flat_map(|row| &row.artifacts).filter(|artifact| !artifact.aliases.is_empty()) {
+        println!("  irregular {}: {:?}", artifact.file, artifact.aliases);
+    }
+    for artifact in index.rows.iter().flat_map(|row| &row.artifacts).filter(|artifact| artifact.integrity.unreadable.is_some()) {
+        println!("  integrity {}: {:?}", artifact.file, artifact.integrity.unreadable);
+    }
+    let standings = timed("judge", || judge_all(&index, &state, &policy, now));
+    let exposed = timed("expose", || expose(&index, &standings, &Npm));
+    println!("  listed {}, withheld {}", exposed.releases().len(), exposed.withheld_total());
+    timed("full", || packument(&exposed, "https://gate.example", Form::Full).unwrap());
+    timed("abbreviated", || packument(&exposed, "https://gate.example", Form::Abbreviated).unwrap());
+}
+
+fn main() {
+    let files: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    for file in &files {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            name: String,
+        }
+        let body = std::fs::read(file).unwrap();
+        let named: Named = serde_json::from_slice(&body).unwrap();
+        measure(&PackageId::npm(&named.name).unwrap(), body.into());
+    }
+    if files.is_empty() {
+        for bytes in [9_000_000, 25_000_000] {
+            measure(&PackageId::npm("big").unwrap(), document(bytes).into());
+        }
     }
 }

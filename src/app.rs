@@ -1,6 +1,7 @@
 //! The only wiring: from a configuration to an Airlock that can be asked.
 
 use std::io;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -13,6 +14,7 @@ use url::Url;
 
 use crate::access::Access;
 use crate::access::AccessError;
+use crate::admin::wire::Proof;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -28,8 +30,10 @@ use crate::storage::blob::Blobs;
 use crate::storage::data_dir::OpenError;
 use crate::storage::disk::DiskBlobs;
 use crate::storage::disk::DiskDocuments;
+use crate::storage::local;
 use crate::storage::local::LocalState;
 use crate::storage::pulls::Pulls;
+use crate::storage::state;
 use crate::storage::state::State;
 use crate::upstream::UpstreamError;
 use crate::upstream::Upstreams;
@@ -129,6 +133,23 @@ impl App {
         }
         self.state.close().await;
     }
+}
+
+/// Proves the ledger of `folder`, which no Airlock may run on meanwhile. Blocks.
+///
+/// # Errors
+/// There is no ledger, another Airlock runs there, or the ledger is damaged; the error names the place.
+pub fn verify(folder: &Path) -> Result<Proof, AppError> {
+    // Opening would make an empty one.
+    if !folder.join("ledger").is_dir() {
+        let source = io::Error::new(io::ErrorKind::NotFound, "there is no ledger in it");
+        return Err(AppError::Folder { folder: folder.to_owned(), source });
+    }
+    let nothing = Proof { sound: false, records: None, head: None, after: None, place: None };
+    Ok(match local::verify(folder)? {
+        state::Proof::Sound { records, head } => Proof { sound: true, records: Some(records), head: Some(head.hex()), ..nothing },
+        state::Proof::Broken { after, place } => Proof { after: Some(after.0), place: Some(place), ..nothing },
+    })
 }
 
 struct Opened {

@@ -135,10 +135,14 @@ impl Access {
             return Err(AccessError::ExpiryInPast(at));
         }
         let _one_at_a_time = self.changing.lock().await;
-        if self.tokens().await?.load().len() >= TOKENS_MAX {
+        let tokens = self.tokens().await?.load_full();
+        if tokens.len() >= TOKENS_MAX {
             return Err(AccessError::TooMany);
         }
         let created = token::mint(name, role, now, expires_at)?;
+        if tokens.contains_key(&created.token.id) {
+            return Err(AccessError::NoRandomness("the same id came twice; try again".to_owned()));
+        }
         let free = Condition::TokenNameFree { name: name.to_owned() };
         self.commit_created(&created, free, by).await.map_err(|error| match error {
             AccessError::Commit(CommitError::Conflict(_)) => AccessError::NameTaken(name.to_owned()),

@@ -3,91 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use async_trait::async_trait;
-
 use super::*;
-use crate::model::digest::DocumentDigest;
-use crate::model::job::Job;
-use crate::model::package::PackageId;
-use crate::storage::record::PackageState;
-use crate::storage::record::Sequence;
-use crate::storage::state::Entry;
-use crate::storage::state::IndexNote;
-use crate::storage::state::Proof;
+use crate::storage::memory::MemoryState;
 
-/// A store that knows tokens only.
-#[derive(Default)]
-struct Tokens {
-    tokens: std::sync::Mutex<Vec<Token>>,
-    full: std::sync::atomic::AtomicBool,
-}
-
-#[async_trait]
-impl State for Tokens {
-    async fn commit(&self, batch: Batch) -> Result<Sequence, CommitError> {
-        if self.full.load(std::sync::atomic::Ordering::SeqCst) {
-            return Err(CommitError::DiskFull { path: "/data".into() });
-        }
-        let mut tokens = self.tokens.lock().unwrap();
-        for condition in batch.conditions {
-            let holds = match &condition {
-                Condition::TokenNameFree { name } => !tokens.iter().any(|token| token.name == *name && is_live(token, batch.at)),
-                Condition::NoTokens => tokens.is_empty(),
-                Condition::Revision { .. } => panic!("no packages here"),
-            };
-            if !holds {
-                return Err(CommitError::Conflict(condition));
-            }
-        }
-        for command in batch.commands {
-            match command {
-                Command::TokenCreated { token } => tokens.push(token),
-                Command::TokenRevoked { id } => tokens.iter_mut().find(|token| token.id == id).unwrap().revoked_at = Some(batch.at),
-                other => panic!("unexpected {other:?}"),
-            }
-        }
-        Ok(Sequence(1))
-    }
-
-    async fn tokens(&self) -> Result<Vec<Token>, ReadError> {
-        Ok(self.tokens.lock().unwrap().clone())
-    }
-
-    async fn package(&self, _: &PackageId) -> Result<Arc<PackageState>, ReadError> {
-        unimplemented!()
-    }
-    async fn revision(&self, _: &PackageId) -> Result<Sequence, ReadError> {
-        unimplemented!()
-    }
-    async fn packages(&self, _: Option<&PackageId>, _: usize) -> Result<Vec<(PackageId, Arc<PackageState>)>, ReadError> {
-        unimplemented!()
-    }
-    async fn lease(&self, _: Timestamp, _: Duration, _: usize) -> Result<Vec<Job>, CommitError> {
-        unimplemented!()
-    }
-    async fn jobs(&self, _: usize) -> Result<Vec<Job>, ReadError> {
-        unimplemented!()
-    }
-    async fn entries(&self, _: Sequence, _: usize) -> Result<Vec<Entry>, ReadError> {
-        unimplemented!()
-    }
-    async fn policy(&self) -> Result<Option<DocumentDigest>, ReadError> {
-        unimplemented!()
-    }
-    async fn verify(&self) -> Result<Proof, ReadError> {
-        unimplemented!()
-    }
-    async fn put_note(&self, _: &PackageId, _: IndexNote) {}
-    async fn note(&self, _: &PackageId) -> Option<IndexNote> {
-        None
-    }
-    async fn health(&self) -> Result<(), String> {
-        Ok(())
-    }
-    async fn close(&self) {}
-}
-
-fn access_to(state: &Arc<Tokens>, anonymous: Anonymous) -> (Access, Clock) {
+fn access_to(state: &Arc<MemoryState>, anonymous: Anonymous) -> (Access, Clock) {
     let clock = Clock::test(Timestamp::parse("2026-11-20T12:00:00Z").unwrap());
     (Access::new(Arc::clone(state) as Arc<dyn State>, clock.clone(), &config::access::Access { anonymous }), clock)
 }
@@ -102,7 +21,7 @@ fn basic(user: &str, password: &str) -> String {
 
 #[tokio::test]
 async fn a_caller_without_a_token_reads_or_does_nothing() {
-    let state = Arc::new(Tokens::default());
+    let state = Arc::new(MemoryState::new());
     let (access, _) = access_to(&state, Anonymous::Reader);
     assert_eq!(access.identify(None).await.unwrap(), Identity { name: None, role: Some(Role::Reader) });
     let (access, _) = access_to(&state, Anonymous::None);
@@ -111,7 +30,7 @@ async fn a_caller_without_a_token_reads_or_does_nothing() {
 
 #[tokio::test]
 async fn a_token_is_known_as_bearer_and_as_password() {
-    let (access, _) = access_to(&Arc::new(Tokens::default()), Anonymous::Reader);
+    let (access, _) = access_to(&Arc::new(MemoryState::new()), Anonymous::Reader);
     let created = access.create("alice", Role::Approver, None, root()).await.unwrap();
     assert_eq!(created.text.len(), "airlock_".len() + 12 + 1 + 43);
     let alice = Identity { name: Some("alice".into()), role: Some(Role::Approver) };
@@ -124,7 +43,7 @@ async fn a_token_is_known_as_bearer_and_as_password() {
 
 #[tokio::test]
 async fn everything_else_is_refused_alike() {
-    let (access, clock) = access_to(&Arc::new(Tokens::default()), Anonymous::Reader);
+    let (access, clock) = access_to(&Arc::new(MemoryState::new()), Anonymous::Reader);
     let text = access.create("alice", Role::Reader, None, root()).await.unwrap().text;
     let other = access.create("bob", Role::Reader, None, root()).await.unwrap().text;
     let short = access.create("carol", Role::Reader, Some(clock.now().plus(Duration::from_secs(60))), root()).await.unwrap().text;
@@ -159,7 +78,7 @@ async fn everything_else_is_refused_alike() {
 
 #[tokio::test]
 async fn a_revocation_counts_at_once_and_frees_the_name() {
-    let state = Arc::new(Tokens::default());
+    let state = Arc::new(MemoryState::new());
     let (access, _) = access_to(&state, Anonymous::Reader);
     let created = access.create("alice", Role::Approver, None, root()).await.unwrap();
     let bearer = format!("Bearer {}", created.text);
@@ -176,10 +95,10 @@ async fn a_revocation_counts_at_once_and_frees_the_name() {
 
 #[tokio::test]
 async fn a_change_that_was_refused_changed_nothing() {
-    let state = Arc::new(Tokens::default());
+    let state = Arc::new(MemoryState::new());
     let (access, _) = access_to(&state, Anonymous::Reader);
     let created = access.create("alice", Role::Approver, None, root()).await.unwrap();
-    state.full.store(true, std::sync::atomic::Ordering::SeqCst);
+    state.close().await;
     assert!(matches!(access.revoke(&created.token.id, root()).await, Err(AccessError::Commit(_))));
     assert!(access.identify(Some(&format!("Bearer {}", created.text))).await.is_ok());
     assert!(matches!(access.create("bob", Role::Reader, None, root()).await, Err(AccessError::Commit(_))));
@@ -188,7 +107,7 @@ async fn a_change_that_was_refused_changed_nothing() {
 
 #[tokio::test]
 async fn names_are_people() {
-    let (access, clock) = access_to(&Arc::new(Tokens::default()), Anonymous::Reader);
+    let (access, clock) = access_to(&Arc::new(MemoryState::new()), Anonymous::Reader);
     for bad in ["", " alice", "alice ", "al\u{e9}", "a\nb", &"x".repeat(65)] {
         assert!(matches!(access.create(bad, Role::Reader, None, root()).await, Err(AccessError::NotAName)), "{bad:?}");
     }
@@ -200,7 +119,7 @@ async fn names_are_people() {
 #[tokio::test]
 async fn the_first_start_leaves_an_admin_and_the_second_does_not() {
     let folder = tempfile::tempdir().unwrap();
-    let state = Arc::new(Tokens::default());
+    let state = Arc::new(MemoryState::new());
     let (access, _) = access_to(&state, Anonymous::None);
     let path = access.bootstrap(folder.path()).await.unwrap().unwrap();
     assert_eq!(path, folder.path().join("admin-token"));
@@ -218,14 +137,13 @@ async fn the_first_start_leaves_an_admin_and_the_second_does_not() {
 #[tokio::test]
 async fn a_crash_before_the_commit_costs_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let state = Arc::new(Tokens::default());
+    let state = Arc::new(MemoryState::new());
     let (access, _) = access_to(&state, Anonymous::None);
-    state.full.store(true, std::sync::atomic::Ordering::SeqCst);
+    state.close().await;
     assert!(access.bootstrap(folder.path()).await.is_err());
     let lost = std::fs::read_to_string(folder.path().join("admin-token")).unwrap();
     std::fs::write(folder.path().join("admin-token.new"), "torn").unwrap();
-    state.full.store(false, std::sync::atomic::Ordering::SeqCst);
-    let (access, _) = access_to(&state, Anonymous::None);
+    let (access, _) = access_to(&Arc::new(MemoryState::new()), Anonymous::None);
     let path = access.bootstrap(folder.path()).await.unwrap().unwrap();
     let text = std::fs::read_to_string(path).unwrap();
     assert_ne!(text, lost);

@@ -23,6 +23,7 @@ use crate::admin::view;
 use crate::admin::wire::Package;
 use crate::admin::wire::ReleaseView;
 use crate::http::caller::Caller;
+use crate::http::link;
 use crate::http::problem::Problem;
 use crate::model::package::PackageId;
 use crate::model::release::ReleaseId;
@@ -72,7 +73,7 @@ async fn release(api: &Api, caller: &Caller, form: Form, release: &ReleaseId) ->
         return Ok(Json(view).into_response());
     }
     let others = api.catalog.overview(&release.package, OTHERS_MAX + 1).await?;
-    let others = others.releases.iter().map(|other| (view::summary(other), view::link(&caller.base, &other.release)));
+    let others = others.releases.iter().map(|other| (view::summary(other), link::of_release(&caller.base, &other.release)));
     let shown = Page::new(view, others);
     Ok(match form {
         Form::Html => page::html(StatusCode::OK, &shown.title(), &caller.base, &shown.html(&caller.base)),
@@ -83,7 +84,7 @@ async fn release(api: &Api, caller: &Caller, form: Form, release: &ReleaseId) ->
 async fn whole_package(api: &Api, caller: &Caller, form: Form, asked: &PackageId) -> Result<Response, Problem> {
     let overview = api.catalog.overview(asked, OVERVIEW_MAX).await?;
     let shown: Package = at_a_glance(asked, &overview);
-    let links: Vec<String> = overview.releases.iter().map(|one| view::link(&caller.base, &one.release)).collect();
+    let links: Vec<String> = overview.releases.iter().map(|one| link::of_release(&caller.base, &one.release)).collect();
     Ok(match form {
         Form::Json => Json(shown).into_response(),
         Form::Text => page::text(StatusCode::OK, package::text(&shown)),

@@ -184,6 +184,7 @@ mod tests {
     const SNAPSHOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/openapi.json");
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "whether a test may write is no setting of Airlock")]
     fn the_document_is_the_one_that_is_kept() {
         if std::env::var_os("AIRLOCK_UPDATE_SNAPSHOTS").is_some() {
             std::fs::write(SNAPSHOT, written()).unwrap();

@@ -7,8 +7,8 @@ use crate::admin::Api;
 use crate::admin::request::NamedRelease;
 use crate::admin::wire::Pull;
 use crate::admin::wire::Recall;
-use crate::model::pull::PullCount;
 use crate::http::problem::Problem;
+use crate::model::pull::PullCount;
 
 /// Who pulled a release, when, and how often
 #[utoipa::path(

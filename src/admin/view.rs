@@ -1,38 +1,18 @@
 //! From what the catalog knows to what the API says of it.
 
-use percent_encoding::AsciiSet;
-use percent_encoding::CONTROLS;
-use percent_encoding::utf8_percent_encode;
-
 use crate::admin::wire;
 use crate::catalog::explanation::Explanation;
+use crate::http::link;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::finding::FindingKind;
 use crate::model::job::Job;
 use crate::model::job::Work;
-use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::quarantine::judge::Judged;
 use crate::quarantine::judge::Stage;
-
-/// What a version may hold and a path may not.
-const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'<')
-    .add(b'>')
-    .add(b'?')
-    .add(b'\\')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
 
 impl From<Standing> for wire::Standing {
     fn from(standing: Standing) -> wire::Standing {
@@ -46,12 +26,6 @@ impl From<Standing> for wire::Standing {
             Standing::Revoked => wire::Standing::Revoked,
         }
     }
-}
-
-/// The page that explains a release. `base`: the client's address of this server, without a trailing slash.
-pub fn link(base: &str, release: &ReleaseId) -> String {
-    let version = utf8_percent_encode(release.version.as_str(), NOT_IN_A_PATH);
-    format!("{base}/-/airlock/r/{}@{version}", release.package.name)
 }
 
 pub fn summary(explanation: &Explanation) -> wire::Summary {
@@ -87,7 +61,7 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         removed_at: explanation.removed_at,
         wanted: explanation.wanted,
         sentence: explanation.sentence.clone(),
-        link: link(base, &explanation.release),
+        link: link::of_release(base, &explanation.release),
         digest: verdict.digest,
         revision: explanation.revision.0,
         approvals: wire::Approvals { given: verdict.approvals_given, needed: verdict.approvals_needed },
@@ -190,5 +164,118 @@ pub fn token(token: &Token) -> wire::TokenView {
         created_at: token.created_at,
         expires_at: token.expires_at,
         revoked_at: token.revoked_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::catalog::explanation::ArtifactState;
+    use crate::model::digest::Digest;
+    use crate::model::finding::Action;
+    use crate::model::finding::Finding;
+    use crate::model::package::PackageId;
+    use crate::model::package::Version;
+    use crate::model::release::ReleaseId;
+    use crate::quarantine::judge::Reason;
+    use crate::quarantine::judge::Verdict;
+
+    fn at(day: u32) -> Timestamp {
+        Timestamp::parse(&format!("2026-11-{day:02}T14:05:00Z")).unwrap()
+    }
+
+    fn judged(kind: FindingKind, stage: Stage) -> Judged {
+        Judged { finding: Finding::new(kind, "seen"), action: Action::Review, covered: false, stage }
+    }
+
+    fn explanation() -> Explanation {
+        let decision = |verb, day| Decision {
+            verb,
+            by: "maria".to_owned(),
+            at: at(day),
+            reason: "because".to_owned(),
+            digest: None,
+            covers: Vec::new(),
+            expires_at: Some(at(30)),
+        };
+        let mut explanation = Explanation {
+            release: ReleaseId { package: PackageId::npm("@acme/web").unwrap(), version: Version::parse("1.0.0").unwrap() },
+            verdict: Verdict {
+                standing: Standing::Held { until: Some(at(28)) },
+                findings: vec![
+                    judged(FindingKind::InstallScript, Stage::Screening),
+                    judged(FindingKind::InstallScript, Stage::Screening),
+                    judged(FindingKind::BuildCommand, Stage::Inspection),
+                ],
+                age_counts_from: at(2),
+                reason: Reason::Clear,
+                changes_at: None,
+                changed_at: None,
+                approvals_given: 1,
+                approvals_needed: 2,
+                digest: Some(Digest::of(b"tarball")),
+            },
+            sentence: "@acme/web@1.0.0 is held.".to_owned(),
+            published_at: Some(at(1)),
+            removed_at: None,
+            revision: Default::default(),
+            artifacts: vec![ArtifactState { file: "web-1.0.0.tgz".to_owned(), digest: None, size: Some(7), inspected_at: Some(at(4)) }],
+            state: Default::default(),
+            would_change: vec!["approval by one person".to_owned()],
+            wanted: 3,
+        };
+        explanation.state.seen_at = Some(at(2));
+        explanation.state.changed_at = Some(at(6));
+        explanation.state.decisions = vec![decision(Verb::Hold, 5), decision(Verb::Approve, 7)];
+        explanation
+    }
+
+    #[test]
+    fn a_summary_names_each_kind_once() {
+        let expected = json!({
+            "package": "@acme/web",
+            "ecosystem": "npm",
+            "version": "1.0.0",
+            "standing": "held",
+            "opens_at": "2026-11-28T14:05:00.000Z",
+            "published_at": "2026-11-01T14:05:00.000Z",
+            "findings": ["install_script", "build_command"],
+            "wanted": 3,
+            "sentence": "@acme/web@1.0.0 is held.",
+        });
+        assert_eq!(serde_json::to_value(summary(&explanation())).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_release_tells_its_history_in_order_and_reads_back() {
+        let view = release(&explanation(), "http://127.0.0.1:4873");
+        let told: Vec<(&str, &str)> = view.history.iter().map(|event| (event.by.as_str(), event.what.as_str())).collect();
+        assert_eq!(told, [("airlock", "first seen"), ("maria", "held"), ("upstream", "stated other bytes"), ("maria", "approved")]);
+        let wire = serde_json::to_value(&view).unwrap();
+        assert_eq!(wire["findings"][2]["stage"], "inspection");
+        assert_eq!((&wire["approvals"], &wire["revision"]), (&json!({ "given": 1, "needed": 2 }), &json!(0)));
+        assert_eq!(wire["history"][1]["expires_at"], "2026-11-30T14:05:00.000Z");
+        assert_eq!(wire["artifacts"][0], json!({ "file": "web-1.0.0.tgz", "size": 7, "inspected_at": "2026-11-04T14:05:00.000Z" }));
+        assert_eq!(serde_json::from_value::<wire::ReleaseView>(wire).unwrap(), view);
+    }
+
+    #[test]
+    fn every_standing_has_its_text() {
+        let all = [
+            Standing::Quarantined,
+            Standing::Admissible,
+            Standing::Held { until: None },
+            Standing::InReview,
+            Standing::Approved,
+            Standing::Rejected,
+            Standing::Revoked,
+        ];
+        for (standing, told) in all.into_iter().zip(wire::Standing::ALL) {
+            assert_eq!(wire::Standing::from(standing), told);
+            assert_eq!(standing.as_str(), told.as_str());
+            assert_eq!(serde_json::to_value(told).unwrap(), told.as_str());
+        }
     }
 }

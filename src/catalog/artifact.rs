@@ -24,6 +24,7 @@ use crate::model::standing::Standing;
 use crate::quarantine::gate::NotCleared;
 use crate::quarantine::gate::OpenError;
 use crate::quarantine::wording;
+use crate::quarantine::workflow::CRASHED;
 use crate::quarantine::workflow::InspectError;
 use crate::quarantine::workflow::Outcome;
 use crate::quarantine::workflow::Subject;
@@ -63,15 +64,23 @@ impl Catalog {
                 },
                 Err(NotCleared::OutOfDate) => {}
                 Err(NotCleared::Read(error)) => return Err(error.into()),
-                Err(NotCleared::Standing(Standing::Admissible)) => self.inspected(&shelf, &view, &found).await?,
+                Err(NotCleared::Standing(Standing::Admissible)) => self.inspected(&found).await?,
                 Err(NotCleared::Standing(_)) => return Err(self.refuse(self.refusal(&shelf, &view, found.row, &found.release))),
             }
         }
         Err(CatalogError::NotYet { release: found.release, retry_after: RETRY_AFTER })
     }
 
-    /// Returns when the artifact's facts are recorded.
-    async fn inspected(self: &Arc<Self>, shelf: &Arc<Shelf>, view: &View, found: &Found) -> Result<(), CatalogError> {
+    /// Inspects a file of the index now, for at most as long as a download would wait.
+    pub(crate) async fn inspect_file(self: &Arc<Self>, shelf: &Arc<Shelf>, file: &str) -> Result<(), CatalogError> {
+        match find(&shelf.index, file) {
+            Some(found) => self.inspected(&found).await,
+            None => Err(CatalogError::UnknownRelease { package: shelf.index.package.clone(), wanted: format!("file {file:?}") }),
+        }
+    }
+
+    /// Returns when the artifact's facts are recorded, or can never be: then its standing says so.
+    async fn inspected(self: &Arc<Self>, found: &Found) -> Result<(), CatalogError> {
         let release = found.release.clone();
         let subject = Subject { release: release.clone(), artifact: found.artifact.clone(), manifest: found.manifest.clone() };
         let patience = self.quarantine.policy().inspection_wait;
@@ -86,13 +95,11 @@ impl Catalog {
                     wanted: format!("file {:?} at the upstream registry", found.artifact.file),
                 },
                 InspectError::Upstream(error) => from_upstream(&release.package, error),
-                InspectError::GivenUp(_) => {
-                    let mut refusal = self.refusal(shelf, view, found.row, &found.release);
-                    refusal.standing = Standing::Held { until: None };
-                    refusal.sentence = format!("{release} is held: {error}. An approver can reopen it.");
-                    self.refuse(refusal)
+                // Given up because it crashes: from now on its standing says so.
+                InspectError::GivenUp(why) if why.starts_with(CRASHED) => return Ok(()),
+                InspectError::Crashed(_) | InspectError::GivenUp(_) | InspectError::Busy => {
+                    CatalogError::NotYet { release, retry_after: RETRY_AFTER }
                 }
-                InspectError::Crashed(_) | InspectError::Busy => CatalogError::NotYet { release, retry_after: RETRY_AFTER },
                 InspectError::Blob(_) | InspectError::Commit(_) => CatalogError::Storage(error.to_string()),
             }),
         }
@@ -117,7 +124,7 @@ impl Catalog {
     /// Counts what was asked for in vain: the queue shows the most wanted first.
     pub fn refuse(&self, refusal: Refusal) -> CatalogError {
         self.counts.refused.fetch_add(1, Ordering::Relaxed);
-        self.want(&refusal.release);
+        self.want(&refusal.release, refusal.standing);
         CatalogError::Refused(Box::new(refusal))
     }
 }

@@ -61,6 +61,7 @@ impl Catalog {
     /// Judges every known package once, a page at a time, so that the queue is whole.
     async fn walk(self: Arc<Self>, stop: watch::Receiver<bool>) {
         let mut last = None;
+        let mut missed = 0_u64;
         loop {
             let packages = match self.state.packages(last.as_ref(), PAGE).await {
                 Ok(packages) => packages,
@@ -79,18 +80,25 @@ impl Catalog {
                 if state.releases.values().all(|one| one.inspections.is_empty() && one.decisions.is_empty()) {
                     continue;
                 }
-                match self.known(&package, &state).await {
-                    Ok(Some(shelf)) => {
-                        if let Err(error) = self.view(&shelf).await {
-                            tracing::warn!(%package, %error, "could not be judged");
-                        }
-                    }
-                    Ok(None) => {}
-                    Err(error) => tracing::warn!(%package, %error, "could not be read"),
+                // A document that is lost is asked for again.
+                let shelf = match self.known(&package, &state).await {
+                    Ok(Some(shelf)) => Ok(shelf),
+                    Ok(None) => self.shelf(&package).await,
+                    Err(error) => Err(error),
+                };
+                let judged = match shelf {
+                    Ok(shelf) => self.view(&shelf).await.map(drop),
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = judged {
+                    tracing::warn!(%package, %error, "could not be judged: what waits of it for people is not in the queue until it is asked for");
+                    missed += 1;
                 }
                 tokio::task::yield_now().await;
             }
         }
-        self.board_is_complete();
+        if missed == 0 {
+            self.board_is_complete();
+        }
     }
 }

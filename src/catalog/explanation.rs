@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::View;
+use crate::model::decision::Verb;
 use crate::model::digest::Digest;
 use crate::model::finding::Action;
 use crate::model::index::Row;
@@ -160,11 +161,10 @@ impl Catalog {
     pub async fn releases(self: &Arc<Self>, filter: &ReleaseFilter) -> Result<ReleasePage, CatalogError> {
         let mut page = ReleasePage { releases: Vec::new(), next: None };
         let mut seen = 0;
-        let mut resume = filter.after.clone();
-        let mut last = match (&filter.package, &resume) {
+        let mut last = match (&filter.package, &filter.after) {
             (Some(package), _) => {
                 let shelf = self.known_or_asked(package).await?;
-                self.list_package(&shelf, filter, resume.as_ref(), &mut page).await?;
+                self.list_package(&shelf, filter, filter.after.as_ref(), &mut page).await?;
                 return Ok(page);
             }
             (None, Some(after)) => {
@@ -176,8 +176,7 @@ impl Catalog {
             }
             (None, None) => None,
         };
-        resume = None;
-        while page.next.is_none() && seen < PACKAGES_MAX {
+        loop {
             let packages = self.state.packages(last.as_ref(), PACKAGES_PAGE).await?;
             if packages.is_empty() {
                 return Ok(page);
@@ -185,7 +184,7 @@ impl Catalog {
             for (package, state) in packages {
                 seen += 1;
                 if let Some(shelf) = self.known(&package, &state).await? {
-                    self.list_package(&shelf, filter, resume.as_ref(), &mut page).await?;
+                    self.list_package(&shelf, filter, None, &mut page).await?;
                     let end = shelf.index.rows.last().map(|row| row.version.clone());
                     if page.next.is_none() && seen >= PACKAGES_MAX {
                         page.next = end.map(|version| ReleaseId { package: package.clone(), version });
@@ -197,7 +196,6 @@ impl Catalog {
                 }
             }
         }
-        Ok(page)
     }
 
     async fn list_package(
@@ -229,6 +227,16 @@ impl Catalog {
         let shelf = self.known_or_asked(&release.package).await?;
         self.quarantine.decide(&shelf.index, &release.version, order, by).await?;
         self.quarantine.ring();
+        let explanation = self.explain_on(&shelf, release).await?;
+        if order.verb != Verb::Approve || explanation.verdict.standing != Standing::Admissible {
+            return Ok(explanation);
+        }
+        // Whoever approved wants to know whether it really opened: its bytes are looked at now and not at the first download.
+        for artifact in &explanation.artifacts {
+            if let Err(error) = self.inspect_file(&shelf, &artifact.file).await {
+                tracing::warn!(%release, %error, "approved, but its bytes could not be inspected yet; the first download tries again");
+            }
+        }
         Ok(self.explain_on(&shelf, release).await?)
     }
 }
@@ -281,6 +289,7 @@ fn would_change(verdict: &Verdict) -> Vec<String> {
             }
             changes.push("an approver's approve or reopen".to_owned());
         }
+        Reason::GivenUp { .. } => changes.push("an approver's reopen, which inspects it again".to_owned()),
         Reason::Clear => match verdict.standing {
             Standing::Admissible => changes.push("its first download, which inspects its bytes".to_owned()),
             Standing::Quarantined

@@ -209,8 +209,8 @@ impl<'r> Ladder<'r> {
 }
 
 /// A pointer is touched only if its target is not listed. `latest` becomes the newest stable release below the old
-/// target (or one of its prerelease class, where it was a prerelease itself); any other stays within its major and its
-/// prerelease class. One that finds nothing is dropped; none ever rises.
+/// target (only where there is none, and it was a prerelease itself, the newest of its class); any other stays within its
+/// major and its prerelease class. One that finds nothing is dropped; none ever rises.
 fn repair_pointers(index: &Index, releases: &[ExposedRelease], ecosystem: &dyn Ecosystem) -> (Vec<(String, Version)>, bool) {
     const LATEST: &str = "latest";
     let mut repaired = false;
@@ -221,17 +221,20 @@ fn repair_pointers(index: &Index, releases: &[ExposedRelease], ecosystem: &dyn E
             continue;
         }
         repaired = true;
-        let old = ecosystem.track(target);
-        let fits = |track: &Track| match (&old, name == LATEST) {
-            (Some(old), true) => track.prerelease.is_none() || track.prerelease == old.prerelease,
-            (Some(old), false) => track == old,
-            (None, _) => false,
+        let newest = |fits: &dyn Fn(&Track) -> bool| {
+            releases
+                .iter()
+                .filter(|release| ecosystem.track(&release.version).is_some_and(|track| fits(&track)))
+                .filter(|release| ecosystem.precedence(&release.version, target) == Ordering::Less)
+                .max_by(|left, right| ecosystem.precedence(&left.version, &right.version))
         };
-        let candidate = releases
-            .iter()
-            .filter(|release| ecosystem.track(&release.version).is_some_and(|track| fits(&track)))
-            .filter(|release| ecosystem.precedence(&release.version, target) == Ordering::Less)
-            .max_by(|left, right| ecosystem.precedence(&left.version, &right.version));
+        let candidate = ecosystem.track(target).and_then(|old| {
+            if name == LATEST {
+                newest(&|track| track.prerelease.is_none()).or_else(|| newest(&|track| track.prerelease == old.prerelease))
+            } else {
+                newest(&|track| *track == old)
+            }
+        });
         if let Some(release) = candidate {
             pointers.push((name.clone(), release.version.clone()));
         }

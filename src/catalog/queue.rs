@@ -14,15 +14,16 @@ use crate::model::package::Version;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::quarantine::judge::Standings;
+use crate::quarantine::judge::Verdict;
 use crate::quarantine::workflow::lock;
 use crate::storage::record::PackageState;
 
 /// Releases whose demand is counted.
 const WANTED_MAX: usize = 20_000;
-/// Releases in review that are remembered per package.
+/// Waiting releases that are remembered per package.
 const PER_PACKAGE_MAX: usize = 200;
 
-/// Which releases are in review, by package.
+/// Which releases wait for people, by package.
 #[derive(Debug, Default)]
 pub struct Board {
     waiting: BTreeMap<PackageId, Vec<Version>>,
@@ -54,8 +55,17 @@ pub struct Queue {
     pub complete: bool,
 }
 
+/// Whether a release waits for people: it is in review, or one person approved it and another is needed.
+fn waits(verdict: &Verdict) -> bool {
+    match verdict.standing {
+        Standing::InReview => true,
+        Standing::Held { .. } | Standing::Rejected => verdict.approvals_given > 0 && verdict.approvals_given < verdict.approvals_needed,
+        Standing::Quarantined | Standing::Admissible | Standing::Approved | Standing::Revoked => false,
+    }
+}
+
 impl Catalog {
-    /// Remembers which releases of a package are in review. One that was neither asked for nor ever used here is not
+    /// Remembers which releases of a package wait for people. One that was neither asked for nor ever used here is not
     /// worth a person's time and is left out.
     pub(crate) fn post(&self, index: &Index, standings: &Standings, state: &PackageState) {
         let wanted = lock(&self.wanted);
@@ -64,8 +74,8 @@ impl Catalog {
             used || wanted.0.contains_key(&ReleaseId { package: index.package.clone(), version: version.clone() })
         };
         let rows = index.rows.iter().zip(&standings.verdicts);
-        let in_review = rows.filter(|(_, verdict)| verdict.standing == Standing::InReview).map(|(row, _)| &row.version);
-        let waiting: Vec<Version> = in_review.filter(|version| is_worth_it(version)).take(PER_PACKAGE_MAX).cloned().collect();
+        let people = rows.filter(|(_, verdict)| waits(verdict)).map(|(row, _)| &row.version);
+        let waiting: Vec<Version> = people.filter(|version| is_worth_it(version)).take(PER_PACKAGE_MAX).cloned().collect();
         drop(wanted);
         let mut board = lock(&self.board);
         if waiting.is_empty() {
@@ -79,8 +89,8 @@ impl Catalog {
         lock(&self.board).complete = true;
     }
 
-    /// Somebody asked for a release that is not served.
-    pub(crate) fn want(&self, release: &ReleaseId) {
+    /// Somebody asked for a release that is not served. One that is in review is worth a person's time from now on.
+    pub(crate) fn want(&self, release: &ReleaseId, standing: Standing) {
         let mut wanted = lock(&self.wanted);
         if wanted.0.len() >= WANTED_MAX && !wanted.0.contains_key(release) {
             // The least wanted half makes room: what is asked for again comes back.
@@ -92,8 +102,12 @@ impl Catalog {
         let is_new = !wanted.0.contains_key(release);
         *wanted.0.entry(release.clone()).or_default() += 1;
         drop(wanted);
-        if is_new {
-            lock(&self.board).waiting.entry(release.package.clone()).or_default().push(release.version.clone());
+        if is_new && standing == Standing::InReview {
+            let mut board = lock(&self.board);
+            let waiting = board.waiting.entry(release.package.clone()).or_default();
+            if waiting.len() < PER_PACKAGE_MAX && !waiting.contains(&release.version) {
+                waiting.push(release.version.clone());
+            }
         }
     }
 
@@ -113,14 +127,13 @@ impl Catalog {
         };
         let mut ordered: Vec<(u64, ReleaseId)> = releases.into_iter().map(|release| (self.wanted(&release), release)).collect();
         ordered.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
-        ordered.dedup();
         let mut waiting = Vec::new();
         for (_, release) in ordered {
             if waiting.len() >= limit {
                 break;
             }
             match self.explain_known(&release).await {
-                Ok(explanation) if explanation.verdict.standing == Standing::InReview => waiting.push(explanation),
+                Ok(explanation) if waits(&explanation.verdict) => waiting.push(explanation),
                 Ok(_) | Err(CatalogError::UnknownPackage(_) | CatalogError::UnknownRelease { .. }) => {}
                 Err(error) => return Err(error),
             }

@@ -44,8 +44,12 @@ pub const RECHECK_AFTER: Duration = Duration::from_secs(5);
 pub type Refreshed = Option<Arc<Shelf>>;
 
 impl Catalog {
-    /// The package's shelf, asked of upstream if it is not fresh.
+    /// The package's shelf, asked of upstream if it is not fresh. A private scope has none, whatever the ledger remembers
+    /// of times when it was not private.
     pub async fn shelf(self: &Arc<Self>, package: &PackageId) -> Result<Arc<Shelf>, CatalogError> {
+        if self.is_private(package) {
+            return Err(CatalogError::UnknownPackage(package.clone()));
+        }
         if let Some(shelf) = self.shelves.get(package)
             && shelf.is_fresh(self.clock.now(), self.fresh_for)
         {
@@ -56,7 +60,7 @@ impl Catalog {
 
     /// As [`Catalog::shelf`], but asks upstream if it was last asked `older_than` ago.
     pub async fn asked(self: &Arc<Self>, package: &PackageId, older_than: Duration) -> Result<Arc<Shelf>, CatalogError> {
-        if package.name.scope().is_some_and(|scope| self.quarantine.policy().private_scopes.iter().any(|private| private == scope)) {
+        if self.is_private(package) {
             return Err(CatalogError::UnknownPackage(package.clone()));
         }
         if self.unknown.get(package).is_some_and(|until| self.clock.now() < until) {
@@ -74,6 +78,11 @@ impl Catalog {
                 Err(CatalogError::Upstream { package: package.clone(), why, retry_after: Some(QUIET_FOR) })
             }
         }
+    }
+
+    /// Whether upstream is never to hear of it.
+    fn is_private(&self, package: &PackageId) -> bool {
+        package.name.scope().is_some_and(|scope| self.quarantine.policy().private_scopes.iter().any(|private| private == scope))
     }
 
     /// The shelf as memory or disk has it, without asking upstream. `None`: never seen, or its document is lost.

@@ -16,7 +16,6 @@ use crate::model::package::PackageId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::quarantine::judge::Standings;
-use crate::quarantine::judge::judge_all;
 use crate::quarantine::workflow::lock;
 use crate::storage::record::Sequence;
 use crate::upstream::Validators;
@@ -46,11 +45,12 @@ pub struct View {
     pub standings: Standings,
     pub exposed: Arc<Exposed>,
     valid_until: Option<Timestamp>,
+    given_up_changes: u64,
 }
 
 impl View {
-    fn holds(&self, revision: Sequence, now: Timestamp) -> bool {
-        self.standings.revision == revision && self.valid_until.is_none_or(|until| now < until)
+    fn holds(&self, revision: Sequence, given_up_changes: u64, now: Timestamp) -> bool {
+        self.standings.revision == revision && self.given_up_changes == given_up_changes && self.valid_until.is_none_or(|until| now < until)
     }
 }
 
@@ -93,18 +93,19 @@ impl Catalog {
     pub async fn view(&self, shelf: &Arc<Shelf>) -> Result<Arc<View>, CatalogError> {
         let package = &shelf.index.package;
         let revision = self.state.revision(package).await?;
+        let given_up_changes = self.quarantine.given_up_changes();
         let now = self.clock.now();
         let last = shelf.view.load_full();
-        if let Some(view) = last.as_ref().filter(|view| view.holds(revision, now)) {
+        if let Some(view) = last.as_ref().filter(|view| view.holds(revision, given_up_changes, now)) {
             return Ok(Arc::clone(view));
         }
         let state = self.state.package(package).await?;
         let ecosystem = self.ecosystem(package)?;
-        let policy = self.quarantine.policy_shared();
+        let quarantine = Arc::clone(&self.quarantine);
         let index = Arc::clone(&shelf.index);
         let judged = state.clone();
         let compute = move || {
-            let standings = judge_all(&index, &judged, &policy, now);
+            let standings = quarantine.standings(&index, &judged, now);
             let exposed = expose(&index, &standings, &*ecosystem);
             (standings, exposed)
         };
@@ -122,7 +123,7 @@ impl Catalog {
             Some(view) => Arc::clone(&view.exposed),
             None => Arc::new(exposed),
         };
-        let view = Arc::new(View { standings, exposed, valid_until });
+        let view = Arc::new(View { standings, exposed, valid_until, given_up_changes });
         shelf.view.store(Some(Arc::clone(&view)));
         Ok(view)
     }

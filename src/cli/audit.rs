@@ -1,8 +1,12 @@
 //! `airlock audit [verify|export]`: the ledger, read by people.
 
+use std::path::Path;
+use std::path::PathBuf;
+
 use crate::admin::wire::Audit;
 use crate::admin::wire::Entry;
 use crate::admin::wire::Proof;
+use crate::app;
 use crate::cli::failure::Failure;
 use crate::cli::failure::Outcome;
 use crate::cli::page;
@@ -36,6 +40,9 @@ pub struct AuditFlags {
 pub enum AuditCommand {
     /// Proves the whole ledger: any change, gap or reorder is found and its place told
     Verify {
+        /// Prove the ledger in this folder itself, while no server runs on it
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
         #[command(flatten)]
         remote: RemoteFlags,
     },
@@ -52,7 +59,8 @@ pub enum AuditCommand {
 pub fn run(flags: &AuditFlags) -> Result<Outcome, Failure> {
     match &flags.command {
         None => show_page(flags),
-        Some(AuditCommand::Verify { remote }) => verify(remote),
+        Some(AuditCommand::Verify { data_dir: Some(folder), remote }) => verify_folder(folder, remote.json),
+        Some(AuditCommand::Verify { data_dir: None, remote }) => verify(remote),
         Some(AuditCommand::Export { after, remote }) => export(&Remote::new(remote)?, *after),
     }
 }
@@ -116,7 +124,19 @@ fn verify(flags: &RemoteFlags) -> Result<Outcome, Failure> {
     Ok(if answer.read.sound { Outcome::Green } else { Outcome::Red })
 }
 
-pub fn show_proof(proof: &Proof, look: Look) -> String {
+fn verify_folder(folder: &Path, json: bool) -> Result<Outcome, Failure> {
+    let proof = app::verify(folder).map_err(|error| Failure::failed(error.to_string(), ""))?;
+    if json {
+        let text =
+            serde_json::to_string(&proof).map_err(|error| Failure::failed(format!("the proof could not be written: {error}"), ""))?;
+        page::write(&(text + "\n"))?;
+    } else {
+        page::write(&show_proof(&proof, Look::of_stdout()))?;
+    }
+    Ok(if proof.sound { Outcome::Green } else { Outcome::Red })
+}
+
+fn show_proof(proof: &Proof, look: Look) -> String {
     if proof.sound {
         let (records, head) = (proof.records.unwrap_or(0), proof.head.as_deref().unwrap_or("-"));
         return format!(
@@ -139,8 +159,8 @@ fn export(remote: &Remote, after: u64) -> Result<Outcome, Failure> {
     for _ in 0..EXPORT_PAGES_MAX {
         let audit = ask(remote, after, EXPORT_PAGE)?.read;
         let Some(last) = audit.entries.last().map(|entry| entry.sequence) else { break };
-        page::write(&lines(&audit.entries)?)?;
-        if audit.next_after.is_none() || last <= after {
+        let read_on = page::write_more(&lines(&audit.entries)?)?;
+        if !read_on || audit.next_after.is_none() || last <= after {
             break;
         }
         after = last;

@@ -23,6 +23,11 @@ use crate::cli::target::expiry;
 use crate::cli::target::reason;
 use crate::clock::Clock;
 use crate::model::decision::Verb;
+use crate::model::finding::printable;
+use crate::model::package::PackageName;
+use crate::model::package::Version;
+
+const NAME_BYTES_MAX: usize = PackageName::BYTES_MAX + Version::BYTES_MAX + '@'.len_utf8();
 
 #[derive(clap::Args, Debug)]
 pub struct DecisionFlags {
@@ -72,9 +77,8 @@ pub fn run(flags: &DecisionFlags, verb: Verb, clock: &Clock) -> Result<Outcome, 
 
 /// What the decision led to, which is not always what was decided: an approval may be one of two.
 fn show(release: &ReleaseView, verb: Verb, look: Look) -> String {
-    let name = format!("{}@{}", release.package, release.version);
-    let standing = Cell::new(words(release.standing), tone(release.standing));
-    let mut out = page::table(look, "", &[], &[vec![Cell::new(format!("Recorded: {verb} {name}. It is now"), Tone::Plain), standing]]);
+    let name = printable(&format!("{}@{}", release.package, release.version), NAME_BYTES_MAX);
+    let mut out = format!("Recorded: {verb} {name}. It is now {}.\n", look.paint(&words(release.standing), tone(release.standing)));
     if verb == Verb::Approve && release.standing != Standing::Approved {
         let approvals = release.approvals;
         if approvals.given < approvals.needed {
@@ -142,8 +146,8 @@ mod tests {
 
     #[test]
     fn a_decision_says_what_came_of_it() {
-        assert_eq!(show(&release("approved", 2), Verb::Approve, PLAIN), "Recorded: approve left-pad@1.3.0. It is now  approved\n");
-        let half = "Recorded: approve left-pad@1.3.0. It is now  in review\n1 of 2 approvals are given; another person has to approve it too.\nleft-pad@1.3.0 is in review.\n";
+        assert_eq!(show(&release("approved", 2), Verb::Approve, PLAIN), "Recorded: approve left-pad@1.3.0. It is now approved.\n");
+        let half = "Recorded: approve left-pad@1.3.0. It is now in review.\n1 of 2 approvals are given; another person has to approve it too.\nleft-pad@1.3.0 is in review.\n";
         assert_eq!(show(&release("in_review", 1), Verb::Approve, PLAIN), half);
     }
 

@@ -142,6 +142,7 @@ mod tests {
             "audit",
             "audit --after 5 --limit 10 --json",
             "audit verify",
+            "audit verify --data-dir airlock-data",
             "audit export --after 3",
             "token create --role approver --name maria --expires 90d",
             "health",

@@ -145,10 +145,16 @@ pub fn paragraph(look: Look, text: &str) -> String {
 
 /// Writes to standard output. A reader that left early, such as `head`, is no failure.
 pub fn write(text: &str) -> io::Result<()> {
+    write_more(text).map(|_| ())
+}
+
+/// Writes to standard output; `false` when nobody reads it any more.
+pub fn write_more(text: &str) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

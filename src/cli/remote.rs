@@ -192,20 +192,24 @@ impl Remote {
         };
         let detail = printable(problem.detail.as_deref().unwrap_or(&problem.title), PROBLEM_BYTES_MAX);
         let remedy = match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => self.about_token(),
+            StatusCode::UNAUTHORIZED => self.about_token("is not accepted"),
+            StatusCode::FORBIDDEN => self.about_token("does not allow it"),
             StatusCode::CONFLICT => "see where it stands now with `airlock explain`, and decide again".to_owned(),
             StatusCode::TOO_MANY_REQUESTS => "wait a moment and try again".to_owned(),
             other if other.is_server_error() => format!("see the log of the Airlock at {}", self.base),
             _ => String::new(),
         };
-        Failure::failed(detail, remedy)
+        match status {
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Failure::usage(detail, remedy),
+            _ => Failure::failed(detail, remedy),
+        }
     }
 
-    fn about_token(&self) -> String {
+    fn about_token(&self, verdict: &str) -> String {
         const OTHER: &str = "give one with --token or AIRLOCK_TOKEN; an admin makes one with `airlock token create`";
         match &self.source {
-            TokenSource::Given => format!("the token that was given does not allow it; {OTHER}"),
-            TokenSource::File(path) => format!("the token in {} does not allow it; {OTHER}", path.display()),
+            TokenSource::Given => format!("the token that was given {verdict}; {OTHER}"),
+            TokenSource::File(path) => format!("the token in {} {verdict}; {OTHER}", path.display()),
             TokenSource::None(why) => format!("no token was sent, because {why}; {OTHER}"),
         }
     }

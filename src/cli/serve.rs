@@ -1,5 +1,7 @@
 //! `airlock serve`: reads the configuration, finds upstream, serves until it is told to stop.
 
+use std::io;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -13,6 +15,10 @@ use crate::clock::Clock;
 use crate::config;
 use crate::config::Config;
 use crate::config::Flags;
+use crate::server;
+use crate::server::Options;
+use crate::server::StartError;
+use crate::telemetry;
 
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct ServeFlags {
@@ -57,7 +63,7 @@ fn plan(flags: &ServeFlags, clock: &Clock) -> Result<Plan, Failure> {
     let file = config::file(flags.config.clone());
     let config = Config::load(file.as_deref(), config::environment::variables(), &flags.flags())?;
     for warning in config::warnings(&config, clock.now()) {
-        page::complain(&format!("warning: {warning}\n"));
+        tracing::warn!("{warning}");
     }
     let (upstream, from_npm) = match &config.upstream.url {
         Some(url) => (url.clone(), false),
@@ -66,10 +72,43 @@ fn plan(flags: &ServeFlags, clock: &Clock) -> Result<Plan, Failure> {
     Ok(Plan { config, upstream, from_npm })
 }
 
+/// Serves until a signal asks for a stop. Green when it stopped in order.
 pub fn run(flags: &ServeFlags, clock: &Clock) -> Result<Outcome, Failure> {
+    let filter = config::environment::log_filter();
+    telemetry::start(filter.as_deref(), io::stderr().is_terminal()).map_err(|error| Failure::usage(format!("AIRLOCK_LOG: {error}"), ""))?;
     let plan = plan(flags, clock)?;
-    let _ = announce(&plan, plan.config.server.listen, None);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::failed(format!("the threads of the server could not be started: {error}"), ""))?;
+    runtime.block_on(serve(&plan, clock))
+}
+
+async fn serve(plan: &Plan, clock: &Clock) -> Result<Outcome, Failure> {
+    let options = Options { config: plan.config.clone(), upstream: plan.upstream.clone(), clock: clock.clone() };
+    let running = server::start(options).await.map_err(|error| start_failure(&error))?;
+    page::write(&announce(plan, running.address, running.admin_token_created.as_deref()))?;
+    running.wait().await.map_err(|error| Failure::failed(format!("signals cannot be listened to: {error}"), ""))?;
     Ok(Outcome::Green)
+}
+
+/// What stands in the way of a start, with its causes; the server's words say what to do.
+fn start_failure(error: &StartError) -> Failure {
+    const DEPTH_MAX: usize = 8;
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    for _ in 0..DEPTH_MAX {
+        let Some(source) = cause else { break };
+        let words = source.to_string();
+        // Some errors have their cause in their own words.
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = source.source();
+    }
+    match error {
+        StartError::Tls(_) => Failure::usage(text, ""),
+        StartError::InUse { .. } | StartError::Listen { .. } | StartError::App(_) => Failure::failed(text, ""),
+    }
 }
 
 /// What is said once the server listens at `listening`. `admin_token` is where the first one lies, if it was just made.

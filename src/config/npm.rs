@@ -36,16 +36,14 @@ pub enum NpmError {
 
 /// Asks `npm config get registry`, which takes up to 10 seconds. The path of the answer ends with a slash.
 pub fn npm_registry(config: &Config) -> Result<Url, NpmError> {
-    let answer = ask("npm")?;
+    let answer = ask(Command::new("npm"), WAIT)?;
     let url = read_answer(&answer)?;
     if is_self(&url, config.server.listen, config.server.public_url.as_deref()) { Err(NpmError::Itself(url)) } else { Ok(url) }
 }
 
-fn ask(program: &str) -> Result<String, NpmError> {
+fn ask(mut command: Command, wait: Duration) -> Result<String, NpmError> {
     let unasked = |error: std::io::Error| NpmError::Unasked(error.to_string());
-    let arguments = ["config", "get", "registry"];
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(["config", "get", "registry"]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let missing = || NpmError::Unasked("npm is not installed, or not in the PATH".to_owned());
     let is_missing = |error: &std::io::Error| error.kind() == std::io::ErrorKind::NotFound;
     let mut child = command.spawn().map_err(|error| if is_missing(&error) { missing() } else { unasked(error) })?;
@@ -60,7 +58,7 @@ fn ask(program: &str) -> Result<String, NpmError> {
         let _ = read(stderr.as_mut().map(|pipe| pipe as &mut dyn Read), &mut err);
         let _ = send.send((out, err));
     });
-    let Ok((out, err)) = receive.recv_timeout(WAIT) else {
+    let Ok((out, err)) = receive.recv_timeout(wait) else {
         end(&mut child);
         return Err(NpmError::TooSlow);
     };
@@ -133,8 +131,22 @@ mod tests {
 
     #[test]
     fn npm_missing_names_the_flag() {
-        let told = ask("/nowhere/npm").unwrap_err().to_string();
+        let told = ask(Command::new("/nowhere/npm"), WAIT).unwrap_err().to_string();
         assert!(told.contains("npm is not installed") && told.contains("--upstream"), "{told}");
+    }
+
+    #[test]
+    fn npm_is_asked_and_its_failures_are_told() {
+        let shell = |script: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", script, "npm"]);
+            command
+        };
+        assert_eq!(ask(shell("echo \"$@\""), WAIT).unwrap(), "config get registry\n");
+        let failed = ask(shell("echo broken >&2; exit 3"), WAIT).unwrap_err().to_string();
+        assert!(failed.contains("exit status: 3, broken") && failed.contains("--upstream"), "{failed}");
+        let endless = ask(shell("exec tail -f /dev/null"), Duration::from_millis(20)).unwrap_err();
+        assert!(matches!(endless, NpmError::TooSlow));
     }
 
     #[test]

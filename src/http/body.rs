@@ -123,3 +123,67 @@ impl http_body::Body for FileBody {
         SizeHint::with_exact(self.size - self.sent)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Seek;
+    use std::io::Write;
+
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::model::digest::Digest;
+
+    fn in_file(bytes: &[u8]) -> (File, Verified) {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file.rewind().unwrap();
+        let handle = file.try_clone().unwrap();
+        (handle, Verified::file(Digest::of(bytes), file).unwrap())
+    }
+
+    fn bytes() -> Vec<u8> {
+        (0..BLOCK_BYTES * 2 + 17).map(|number| u8::try_from(number % 251).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_file_is_sent_whole_in_blocks() {
+        let (_file, content) = in_file(&bytes());
+        let request = [(header::RANGE, HeaderValue::from_static("bytes=0-9"))].into_iter().collect();
+        let mut response = send(&content, &Method::GET, &request, "application/octet-stream", "public, immutable");
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["content-length"], bytes().len().to_string().as_str());
+        assert_eq!(response.headers()["accept-ranges"], "none");
+        let first = response.body_mut().frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(first.len() as u64, BLOCK_BYTES);
+        let rest = response.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!([first, rest].concat(), bytes());
+    }
+
+    #[tokio::test]
+    async fn head_and_what_the_client_holds_send_no_body() {
+        let (_file, content) = in_file(&bytes());
+        let head = send(&content, &Method::HEAD, &HeaderMap::new(), "application/octet-stream", "public, immutable");
+        assert_eq!(head.headers()["content-length"], bytes().len().to_string().as_str());
+        let etag = head.headers()["etag"].clone();
+        assert!(head.into_body().collect().await.unwrap().to_bytes().is_empty());
+        let request = [(header::IF_NONE_MATCH, etag)].into_iter().collect();
+        let held = send(&content, &Method::GET, &request, "application/octet-stream", "public, immutable");
+        assert_eq!(held.status(), 304);
+        let memory = send(&Verified::measure(Bytes::from(bytes())), &Method::GET, &request, "application/octet-stream", "no-cache");
+        assert_eq!(memory.status(), 304, "the same bytes have the same tag wherever they lie");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_shrank_is_an_error_and_not_an_end() {
+        let (file, content) = in_file(&bytes());
+        file.set_len(BLOCK_BYTES + 5).unwrap();
+        assert!(body(&content).collect().await.is_err());
+    }
+
+    #[tokio::test]
+    async fn nothing_is_a_body_too() {
+        let (_file, content) = in_file(b"");
+        assert!(body(&content).collect().await.unwrap().to_bytes().is_empty());
+    }
+}

@@ -355,3 +355,6 @@ impl Drop for Landing<'_> {
         self.cache.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,5 +4,6 @@ pub mod body;
 pub mod cache;
 pub mod caller;
 pub mod incoming;
+pub mod link;
 pub mod problem;
 pub mod route;

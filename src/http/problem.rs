@@ -243,10 +243,9 @@ impl From<CatalogError> for Problem {
             CatalogError::UnknownPackage(_) | CatalogError::UnknownRelease { .. } => Problem::new(Kind::Unknown, text),
             CatalogError::Refused(refusal) => Problem { refusal: Some(refusal), ..Problem::new(Kind::Refused, text) },
             CatalogError::NotYet { retry_after, .. } => Problem::new(Kind::NotYet, text).retry_after(retry_after),
-            CatalogError::Upstream { retry_after: Some(wait), .. } => {
-                Problem::new(Kind::NotYet, text.clone()).logged(text).retry_after(wait)
-            }
-            CatalogError::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text.clone()).logged(text),
+            // The upstream room has logged it already.
+            CatalogError::Upstream { retry_after: Some(wait), .. } => Problem::new(Kind::NotYet, text).retry_after(wait),
+            CatalogError::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text),
             CatalogError::Loop => Problem::new(Kind::Loop, text.clone()).logged(text),
             CatalogError::Storage(why) => Problem::internal(why),
         }
@@ -336,3 +335,70 @@ macro_rules! from_rejections {
     )*};
 }
 from_rejections!(BytesRejection, JsonRejection, PathRejection, QueryRejection);
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::model::package::PackageId;
+    use crate::model::package::Version;
+    use crate::model::release::ReleaseId;
+    use crate::model::standing::Standing;
+    use crate::model::time::Timestamp;
+
+    async fn answer(problem: Problem) -> (http::response::Parts, serde_json::Value) {
+        let (parts, body) = problem.into_response().into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (parts, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_refusal_says_what_when_and_never_is_kept() {
+        let package = PackageId::npm("lodash").unwrap();
+        let opens_at = Timestamp::parse("2026-11-27T14:05:00Z").unwrap();
+        let release = ReleaseId { package, version: Version::parse("4.17.22").unwrap() };
+        let sentence = "lodash@4.17.22 is held: published 9 hours ago, opens 2026-11-27 14:05 UTC (minimum age 7 days).".to_owned();
+        let standing = Standing::Held { until: Some(opens_at) };
+        let refusal = Refusal { release, standing, opens_at: Some(opens_at), sentence: sentence.clone() };
+        let (parts, body) = answer(CatalogError::Refused(Box::new(refusal)).into()).await;
+        assert_eq!(parts.status, 403);
+        assert_eq!(parts.headers["content-type"], MEDIA_TYPE);
+        assert_eq!(parts.headers["cache-control"], "no-store");
+        assert_eq!(parts.extensions.get::<ReasonPhrase>().unwrap().as_bytes(), sentence.as_bytes());
+        let expect = serde_json::json!({
+            "type": "urn:airlock:problem:refused", "title": "This release is not open", "status": 403, "detail": sentence, "error": sentence,
+            "release": "lodash@4.17.22", "standing": "held", "opens_at": "2026-11-27T14:05:00.000Z",
+        });
+        assert_eq!(body, expect);
+    }
+
+    #[tokio::test]
+    async fn what_is_ours_is_logged_and_not_told() {
+        let (parts, body) = answer(CatalogError::Storage("/var/lib/airlock/ledger is damaged".into()).into()).await;
+        assert_eq!(parts.status, 500);
+        assert!(!body.to_string().contains("/var/lib"));
+    }
+
+    #[tokio::test]
+    async fn headers_say_when_and_how() {
+        let package = PackageId::npm("left-pad").unwrap();
+        let wait = Duration::from_millis(1_200);
+        let upstream = |retry_after| CatalogError::Upstream { package: package.clone(), why: "503".into(), retry_after };
+        let (parts, _) = answer(upstream(Some(wait)).into()).await;
+        assert_eq!((parts.status.as_u16(), parts.headers["retry-after"].to_str().unwrap()), (503, "2"));
+        let (parts, _) = answer(upstream(None).into()).await;
+        assert_eq!(parts.status, 502);
+        let (parts, _) = answer(AccessError::NotValid.into()).await;
+        let ways: Vec<_> = parts.headers.get_all("www-authenticate").iter().collect();
+        assert_eq!((parts.status.as_u16(), ways.len()), (401, 2));
+        assert!(ways[0].to_str().unwrap().starts_with("Bearer"));
+    }
+
+    #[test]
+    fn a_reason_phrase_is_one_short_line_of_ascii() {
+        let phrase = reason_phrase(&format!("l\u{f6}dash\r\nset-cookie: x\u{1b}[31m{}", "x".repeat(1_000))).unwrap();
+        assert!(phrase.as_bytes().starts_with(b"l?dash??set-cookie: x?[31mx"));
+        assert_eq!(phrase.as_bytes().len(), REASON_PHRASE_BYTES_MAX);
+    }
+}

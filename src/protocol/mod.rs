@@ -4,6 +4,8 @@ pub mod npm;
 pub mod nuget;
 pub mod oci;
 pub mod pypi;
+#[cfg(test)]
+mod sketch;
 
 use std::sync::Arc;
 

@@ -16,7 +16,7 @@ use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::quarantine::approval::can_be_covered;
 use crate::quarantine::judge::Verdict;
-use crate::quarantine::judge::judge_all;
+use crate::quarantine::wording::why;
 use crate::storage::record::Command;
 use crate::storage::record::ReleaseState;
 use crate::storage::state::Batch;
@@ -83,14 +83,14 @@ impl Quarantine {
             {
                 return Err(DecideError::RevisionMoved { asked, found: state.revision.0 });
             }
-            let standings = judge_all(index, &state, &self.policy, now);
+            let standings = self.standings(index, &state, now);
             let Some(verdict) = standings.verdicts.get(row) else { return Err(DecideError::UnknownRelease(release)) };
             if let Some(asked) = order.digest
                 && verdict.digest != Some(asked)
             {
                 return Err(DecideError::DigestMoved { asked: Box::new(asked), found: Box::new(verdict.digest) });
             }
-            let given_up = if order.verb == Verb::Reopen { self.parked_of(&release) } else { Vec::new() };
+            let given_up = if order.verb == Verb::Reopen { self.parked.of(&release) } else { Vec::new() };
             if given_up.is_empty() {
                 possible(&release, order.verb, verdict, state.releases.get(version), by, now)?;
             }
@@ -134,7 +134,7 @@ impl Quarantine {
                     }
                 }
             }
-            Verb::Reopen => self.forget_parked(release),
+            Verb::Reopen => self.parked.forget(release),
             Verb::Approve | Verb::Hold => {}
         }
     }
@@ -186,11 +186,10 @@ fn possible(
                 .filter(|one| one.by == by)
                 .find(|one| one.digest == verdict.digest && in_sight(verdict).iter().all(|kind| one.covers.contains(kind)));
             match (verdict.standing, mine) {
+                (Standing::Quarantined, _) => nothing(format!("{release} {}; reopen it first", why(verdict, now))),
                 (Standing::Approved | Standing::Admissible, _) => nothing(format!("{release} is {} already", verdict.standing)),
                 (_, Some(_)) => Err(DecideError::AlreadyApproved { release: release.clone(), by: by.to_owned() }),
-                (Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked, None) => {
-                    Ok(())
-                }
+                (Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked, None) => Ok(()),
             }
         }
         Verb::Reject => match last.map(|decision| decision.verb) {

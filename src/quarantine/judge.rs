@@ -90,6 +90,10 @@ pub enum Reason {
         evidence: String,
     },
     Person(Decision),
+    /// Its inspection crashed until it was given up. Known by the jobs; never by [`judge`].
+    GivenUp {
+        error: String,
+    },
 }
 
 /// Judges one release.
@@ -133,6 +137,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
             Some(Action::Hold | Action::Note) => Standing::Held { until: None },
         },
         Reason::Age { opens_at, .. } => Standing::Held { until: Some(*opens_at) },
+        Reason::GivenUp { .. } => Standing::Quarantined,
         Reason::Clear if inspected => Standing::Approved,
         Reason::Clear => Standing::Admissible,
     };

@@ -11,13 +11,12 @@ pub mod decide;
 pub mod gate;
 pub mod intake;
 pub mod judge;
+mod parked;
 pub mod wording;
 pub mod workflow;
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::Mutex;
 
 use tokio::sync::Notify;
 use tokio::sync::Semaphore;
@@ -27,12 +26,18 @@ use crate::config::policy::Policy;
 use crate::ecosystem::Ecosystem;
 use crate::model::actor::Actor;
 use crate::model::digest::DocumentDigest;
+use crate::model::index::Index;
 use crate::model::job::Job;
 use crate::model::job::Work;
 use crate::model::package::EcosystemId;
+use crate::model::time::Timestamp;
+use crate::quarantine::judge::Standings;
+use crate::quarantine::judge::judge_all;
+use crate::quarantine::parked::Parked;
 use crate::quarantine::workflow::Outcome;
 use crate::storage::blob::Blobs;
 use crate::storage::record::Command;
+use crate::storage::record::PackageState;
 use crate::storage::record::Sequence;
 use crate::storage::state::Batch;
 use crate::storage::state::CommitError;
@@ -59,8 +64,7 @@ pub struct Quarantine {
     room: Arc<Semaphore>,
     /// Inspections that compute at the same time.
     benches: Arc<Semaphore>,
-    /// Work that was given up, so that the gate can say so without asking the store.
-    parked: Mutex<HashMap<Work, String>>,
+    parked: Parked,
     /// Rung when background work may be due.
     bell: Notify,
     counts: workflow::Counts,
@@ -86,7 +90,7 @@ impl Quarantine {
             inspections: Flights::new(workflow::INSPECTIONS_MAX),
             room: Arc::new(Semaphore::new(workflow::ROOM_KIB)),
             benches: Arc::new(Semaphore::new(cores)),
-            parked: Mutex::new(HashMap::new()),
+            parked: Parked::default(),
             bell: Notify::new(),
             counts: workflow::Counts::default(),
         }
@@ -97,7 +101,7 @@ impl Quarantine {
         let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
         let given_up = jobs.into_iter().filter(|job| job.parked);
         let given_up = given_up.map(|job| (job.work, job.last_error.unwrap_or_default()));
-        workflow::lock(&self.parked).extend(given_up);
+        self.parked.add(given_up);
         let text = serde_json::to_string(&*self.policy).unwrap_or_default();
         let digest = DocumentDigest::of(text.as_bytes());
         if self.state.policy().await? != Some(digest) {
@@ -111,8 +115,16 @@ impl Quarantine {
         &self.policy
     }
 
-    pub fn policy_shared(&self) -> Arc<Policy> {
-        Arc::clone(&self.policy)
+    /// Where every release of a package stands at `now`.
+    pub fn standings(&self, index: &Index, state: &PackageState, now: Timestamp) -> Standings {
+        let mut standings = judge_all(index, state, &self.policy, now);
+        self.parked.set_aside(index, &mut standings);
+        standings
+    }
+
+    /// Another number whenever [`Quarantine::standings`] may come out otherwise at the same revision and time.
+    pub fn given_up_changes(&self) -> u64 {
+        self.parked.changes()
     }
 
     pub fn ecosystem(&self, id: EcosystemId) -> Option<&Arc<dyn Ecosystem>> {

@@ -84,6 +84,9 @@ pub fn why(verdict: &Verdict, now: Timestamp) -> String {
                 Verb::Approve | Verb::Reopen => "is in quarantine".to_owned(),
             }
         }
+        Reason::GivenUp { error } => {
+            format!("is in quarantine: inspecting it was given up ({}); an approver can reopen it", printable(error, EVIDENCE_BYTES_MAX))
+        }
         Reason::Clear => match verdict.standing {
             Standing::Approved => "is approved".to_owned(),
             Standing::Admissible => "is admissible: its bytes are inspected at the first download".to_owned(),

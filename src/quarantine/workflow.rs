@@ -11,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::SemaphorePermit;
 
 use crate::ecosystem::Ecosystem;
 use crate::model::actor::Actor;
@@ -46,9 +47,9 @@ pub const LEASE: Duration = Duration::from_secs(120);
 /// Jobs leased in one go.
 const LEASED_MAX: usize = 16;
 /// What room is taken before the size is known, in KiB.
-const GUESS_KIB: u32 = 1_024;
+const GUESS_KIB: u32 = 8 * 1_024;
 /// How the text of a failure begins that may be the release's own doing.
-const CRASHED: &str = "the inspection crashed";
+pub const CRASHED: &str = "the inspection crashed";
 const BACKOFF: Duration = Duration::from_secs(10);
 const BACKOFF_MAX: Duration = Duration::from_secs(3_600);
 
@@ -119,9 +120,8 @@ impl Quarantine {
     /// Inspects now, or joins the inspection that is under way. It goes on when the caller stops waiting.
     pub async fn inspect(self: &Arc<Self>, subject: Subject) -> Outcome {
         let work = subject.work();
-        // What was given up because upstream was out is tried again for who asks; what may kill a worker is not.
-        if let Some(error) = lock(&self.parked).get(&work).filter(|error| error.starts_with(CRASHED)) {
-            return Outcome::Failed(Arc::new(InspectError::GivenUp(error.clone())));
+        if let Some(error) = self.parked.crash(&work) {
+            return Outcome::Failed(Arc::new(InspectError::GivenUp(error)));
         }
         let this = Arc::clone(self);
         let joined = self.inspections.join(work, async move { this.inspect_as_job(subject).await }).await;
@@ -166,7 +166,7 @@ impl Quarantine {
         };
         match outcome {
             Ok(()) => {
-                lock(&self.parked).remove(&work);
+                self.parked.remove(&work);
                 self.counts.inspected.fetch_add(1, Ordering::Relaxed);
                 Outcome::Recorded
             }
@@ -203,7 +203,7 @@ impl Quarantine {
 
     async fn give_up(&self, work: Work, error: String) -> Outcome {
         tracing::error!(?work, error, "given up; `airlock queue` shows it, `airlock reopen` tries again");
-        lock(&self.parked).insert(work.clone(), error.clone());
+        self.parked.add([(work.clone(), error.clone())]);
         self.note(Command::JobFailed { work, error: error.clone(), retry_at: None }).await;
         Outcome::Failed(Arc::new(InspectError::GivenUp(error)))
     }
@@ -232,17 +232,13 @@ impl Quarantine {
     }
 
     async fn examine(&self, subject: &Subject, bytes: Bytes) -> Result<(), InspectError> {
-        let kib = u32::try_from(bytes.len() / 1_024).unwrap_or(u32::MAX).min(u32::try_from(ROOM_KIB).unwrap_or(u32::MAX));
-        let Ok(_room) = self.room.acquire_many(kib).await else { return Err(InspectError::Busy) };
-        let (content, outcome) = self.hash(subject, bytes).await?;
-        let (content, outcome) = match outcome {
-            // A transfer may go wrong once: ask again before it is held against the release.
-            IntegrityOutcome::Disagrees { .. } => {
-                let again = self.fetch(subject).await?;
-                self.hash(subject, again).await?
-            }
-            IntegrityOutcome::Agrees | IntegrityOutcome::WeaklyAgrees | IntegrityOutcome::Unstated => (content, outcome),
-        };
+        let (mut content, mut outcome, mut room) = self.hash(subject, bytes).await?;
+        if matches!(outcome, IntegrityOutcome::Disagrees { .. }) {
+            // A transfer may go wrong once: ask again before it is held against the release. Room is given back first, so
+            // that nobody waits for room while holding some.
+            drop((content, room));
+            (content, outcome, room) = self.hash(subject, self.fetch(subject).await?).await?;
+        }
         let facts = match &outcome {
             IntegrityOutcome::Disagrees { .. } => Facts::default(),
             IntegrityOutcome::Agrees | IntegrityOutcome::WeaklyAgrees | IntegrityOutcome::Unstated => {
@@ -259,17 +255,22 @@ impl Quarantine {
             Command::JobDone { work: subject.work() },
         ];
         self.state.commit(Batch { at: now, actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
+        drop(room);
         Ok(())
     }
 
-    async fn hash(&self, subject: &Subject, bytes: Bytes) -> Result<(Verified, IntegrityOutcome), InspectError> {
+    /// What the bytes hash to and how that compares, and the room that they take in memory while they are worked on.
+    async fn hash(&self, subject: &Subject, bytes: Bytes) -> Result<(Verified, IntegrityOutcome, SemaphorePermit<'_>), InspectError> {
+        let kib = u32::try_from(bytes.len() / 1_024).unwrap_or(u32::MAX).min(u32::try_from(ROOM_KIB).unwrap_or(u32::MAX));
+        let Ok(room) = self.room.acquire_many(kib).await else { return Err(InspectError::Busy) };
         let integrity = subject.artifact.integrity.clone();
         let compute = move || {
             let content = Verified::measure(bytes.clone());
             let outcome = integrity.compare(&bytes, content.digest());
             (content, outcome)
         };
-        self.compute(compute).await
+        let (content, outcome) = self.compute(compute).await?;
+        Ok((content, outcome, room))
     }
 
     async fn look_inside(&self, subject: &Subject, content: &Verified) -> Result<Facts, InspectError> {
@@ -313,25 +314,12 @@ impl Quarantine {
         self.bell.notify_one();
     }
 
-    pub(crate) fn parked_of(&self, release: &ReleaseId) -> Vec<Work> {
-        let of = |work: &&Work| match work {
-            Work::Inspect { release: of, .. } => of == release,
-        };
-        lock(&self.parked).keys().filter(of).cloned().collect()
-    }
-
-    pub(crate) fn forget_parked(&self, release: &ReleaseId) {
-        lock(&self.parked).retain(|work, _| match work {
-            Work::Inspect { release: of, .. } => of != release,
-        });
-    }
-
     pub fn condition(&self) -> Condition {
         Condition {
             inspected: self.counts.inspected.load(Ordering::Relaxed),
             failed: self.counts.failed.load(Ordering::Relaxed),
             inspected_bytes: self.counts.bytes.load(Ordering::Relaxed),
-            parked: lock(&self.parked).len() as u64,
+            parked: self.parked.len() as u64,
         }
     }
 }

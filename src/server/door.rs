@@ -113,7 +113,8 @@ pub async fn observe(State(door): State<Arc<Door>>, mut request: Request, next: 
     request.extensions_mut().insert(RequestId(id.clone()));
     let in_flight = InFlight::begin(&door.metrics);
     let span = tracing::info_span!("request", id);
-    let mut response = if in_flight.0.requests_in_flight.get() > limits::REQUESTS_MAX {
+    // Too busy is not dead: whoever asks that restarts what is dead.
+    let mut response = if in_flight.0.requests_in_flight.get() > limits::REQUESTS_MAX && path != router::LIVEZ {
         Problem::new(Kind::NotYet, "Airlock is busy; try again shortly").retry_after(Duration::from_secs(2)).into_response()
     } else {
         let answer = AssertUnwindSafe(next.run(request)).catch_unwind();

@@ -163,6 +163,7 @@ impl Running {
     ///
     /// # Errors
     /// The system does not let signals be listened to.
+    #[expect(clippy::disallowed_methods, reason = "a second signal asks for just this, and the ledger stands an end at any moment")]
     pub async fn wait(self) -> io::Result<()> {
         let mut signals = Signals::listen()?;
         signals.next().await;
@@ -173,3 +174,6 @@ impl Running {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -103,6 +103,14 @@ impl LocalState {
     }
 }
 
+/// Proves the ledger of a data folder that no Airlock runs on. What a start would put right, such as a torn end, it puts right
+/// too; damage is an error that names the place. Blocks, for seconds on a large ledger.
+pub fn verify(data_dir: &Path) -> Result<Proof, OpenError> {
+    let data_dir = DataDir::open(data_dir)?;
+    let (ledger, _writer) = Ledger::open(&data_dir.ledger(), Arc::new(DiskFiles), ledger::SEGMENT_BYTES_MAX)?;
+    Ok(ledger.verify()?)
+}
+
 /// The projection's thread: gathers changes for a while, so that a package that changes often is put away once.
 fn put_away(shared: &Shared, changes: &std::sync::mpsc::Receiver<()>) {
     while changes.recv().is_ok() {

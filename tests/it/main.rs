@@ -4,5 +4,11 @@
 #![allow(dead_code, reason = "the support is one vocabulary; not every area speaks all of it")]
 
 mod clients;
+mod crash;
+mod gate;
 mod harness;
+mod index;
+mod npm;
 mod support;
+mod upstream;
+mod workflow;

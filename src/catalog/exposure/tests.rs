@@ -78,6 +78,7 @@ fn latest_becomes_the_newest_stable_below_its_target() {
     check("1.0.0 1.2.0-win32-arm64 1.2.0!", "latest=1.2.0", "latest=1.0.0");
     check("1.9.0 1.10.0 2.0.0!", "latest=2.0.0", "latest=1.10.0");
     check("1.0.0-rc.1 1.0.0-rc.2!", "latest=1.0.0-rc.2", "latest=1.0.0-rc.1");
+    check("1.0.0 2.0.0-rc.1 2.0.0-rc.2!", "latest=2.0.0-rc.2", "latest=1.0.0");
 }
 
 #[test]

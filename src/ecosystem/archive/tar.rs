@@ -35,6 +35,7 @@ pub(super) fn walk(packed: &[u8], limits: &Limits, body: &mut dyn Body) -> Resul
         piece: vec![0; PIECE_BYTES],
         limits,
         headers: 0,
+        comment_waits: false,
         last: String::new(),
         root: None,
         entries: Vec::new(),
@@ -52,7 +53,7 @@ pub(super) fn walk(packed: &[u8], limits: &Limits, body: &mut dyn Body) -> Resul
         return Err(ArchiveFault::DataAfterEnd);
     }
     walker.only_zeros_follow()?;
-    if pax.is_some() {
+    if pax.is_some() || walker.comment_waits {
         return Err(ArchiveFault::PaxAlone);
     }
     let root = walker.root.filter(|_| walker.entries.iter().any(|entry| entry.kind == Kind::File));
@@ -65,6 +66,8 @@ struct Walker<'p> {
     piece: Vec<u8>,
     limits: &'p Limits,
     headers: u32,
+    /// A global PAX header was read and no entry yet; Python's reader wants one.
+    comment_waits: bool,
     /// The path of the last header that could be read, for faults.
     last: String,
     root: Option<String>,
@@ -141,6 +144,7 @@ impl Walker<'_> {
 
     fn global(&mut self, header: &Header) -> Result<(), ArchiveFault> {
         let records = self.records(header)?;
+        self.comment_waits = true;
         if pax::is_only_comment(&records) { Ok(()) } else { Err(ArchiveFault::GlobalPax) }
     }
 
@@ -182,6 +186,7 @@ impl Walker<'_> {
             return Err(ArchiveFault::FileTooLarge { path, bytes: header.size, max: self.limits.file_bytes_max });
         }
         self.last = path;
+        self.comment_waits = false;
         if split.below.is_empty() {
             return Ok(());
         }

@@ -90,6 +90,13 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// As gzip, without the time that packing takes.
+fn stored(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::none());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// A whole archive of these pieces and the end blocks.
 fn tgz(pieces: &[Vec<u8>]) -> Vec<u8> {
     gzip(&[pieces.concat(), END.to_vec()].concat())
@@ -238,7 +245,9 @@ fn case_11_global_pax() {
     refused(&tgz(&[global(&[("comment", "0123"), ("path", "package/a.js")]), manifest()]), sentence);
     refused(&tgz(&[global(&[("comment", "x\n24 path=package/index.js")]), manifest()]), sentence);
     refused(&tgz(&[global(&[]), manifest()]), sentence);
+    refused(&tgz(&[manifest(), global(&[("comment", "0123")])]), "a PAX header that no entry follows");
     accepted(&tgz(&[global(&[("comment", "0123")]), manifest()]), &["package.json"]);
+    accepted(&tgz(&[global(&[("comment", "0123")]), pax(&[("path", "package/a.js")]), file("package/a", "")]), &["a.js"]);
     accepted(&tgz(&[pax(&[("comment", "0123")]), manifest()]), &["package.json"]);
 }
 
@@ -488,7 +497,7 @@ fn header_formats() {
     refused(&with(257, b"ustar  \0"), r#"the header of "a.js" is of no known format"#);
     refused(&with(257, b"ustar\x0011"), r#"the header of "a.js" is of no known format"#);
     refused(&with(257, &[0; 8]), r#"the header of "a.js" is of no known format"#);
-    for magic in [b"ustar\x0011", b"ustar\0\0\0", b"ustar\00 ", b"USTAR\x0000"] {
+    for magic in [b"ustar\x0011", b"ustar\0\0\0", b"ustar\x000 ", b"USTAR\x0000"] {
         let sentence = r#"the header of "package/a.js" is of no known format"#;
         refused(&tgz(&[Raw::new(b'0', "package/a.js", 0).with(257, magic).sealed()]), sentence);
     }
@@ -624,7 +633,7 @@ fn no_changed_byte_makes_a_difference_between_readers() {
     .concat();
     let mut accepted_count = 0;
     for at in 0..tar.len() {
-        for change in [0x01, 0x02, 0x20, 0x40, 0x80, 0xff] {
+        for change in [0x01, 0x20, 0x80] {
             let mut changed = tar.clone();
             changed[at] ^= change;
             // Once as it is, once with the header's checksum made right again.
@@ -634,7 +643,7 @@ fn no_changed_byte_makes_a_difference_between_readers() {
                     let header = Raw(changed[block..block + 512].try_into().unwrap()).sealed();
                     changed[block..block + 512].copy_from_slice(&header);
                 }
-                if let Ok(ours) = listed(&gzip(&changed)) {
+                if let Ok(ours) = listed(&stored(&changed)) {
                     accepted_count += 1;
                     assert_eq!(ours, theirs(&changed), "byte {at} changed by {change:#x}, sealed {sealed}");
                 }

@@ -82,8 +82,11 @@ fn is_exotic(wanted: &str) -> bool {
         let range = target.char_indices().skip(1).find(|(_, c)| *c == '@').and_then(|(at, _)| target.get(at + 1..));
         return range.is_some_and(is_exotic);
     }
-    let lower = wanted.to_ascii_lowercase();
-    let is_archive = [".tgz", ".tar", ".tar.gz"].iter().any(|ending| lower.ends_with(ending));
+    let ends_with = |ending: &str| {
+        let tail = wanted.len().checked_sub(ending.len()).and_then(|at| wanted.get(at..));
+        tail.is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
+    };
+    let is_archive = [".tgz", ".tar", ".tar.gz"].into_iter().any(ends_with);
     wanted.starts_with('.') || wanted.contains([':', '/', '\\', '#']) || is_archive
 }
 

@@ -11,6 +11,7 @@ use http::header;
 use serde::Serialize;
 
 use crate::catalog::CatalogError;
+use crate::http::link;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
 use crate::http::problem::REASON_PHRASE_BYTES_MAX;
@@ -25,11 +26,6 @@ const NPM_NOTICE: HeaderName = HeaderName::from_static("npm-notice");
 
 /// Longest `npm-notice` that is sent, in bytes.
 const NOTICE_BYTES_MAX: usize = 600;
-
-/// Where people read why a release is held, `<base>/-/airlock/r/<name>@<version>`, or what of a whole package is.
-pub fn link(base: &str, of: &impl Display) -> String {
-    format!("{base}/-/airlock/r/{of}")
-}
 
 /// A request that is not answered as asked.
 #[derive(Debug)]
@@ -67,7 +63,7 @@ impl Failure {
     pub fn response(&self, base: &str) -> Response {
         self.problem.report();
         let sentence = &self.problem.detail;
-        let link = self.about.as_ref().map(|release| link(base, release));
+        let link = self.about.as_ref().map(|release| link::of_release(base, release));
         let said = match &link {
             Some(link) => format!("{sentence} {link}"),
             None => sentence.clone(),

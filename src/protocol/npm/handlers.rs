@@ -260,3 +260,6 @@ fn dated(mut response: Response, stale_for: Option<Duration>) -> Response {
     }
     response
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,12 @@
 //! One release's manifest, split once into its pairs: keys decoded, each value the very text that upstream sent.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
 use serde_json::value::RawValue;
 
 use crate::ecosystem::json::FORBIDDEN_KEYS;
 use crate::ecosystem::json::JsonFault;
-use crate::ecosystem::json::duplicate;
 use crate::ecosystem::json::entries;
 use crate::model::finding::printable;
 
@@ -67,7 +69,7 @@ impl<'t> Manifest<'t> {
     }
 
     /// A string that must be there.
-    pub fn text(&self, field: &'static str) -> Result<String, Fault> {
+    pub fn text(&self, field: &'static str) -> Result<Cow<'t, str>, Fault> {
         text(&self.pairs, field, field)
     }
 
@@ -91,29 +93,45 @@ pub fn get<'t>(pairs: &[Pair<'t>], key: &str) -> Option<&'t RawValue> {
 }
 
 /// The string under `key`, which faults call `field`.
-pub fn text(pairs: &[Pair<'_>], key: &str, field: &'static str) -> Result<String, Fault> {
+pub fn text<'t>(pairs: &[Pair<'t>], key: &str, field: &'static str) -> Result<Cow<'t, str>, Fault> {
     let value = get(pairs, key).ok_or(Fault::Missing { field })?;
     as_text(value).ok_or(Fault::Shape { field, wanted: "a string" })
 }
 
-pub fn as_text(value: &RawValue) -> Option<String> {
-    value.get().starts_with('"').then(|| serde_json::from_str(value.get()).ok()).flatten()
+/// The string that `value` is, copied only where it has escapes.
+pub fn as_text(value: &RawValue) -> Option<Cow<'_, str>> {
+    let inside = value.get().strip_prefix('"')?.strip_suffix('"')?;
+    if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(inside));
+    }
+    serde_json::from_str(value.get()).ok().map(Cow::Owned)
 }
 
 /// Splits an object; `place` is what faults call it.
 pub fn split<'t>(text: &'t [u8], place: &'static str) -> Result<Vec<Pair<'t>>, Fault> {
-    let pairs = entries(text)?;
-    if let Some((key, _)) = pairs.iter().find(|(key, _)| FORBIDDEN_KEYS.contains(&key.as_str())) {
-        return Err(Fault::Forbidden { place, key: key.clone() });
-    }
-    if let Some(key) = duplicate(&pairs) {
-        return Err(Fault::Twice { place, key: printable(key, SHOWN_BYTES_MAX) });
+    checked(entries(text)?, place)
+}
+
+/// `pairs`, if no key stands twice and none means something else in JavaScript.
+pub fn checked<'t>(pairs: Vec<Pair<'t>>, place: &'static str) -> Result<Vec<Pair<'t>>, Fault> {
+    let mut keys: HashSet<&str> = HashSet::with_capacity(pairs.len());
+    for (key, _) in &pairs {
+        if FORBIDDEN_KEYS.contains(&key.as_str()) {
+            return Err(Fault::Forbidden { place, key: key.clone() });
+        }
+        if !keys.insert(key) {
+            return Err(Fault::Twice { place, key: printable(key, SHOWN_BYTES_MAX) });
+        }
     }
     Ok(pairs)
 }
 
 /// Whether JSON `text`, whose grammar was checked, nests deeper than `depth_max`: a glance at brackets outside strings.
 pub fn is_deeper_than(text: &[u8], depth_max: usize) -> bool {
+    // Nearly all manifests open fewer brackets than they may nest.
+    if memchr::memchr2_iter(b'{', b'[', text).nth(depth_max).is_none() {
+        return false;
+    }
     let mut depth = 0_usize;
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
@@ -157,9 +175,13 @@ mod tests {
 
     #[test]
     fn depth_is_counted_outside_strings() {
-        for (text, depth) in
-            [(r#"{}"#, 1), (r#"{"a":[{"b":[]}]}"#, 4), (r#"{"a":"[[[[","b":"\"[[","\\":[]}"#, 2), ("1", 0), (r#"["\\",[]]"#, 2)]
-        {
+        for (text, depth) in [
+            (r#"{}"#, 1),
+            (r#"{"a":[{"b":[]}],"c":[[],[],{}]}"#, 4),
+            (r#"{"a":"[[[[","b":"\"[[","\\":[]}"#, 2),
+            ("1", 0),
+            (r#"["\\",[]]"#, 2),
+        ] {
             assert!(!is_deeper_than(text.as_bytes(), depth), "{text}");
             assert!(depth == 0 || is_deeper_than(text.as_bytes(), depth - 1), "{text}");
         }
@@ -168,7 +190,7 @@ mod tests {
     #[test]
     fn a_manifest_is_split_or_at_fault() {
         let good = Manifest::split(br#"{"name":"x","scripts":{"a":"b"},"bin":[ ],"os":["linux"]}"#).unwrap();
-        assert_eq!(good.text("name"), Ok("x".to_owned()));
+        assert_eq!(good.text("name"), Ok("x".into()));
         assert_eq!(good.object("scripts").unwrap().len(), 1);
         assert_eq!(good.object("bin").unwrap().len() + good.object("none").unwrap().len(), 0);
         assert_eq!(good.object("os").unwrap_err().to_string(), "its os is not an object");

@@ -5,6 +5,7 @@ pub mod claims;
 pub mod explain;
 pub mod files;
 pub mod handlers;
+pub mod head;
 pub mod inspect;
 pub mod integrity;
 pub mod manifest;

@@ -1,6 +1,7 @@
 //! Upstream's packument, read into an index: one opaque manifest per release, and what screening needs of each. One bad
 //! release is a row that says so; only a document that is bad as a whole is refused.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use bytes::Bytes;
@@ -23,6 +24,8 @@ use crate::model::package::Version;
 use crate::model::time::Timestamp;
 use crate::protocol::npm::claims::claims;
 use crate::protocol::npm::files;
+use crate::protocol::npm::head;
+use crate::protocol::npm::head::Head;
 use crate::protocol::npm::integrity;
 use crate::protocol::npm::manifest;
 use crate::protocol::npm::manifest::DEPTH_MAX;
@@ -32,9 +35,6 @@ use crate::protocol::npm::manifest::Pair;
 use crate::protocol::npm::order;
 use crate::protocol::npm::write::write_key;
 use crate::protocol::npm::write::write_text;
-
-/// Most releases a packument may have; the largest known has about 15,000.
-pub const VERSIONS_MAX: usize = 50_000;
 
 /// Most dist-tags a packument may have.
 pub const TAGS_MAX: usize = 10_000;
@@ -76,20 +76,13 @@ pub fn read(package: &PackageId, fetched: &[Fetched]) -> Result<Reading, Unreada
     let [document] = fetched else {
         return Err(Unreadable::Malformed("a package is described by one document".to_owned()));
     };
-    let head = manifest::split(&document.body, "the document").map_err(malformed)?;
+    let Head { pairs: head, versions: releases } = head::split(&document.body)?;
     let name = manifest::text(&head, "name", "name").map_err(malformed)?;
     if name != package.name.as_str() {
         let name = printable(&name, PackageName::BYTES_MAX);
         return Err(Unreadable::Malformed(format!("it describes {name:?} and not {}", package.name)));
     }
     let times = manifest::get(&head, "time").map(times).unwrap_or_default();
-    let releases = match manifest::get(&head, "versions") {
-        Some(versions) => entries(versions.get().as_bytes()).map_err(|fault| malformed(fault.into()))?,
-        None => Vec::new(),
-    };
-    if releases.len() > VERSIONS_MAX {
-        return Err(Unreadable::TooLarge { what: "the number of versions", max: VERSIONS_MAX as u64 });
-    }
     let (rows, text) = rows(&package.name, &releases, &times);
     let pointers = manifest::get(&head, "dist-tags").map(pointers).transpose()?.unwrap_or_default();
     Ok(Reading::Complete(Index {
@@ -171,11 +164,11 @@ fn release(package: &PackageName, key: &str, manifest: &RawValue) -> Result<(Art
     }
     let integrity =
         integrity::stated(hash(&dist, "integrity", "dist.integrity")?.as_deref(), hash(&dist, "shasum", "dist.shasum")?.as_deref());
-    Ok((Artifact { file: String::new(), aliases: Vec::new(), location, integrity }, claims(&manifest)?))
+    Ok((Artifact { file: String::new(), aliases: Vec::new(), location: location.into_owned(), integrity }, claims(&manifest)?))
 }
 
 /// A hash that is stated, or not; what is stated in no readable form is a fault.
-fn hash(dist: &[Pair<'_>], key: &str, field: &'static str) -> Result<Option<String>, Fault> {
+fn hash<'t>(dist: &[Pair<'t>], key: &str, field: &'static str) -> Result<Option<Cow<'t, str>>, Fault> {
     match manifest::get(dist, key) {
         Some(value) if value.get() != "null" => manifest::text(dist, key, field).map(Some),
         Some(_) | None => Ok(None),
@@ -258,6 +251,7 @@ mod tests {
     use crate::ecosystem::UpstreamPath;
     use crate::model::digest::Digest;
     use crate::model::index::ExoticDependency;
+    use crate::protocol::npm::head::VERSIONS_MAX;
 
     fn package() -> PackageId {
         PackageId::npm("x").unwrap()
@@ -417,10 +411,10 @@ mod tests {
         check(r#"{"versions":{}}"#, "its name is missing");
         check(r#"{"name":"x","versions":{},"versions":{}}"#, r#"the document has the key "versions" twice"#);
         check(r#"{"name":"x","__proto__":{}}"#, r#"the document has the key "__proto__", which is not allowed"#);
-        check(r#"{"name":"x","versions":[]}"#, "not JSON: invalid type: sequence, expected an object at line 1 column 0");
+        check(r#"{"name":"x","versions":[]}"#, "not JSON: invalid type: sequence, expected an object of versions at line 1 column 23");
         check(r#"{"name":"x","versions":{"#, "not JSON: EOF while parsing an object at line 1 column 24");
         check("", "not JSON: EOF while parsing a value at line 1 column 0");
-        check("\u{feff}{}", "a byte order mark stands before the text");
+        check("\u{feff}{}", "not JSON: expected value at line 1 column 1");
         let deep = format!(r#"{{"name":"x","author":{}{}}}"#, "[".repeat(70), "]".repeat(70));
         assert_eq!(try_read(&deep).unwrap_err(), Unreadable::TooLarge { what: "the depth of the document", max: 64 });
         let many: Vec<String> = (0..=VERSIONS_MAX).map(|patch| format!(r#""1.0.{patch}":0"#)).collect();

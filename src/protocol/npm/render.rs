@@ -6,9 +6,9 @@ use bytes::Bytes;
 use crate::catalog::exposure::Exposed;
 use crate::catalog::exposure::ExposedRelease;
 use crate::catalog::exposure::Withheld;
+use crate::http::link;
 use crate::model::package::Version;
 use crate::model::time::Timestamp;
-use crate::protocol::npm::explain::link;
 use crate::protocol::npm::manifest;
 use crate::protocol::npm::manifest::Fault;
 use crate::protocol::npm::manifest::Manifest;
@@ -183,10 +183,11 @@ fn is_version(version: &Version) -> bool {
 fn reasons(exposed: &Exposed, base: &str) -> String {
     let withheld = exposed.withheld();
     let shown = withheld.iter().take(REASONS_MAX);
-    let mut lines: Vec<String> = shown.map(|one| format!("{} {}", one.refusal.sentence, link(base, &one.refusal.release))).collect();
+    let mut lines: Vec<String> =
+        shown.map(|one| format!("{} {}", one.refusal.sentence, link::of_release(base, &one.refusal.release))).collect();
     let more = exposed.withheld_total().saturating_sub(lines.len());
     if more > 0 {
-        lines.push(format!("and {more} more: {}", link(base, &exposed.package().name)));
+        lines.push(format!("and {more} more: {}", link::of_package(base, exposed.package())));
     }
     lines.join("\n")
 }

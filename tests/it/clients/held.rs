@@ -6,11 +6,9 @@ use super::program::Kind;
 use super::program::Program;
 use super::program::client;
 use super::project::Project;
-use crate::support::binary::Launch;
-use crate::support::binary::Server;
+use crate::support::airlock::Airlock;
 use crate::support::command::Outcome;
 use crate::support::scenario::Scenario;
-use crate::support::upstream::Upstream;
 
 const HELD: &str = "is held: published 9 hours ago";
 
@@ -54,37 +52,36 @@ fn assert_shows(outcome: &Outcome, shows: Shows) {
 
 struct Gated {
     program: Program,
-    upstream: Upstream,
-    airlock: Server,
+    airlock: Airlock,
 }
 
 /// `None` when the client is not to be had, which was said loudly.
 async fn gated(name: &'static str) -> Option<Gated> {
     let program = client(name).await?;
-    let upstream = Scenario::file("held-latest").aged_from_now().start().await;
-    let airlock = Launch::at(&upstream).start().await;
-    Some(Gated { program, upstream, airlock })
+    // Of the real time, because clients have no other.
+    let airlock = Scenario::file("held-latest").aged_from_now().gated().await;
+    Some(Gated { program, airlock })
 }
 
 impl Gated {
     fn project(&self, dependencies: &[(&str, &str)]) -> Project {
-        Project::new(&self.program, self.airlock.url(), dependencies)
+        Project::new(&self.program, &self.airlock.url(), dependencies)
     }
 
     /// A lockfile that was made where nothing is held, now used behind the gate.
     async fn project_locked_elsewhere(&self, dependencies: &[(&str, &str)]) -> Project {
-        let elsewhere: Url = self.upstream.url();
+        let elsewhere: Url = self.airlock.upstream.url();
         let mut project = Project::new(&self.program, &elsewhere, dependencies);
         project.install().await.assert_success();
-        project.forget_all_but_the_lockfile(self.airlock.url());
-        project.rewrite_lockfile(&elsewhere, self.airlock.url());
+        project.forget_all_but_the_lockfile(&self.airlock.url());
+        project.rewrite_lockfile(&elsewhere, &self.airlock.url());
         project
     }
 
     /// No byte of the young release was asked of upstream for this.
     fn assert_young_tarballs_unasked(&self) {
         for path in ["/only-young/-/only-young-1.0.0.tgz", "/left-pad/-/left-pad-1.4.0.tgz"] {
-            assert_eq!(self.upstream.count(path), 0, "{path}");
+            assert_eq!(self.airlock.upstream.count(path), 0, "{path}");
         }
     }
 }
@@ -96,13 +93,13 @@ async fn installs(name: &'static str) {
     project.install().await.assert_success();
     assert_eq!(project.installed("left-pad").as_deref(), Some("1.2.0"));
     let lockfile = project.lockfile();
-    assert!(!lockfile.contains(gated.upstream.url().as_str()), "it leads past the gate:\n{lockfile}");
+    assert!(!lockfile.contains(gated.airlock.upstream.url().as_str()), "it leads past the gate:\n{lockfile}");
 
-    project.forget_all_but_the_lockfile(gated.airlock.url());
+    project.forget_all_but_the_lockfile(&gated.airlock.url());
     project.install_frozen().await.assert_success();
     assert_eq!(project.installed("left-pad").as_deref(), Some("1.2.0"));
     assert_eq!(project.lockfile(), lockfile);
-    assert_eq!(gated.upstream.count("/left-pad/-/left-pad-1.2.0.tgz"), 1, "fetched once, judged once");
+    assert_eq!(gated.airlock.upstream.count("/left-pad/-/left-pad-1.2.0.tgz"), 1, "fetched once, judged once");
 }
 
 /// A scoped package with a dependency and a command; its newest release, and that of what it needs, are too young.
@@ -111,7 +108,7 @@ async fn installs_scoped(name: &'static str) {
     let mut project = gated.project(&[("@acme/web", "^1.0.0")]);
     project.install().await.assert_success();
     assert_eq!(["@acme/web", "left-pad"].map(|package| project.installed(package).unwrap()), ["1.0.0", "1.3.0"]);
-    project.forget_all_but_the_lockfile(gated.airlock.url());
+    project.forget_all_but_the_lockfile(&gated.airlock.url());
     project.install_frozen().await.assert_success();
     assert_eq!(project.installed("@acme/web").as_deref(), Some("1.0.0"));
     gated.assert_young_tarballs_unasked();
@@ -135,7 +132,7 @@ async fn latest_is_held(name: &'static str) {
     gated.assert_young_tarballs_unasked();
 }
 
-/// Nothing in the range is open.
+/// Nothing in the range is open, until its time has come: then the same command works, whatever the client kept.
 async fn only_held(name: &'static str) {
     let Some(gated) = gated(name).await else { return };
     let project = gated.project(&[("only-young", "^1.0.0")]);
@@ -143,13 +140,17 @@ async fn only_held(name: &'static str) {
     assert_shows(&outcome, of_an_empty_packument(&gated.program));
     assert_eq!(project.installed("only-young"), None);
     gated.assert_young_tarballs_unasked();
+
+    gated.airlock.advance("15d");
+    project.install().await.assert_success();
+    assert_eq!(project.installed("only-young").as_deref(), Some("1.0.0"));
 }
 
 /// The lockfile pins a release that is held: no packument is asked, so the tarball is where the gate is.
 async fn held_by_tarball(name: &'static str) {
     let Some(gated) = gated(name).await else { return };
     let project = gated.project_locked_elsewhere(&[("only-young", "1.0.0")]).await;
-    gated.upstream.forget_requests();
+    gated.airlock.upstream.forget_requests();
     let outcome = project.install_frozen().await;
     assert_shows(&outcome, of_a_refused_tarball(&gated.program));
     assert_eq!(project.installed("only-young"), None);

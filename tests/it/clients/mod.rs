@@ -2,5 +2,5 @@
 
 mod direct;
 mod held;
-mod program;
-mod project;
+pub mod program;
+pub mod project;

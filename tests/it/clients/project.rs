@@ -87,6 +87,13 @@ impl Project {
         }
     }
 
+    /// One more line for the `.npmrc` of this home.
+    pub fn set(&self, line: &str) {
+        let path = self.home().join(".npmrc");
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        fs::write(path, format!("{text}{line}\n")).unwrap();
+    }
+
     /// As on a machine that has the lockfile and nothing else: no installed modules, no caches.
     pub fn forget_all_but_the_lockfile(&mut self, registry: &Url) {
         _ = fs::remove_dir_all(self.path("app/node_modules"));

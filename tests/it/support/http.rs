@@ -1,6 +1,7 @@
 //! A small HTTP/1.1 client that sends a path exactly as given and shows the reason phrase: both matter here, and
 //! well-behaved clients hide them. One connection a request.
 
+use std::io;
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -64,13 +65,26 @@ impl Call {
     /// Sends it and reads the answer to its end.
     pub async fn send(self) -> Reply {
         let what = format!("the answer to {} {}", self.method, self.path);
+        self.try_send(|| ()).await.unwrap_or_else(|error| panic!("{what}: {error}"))
+    }
+
+    /// The same where the server may be gone: an error when there is no whole head. `step` is called when the request is
+    /// sent, and whenever something of the answer came.
+    pub async fn try_send(self, step: impl Fn()) -> io::Result<Reply> {
+        let what = format!("the answer to {} {}", self.method, self.path);
         within(&what, async {
-            let mut socket = TcpStream::connect(self.address).await.unwrap();
+            let mut socket = TcpStream::connect(self.address).await?;
             // A server may refuse a body before it has read all of it; its answer still counts.
             _ = socket.write_all(&self.bytes()).await;
+            step();
             let mut answer = Vec::new();
-            _ = socket.read_to_end(&mut answer).await;
-            Reply::parse(&answer, self.method == "HEAD").unwrap_or_else(|| panic!("no HTTP: {:?}", String::from_utf8_lossy(&answer)))
+            while let Ok(count) = socket.read_buf(&mut answer).await
+                && count > 0
+            {
+                step();
+            }
+            let no_head = || io::Error::other(format!("no HTTP: {:?}", String::from_utf8_lossy(&answer)));
+            Reply::parse(&answer, self.method == "HEAD").ok_or_else(no_head)
         })
         .await
     }

@@ -1,6 +1,7 @@
 //! What tests stand on: a scenario upstream, Airlock in-process or as the real binary, a raw HTTP client.
 //! Nothing here sleeps, and nothing here speaks to anything but 127.0.0.1.
 
+pub mod airlock;
 pub mod binary;
 pub mod command;
 pub mod http;

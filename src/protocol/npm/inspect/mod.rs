@@ -25,11 +25,11 @@ use crate::model::package::Version;
 use crate::protocol::npm::inspect::manifest::Manifest;
 
 /// A manifest of the index, which may carry a readme.
-const LISTED_BOUNDS: Bounds = Bounds { bytes_max: 16 << 20, depth_max: 64 };
+const LISTED_BOUNDS: Bounds = Bounds { bytes_max: 4 << 20, depth_max: 64 };
 /// Build files larger than this are not read, and said to be so. The largest seen is 60 KB.
 const GYP_BYTES_MAX: u64 = 1 << 20;
-/// Bundled packages whose manifests are read.
-const BUNDLED_MAX: usize = 2_000;
+/// Bundled packages whose manifests are read; with more the package counts as unreadable. npm itself bundles some 400.
+const BUNDLED_MAX: usize = 5_000;
 /// Entries of each list in the facts, and bytes of each text.
 const LIST_MAX: usize = 32;
 const TEXT_BYTES_MAX: usize = 256;
@@ -94,10 +94,11 @@ fn count(contents: &Contents) -> u32 {
     u32::try_from(files).unwrap_or(u32::MAX)
 }
 
-/// The manifest of a package inside the package.
+/// A package inside the package.
 struct Bundled {
     /// `node_modules/a/node_modules/@b/c`
     folder: String,
+    /// What its manifest runs, or why that cannot be read.
     manifest: Result<Manifest, String>,
 }
 
@@ -112,12 +113,21 @@ struct Inside {
 impl archive::Visitor for Inside {
     fn wants(&mut self, entry: &Entry) -> bool {
         if is_build_file(&entry.path) {
+            if self.commands.len() == LIST_MAX {
+                return false;
+            }
             if entry.size > GYP_BYTES_MAX {
                 self.command(format!("{}: {} bytes, too large to be read", entry.path, entry.size));
             }
             return entry.size <= GYP_BYTES_MAX;
         }
-        if entry.path != MANIFEST && (bundled_folder(&entry.path).is_none() || self.bundled.len() >= BUNDLED_MAX) {
+        if entry.path != MANIFEST && bundled_folder(&entry.path).is_none() {
+            return false;
+        }
+        if self.bundled.len() >= BUNDLED_MAX && entry.path != MANIFEST {
+            if self.bundled.len() == BUNDLED_MAX {
+                self.keep(entry, Err(format!("more than {BUNDLED_MAX} packages are bundled")));
+            }
             return false;
         }
         let fits = entry.size <= manifest::BOUNDS.bytes_max as u64;
@@ -142,7 +152,11 @@ impl archive::Visitor for Inside {
 impl Inside {
     fn keep(&mut self, entry: &Entry, manifest: Result<Manifest, String>) {
         match bundled_folder(&entry.path) {
-            Some(folder) => self.bundled.push(Bundled { folder: folder.to_owned(), manifest }),
+            // Thousands of them are held at once, so only what is asked for later.
+            Some(folder) => {
+                let manifest = manifest.map(|manifest| scripts::only(&manifest)).map_err(|why| shown(&why));
+                self.bundled.push(Bundled { folder: folder.to_owned(), manifest });
+            }
             None => self.manifest = Some(manifest),
         }
     }
@@ -161,12 +175,16 @@ fn is_build_file(path: &str) -> bool {
     path.ends_with(".gyp") || path.ends_with(".gypi")
 }
 
-/// The folder of a package that lies where Node looks for it: every part of the way is `node_modules/<name>`.
+/// The folder of a package that lies where Node looks for it: every part of the way is `node_modules/<name>`. Case does not
+/// count, as for build files.
 fn bundled_folder(path: &str) -> Option<&str> {
-    let folder = path.strip_suffix("/package.json")?;
+    let (folder, file) = path.rsplit_once('/')?;
+    if !file.eq_ignore_ascii_case(MANIFEST) {
+        return None;
+    }
     let mut parts = folder.split('/').peekable();
     while parts.peek().is_some() {
-        if parts.next() != Some("node_modules") {
+        if !parts.next()?.eq_ignore_ascii_case("node_modules") {
             return None;
         }
         if parts.next()?.starts_with('@') {

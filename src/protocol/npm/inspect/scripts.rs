@@ -24,6 +24,16 @@ pub(super) fn command<'m>(manifest: &'m Manifest, event: &str) -> Option<&'m str
     (!command.is_empty()).then_some(command)
 }
 
+/// Of a manifest, what installing runs: the scripts, cut short, and whether a build is asked for or not.
+pub(super) fn only(manifest: &Manifest) -> Manifest {
+    let scripts = EVENTS.iter().filter_map(|event| Some(((*event).to_owned(), Value::String(shown(command(manifest, event)?))))).collect();
+    let gypfile = manifest.get("gypfile").filter(|gypfile| gypfile.is_boolean());
+    let mut only = Manifest::new();
+    only.insert("scripts".to_owned(), Value::Object(scripts));
+    only.extend(gypfile.map(|gypfile| ("gypfile".to_owned(), gypfile.clone())));
+    only
+}
+
 /// Whether the index tells only that there are install scripts, as its abbreviated form does.
 pub(super) fn only_a_mark(listed: &Manifest) -> bool {
     !listed.contains_key("scripts") && listed.get("hasInstallScript") == Some(&Value::Bool(true))

@@ -249,6 +249,14 @@ fn bundled_packages_run_too() {
     assert_eq!(gyp.build_commands, ["node_modules/a/binding.gyp: y"]);
     let broken = compared(bundle, bundle, &[("node_modules/a/package.json", "\u{feff}{}")]);
     assert_eq!(broken.unreadable_manifest.as_deref(), Some("node_modules/a/package.json: a byte order mark stands before the text"));
+    let off = [("node_modules/a/package.json", r#"{"gypfile":false}"#), ("node_modules/a/binding.gyp", "{}")];
+    assert_eq!(compared(bundle, bundle, &off).install_steps, []);
+    let odd_case = compared(bundle, bundle, &[("Node_Modules/a/Package.json", evil)]);
+    assert_eq!(odd_case.hidden_install_steps, steps(&[("install of Node_Modules/a", "node evil.js")]));
+    let many: Vec<String> = (0..=BUNDLED_MAX).map(|n| format!("node_modules/d{n}/package.json")).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|path| (path.as_str(), "{}")).collect();
+    assert_eq!(compared(bundle, bundle, &many[..BUNDLED_MAX]).unreadable_manifest, None);
+    assert_eq!(compared(bundle, bundle, &many).unreadable_manifest.as_deref(), Some("more than 5000 packages are bundled"));
     // Nobody loads what is not declared as bundled, nor fixtures.
     assert_eq!(compared("", "", &files).install_steps, []);
     assert_eq!(

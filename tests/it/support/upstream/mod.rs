@@ -182,6 +182,11 @@ impl Upstream {
         self.world.lock().log.clear();
     }
 
+    /// How many requests came in so far, for those who wait for the next ones.
+    pub fn arrivals(&self) -> watch::Receiver<usize> {
+        self.world.arrivals.subscribe()
+    }
+
     /// Waits until a path has been asked for `count` times.
     pub async fn reached(&self, path: &str, count: usize) {
         let mut arrivals = self.world.arrivals.subscribe();

@@ -1,13 +1,19 @@
 //! The admin API's words on the wire: what the server writes and the command line reads. All times are RFC 3339 with `Z`.
 
+mod asked;
+
+pub use asked::AuditQuery;
+pub use asked::DecisionOrder;
+pub use asked::QueueQuery;
+pub use asked::ReleasesQuery;
+pub use asked::TokenOrder;
+
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::IntoParams;
 use utoipa::ToSchema;
 
 use crate::admin::schema;
-use crate::model::decision::Verb;
 use crate::model::digest::Digest;
 use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
@@ -272,29 +278,6 @@ pub struct Event {
     pub expires_at: Option<Timestamp>,
 }
 
-/// What a person decides of a release.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "decision": "approve", "reason": "read the diff, see ticket 812", "revision": 42 }))]
-pub struct DecisionOrder {
-    #[schema(schema_with = schema::verb)]
-    pub decision: Verb,
-    /// Kept for good; at most 1000 bytes. Without one the answer is 422.
-    #[serde(default)]
-    #[schema(required = true)]
-    pub reason: String,
-    /// `sha512-<base64>` or hexadecimal. If the release's bytes are others, the answer is 409.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub digest: Option<String>,
-    /// The package's revision as it was seen. If it moved, the answer is 409.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub revision: Option<u64>,
-    /// When the decision stops counting.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    #[schema(schema_with = schema::time)]
-    pub expires_at: Option<Timestamp>,
-}
-
 /// A stretch of the ledger, oldest first.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Audit {
@@ -397,20 +380,6 @@ pub struct TokenView {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// A token to be made.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({ "name": "maria", "role": "approver", "expires_at": "2027-01-01T00:00:00Z" }))]
-pub struct TokenOrder {
-    /// Names the person or program in the ledger; taken once among the tokens in use.
-    pub name: String,
-    #[schema(schema_with = schema::role)]
-    pub role: Role,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    #[schema(schema_with = schema::time)]
-    pub expires_at: Option<Timestamp>,
-}
-
 /// A token just made. The secret is told here and never again.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct NewToken {
@@ -432,50 +401,4 @@ pub struct ProblemView {
     pub detail: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub instance: Option<String>,
-}
-
-/// `?standing=&package=&limit=&cursor=`
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ReleasesQuery {
-    /// Only releases that stand there.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub standing: Option<Standing>,
-    /// Only releases of this package.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    #[param(example = "left-pad")]
-    pub package: Option<String>,
-    /// 1 to 500; 50 when not given.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    #[param(minimum = 1, maximum = 500)]
-    pub limit: Option<usize>,
-    /// The `next_cursor` of the page before.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub cursor: Option<String>,
-}
-
-/// `?limit=`
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct QueueQuery {
-    /// 1 to 500; 50 when not given.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    #[param(minimum = 1, maximum = 500)]
-    pub limit: Option<usize>,
-}
-
-/// `?after=&limit=`
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct AuditQuery {
-    /// The sequence of the last record already known; 0 for the beginning.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub after: Option<u64>,
-    /// 1 to 500; 50 when not given.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    #[param(minimum = 1, maximum = 500)]
-    pub limit: Option<usize>,
 }

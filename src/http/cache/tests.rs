@@ -1,0 +1,205 @@
+//! Conditional requests, content codings, one build for all who wait, the budget.
+
+use std::sync::atomic::AtomicUsize;
+
+use http_body_util::BodyExt;
+
+use super::*;
+
+const MANNER: Manner =
+    Manner { content_type: "application/json", cache_control: "no-cache", last_modified: Some(Timestamp::from_millis(1_000_500)) };
+
+fn key(form: &str) -> BodyKey<'_> {
+    BodyKey { stamp: DocumentDigest::of(b"left-pad"), base: "http://localhost:4873", form }
+}
+
+fn long() -> Bytes {
+    Bytes::from("left-pad ".repeat(1_000))
+}
+
+fn headers(of: &[(&'static str, &str)]) -> HeaderMap {
+    of.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
+}
+
+fn get(rendered: &Rendered, request: &[(&'static str, &str)]) -> Response {
+    rendered.respond(&Method::GET, &headers(request))
+}
+
+fn header<'r>(response: &'r Response, name: &str) -> &'r str {
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+async fn body(response: Response) -> Bytes {
+    response.into_body().collect().await.unwrap().to_bytes()
+}
+
+#[tokio::test]
+async fn a_body_is_sent_plain_or_gzip_with_its_length() {
+    let rendered = Rendered::new(&key("full"), &MANNER, long());
+    let plain = get(&rendered, &[]);
+    assert_eq!((plain.status(), header(&plain, "content-encoding")), (StatusCode::OK, ""));
+    assert_eq!(header(&plain, "content-length"), "9000");
+    assert_eq!(header(&plain, "content-type"), "application/json");
+    assert_eq!(header(&plain, "cache-control"), "no-cache");
+    assert_eq!(header(&plain, "vary"), "accept, accept-encoding");
+    assert_eq!(header(&plain, "last-modified"), "Thu, 01 Jan 1970 00:16:41 GMT", "rounded up");
+    let packed = get(&rendered, &[("accept-encoding", "gzip")]);
+    assert_eq!(header(&packed, "content-encoding"), "gzip");
+    assert_ne!(header(&packed, "etag"), header(&plain, "etag"));
+    let length: usize = header(&packed, "content-length").parse().unwrap();
+    let bytes = body(packed).await;
+    assert_eq!(bytes.len(), length);
+    let mut unpacked = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&*bytes), &mut unpacked).unwrap();
+    assert_eq!((unpacked, body(plain).await), (long().to_vec(), long()));
+}
+
+#[test]
+fn codings_are_chosen_as_asked() {
+    let rendered = Rendered::new(&key("full"), &MANNER, long());
+    for (asked, expect) in [
+        ("gzip", "gzip"),
+        ("gzip,deflate", "gzip"),
+        ("gzip, deflate, br, zstd", "gzip"),
+        ("GZIP;Q=0.5", "gzip"),
+        ("br, *", "gzip"),
+        ("br;q=1.0, gzip;q=0.8, *;q=0.1", "gzip"),
+        ("identity;q=0.5, gzip;q=0.5", "gzip"),
+        ("", ""),
+        ("br", ""),
+        ("identity", ""),
+        ("gzip;q=0", ""),
+        ("gzip;q=0.000, *", ""),
+        ("*;q=0", ""),
+        ("identity;q=1, gzip;q=0.5", ""),
+        ("gzip;q=nonsense", ""),
+        ("gzip;q=7", ""),
+        ("gzipped", ""),
+    ] {
+        assert_eq!(header(&get(&rendered, &[("accept-encoding", asked)]), "content-encoding"), expect, "{asked:?}");
+    }
+    let tiny = Rendered::new(&key("full"), &MANNER, Bytes::from_static(b"{}"));
+    assert_eq!(header(&get(&tiny, &[("accept-encoding", "gzip")]), "content-encoding"), "");
+}
+
+#[test]
+fn what_the_client_holds_is_not_sent_again() {
+    let rendered = Rendered::new(&key("full"), &MANNER, long());
+    let plain = header(&get(&rendered, &[]), "etag").to_owned();
+    let packed = header(&get(&rendered, &[("accept-encoding", "gzip")]), "etag").to_owned();
+    let (listed, weak) = (format!("\"a\", {plain}, \"b\""), format!("W/{plain}"));
+    let (before, exactly, after) = ("Thu, 01 Jan 1970 00:16:40 GMT", "Thu, 01 Jan 1970 00:16:41 GMT", "Friday, 02-Jan-70 00:00:00 GMT");
+    let unquoted = plain.trim_matches('"').to_owned();
+    for (request, expect) in [
+        (vec![("if-none-match", plain.as_str())], 304),
+        (vec![("if-none-match", weak.as_str())], 304),
+        (vec![("if-none-match", listed.as_str())], 304),
+        (vec![("if-none-match", "\"a\""), ("if-none-match", plain.as_str())], 304),
+        (vec![("if-none-match", "*")], 304),
+        (vec![("if-none-match", packed.as_str())], 304),
+        (vec![("if-none-match", plain.as_str()), ("accept-encoding", "gzip")], 304),
+        (vec![("if-none-match", unquoted.as_str())], 200),
+        (vec![("if-none-match", "\"other\"")], 200),
+        (vec![("if-none-match", "")], 200),
+        (vec![("if-none-match", "\"other\""), ("if-modified-since", after)], 200),
+        (vec![("if-none-match", plain.as_str()), ("if-modified-since", before)], 304),
+        (vec![("if-modified-since", before)], 200),
+        (vec![("if-modified-since", exactly)], 304),
+        (vec![("if-modified-since", after)], 304),
+        (vec![("if-modified-since", "yesterday")], 200),
+        (vec![("if-modified-since", after), ("if-modified-since", after)], 200),
+    ] {
+        let mut given = HeaderMap::new();
+        for (name, value) in &request {
+            given.append(*name, value.parse().unwrap());
+        }
+        let response = rendered.respond(&Method::GET, &given);
+        assert_eq!(response.status(), expect, "{request:?}");
+        assert_eq!(header(&response, "vary"), "accept, accept-encoding");
+        assert!(!header(&response, "etag").is_empty());
+    }
+    let given = headers(&[("if-none-match", packed.as_str())]);
+    assert_eq!(header(&rendered.respond(&Method::GET, &given), "etag"), packed, "a 304 names what the client holds");
+}
+
+#[tokio::test]
+async fn head_has_the_length_and_no_body() {
+    let rendered = Rendered::new(&key("full"), &MANNER, long());
+    let response = rendered.respond(&Method::HEAD, &HeaderMap::new());
+    assert_eq!(header(&response, "content-length"), "9000");
+    assert!(body(response).await.is_empty());
+}
+
+#[test]
+fn a_tag_tells_forms_bases_and_contents_apart() {
+    let tag = |base: &str, form: &str, content: &'static [u8]| {
+        let key = BodyKey { stamp: DocumentDigest::of(b"x"), base, form };
+        header(&get(&Rendered::new(&key, &MANNER, Bytes::from_static(content)), &[]), "etag").to_owned()
+    };
+    let all = [
+        tag("http://a", "full", b"{}"),
+        tag("http://a", "abbreviated", b"{}"),
+        tag("http://b", "full", b"{}"),
+        tag("http://a", "full", b"[]"),
+    ];
+    let distinct: std::collections::BTreeSet<&String> = all.iter().collect();
+    assert_eq!(distinct.len(), all.len());
+    assert_eq!(tag("http://a", "full", b"{}"), all[0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_callers_share_one_build() {
+    let cache = Arc::new(BodyCache::new(BODY_CACHE_BYTES));
+    let builds = Arc::new(AtomicUsize::new(0));
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    let callers = (0..100).map(|_| {
+        let (cache, builds, held) = (Arc::clone(&cache), Arc::clone(&builds), Arc::clone(&held));
+        tokio::spawn(async move {
+            let build = move || {
+                builds.fetch_add(1, Ordering::SeqCst);
+                held.lock().unwrap().recv().unwrap();
+                Ok(long())
+            };
+            cache.get_or_build(key("full"), MANNER, build).await.unwrap().plain().len()
+        })
+    });
+    let callers: Vec<_> = callers.collect();
+    // Half of them go away; the build goes on for the rest.
+    callers.iter().take(50).for_each(tokio::task::JoinHandle::abort);
+    release.send(()).unwrap();
+    for caller in callers.into_iter().skip(50) {
+        assert_eq!(caller.await.unwrap(), 9_000);
+    }
+    assert_eq!(builds.load(Ordering::SeqCst), 1);
+    let again = cache.get_or_build(key("full"), MANNER, || panic!("it is kept")).await.unwrap();
+    assert_eq!(again.plain().len(), 9_000);
+    assert!(cache.flights.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn failures_are_told_and_not_kept() {
+    let cache = Arc::new(BodyCache::new(BODY_CACHE_BYTES));
+    let failed = cache.get_or_build(key("full"), MANNER, || Err(Problem::new(crate::http::problem::Kind::Upstream, "no"))).await;
+    assert_eq!(failed.unwrap_err().status(), 502);
+    let crashed = cache.get_or_build(key("full"), MANNER, || panic!("a bug")).await;
+    assert_eq!(crashed.unwrap_err().status(), 500);
+    assert!(cache.get_or_build(key("full"), MANNER, || Ok(long())).await.is_ok());
+    assert!(cache.flights.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_budget_holds_and_one_large_body_fits() {
+    const BUDGET: u64 = 1_000_000;
+    let cache = Arc::new(BodyCache::new(BUDGET));
+    for number in 0..100_u8 {
+        let form = format!("version/{number}");
+        cache.get_or_build(key(&form), MANNER, move || Ok(Bytes::from(vec![number; 100_000]))).await.unwrap();
+        assert!(cache.condition().bytes <= BUDGET);
+    }
+    assert!(cache.condition().entries >= 5);
+    cache.get_or_build(key("large"), MANNER, || Ok(Bytes::from(vec![0; 900_000]))).await.unwrap();
+    cache.get_or_build(key("large"), MANNER, || panic!("it is kept")).await.unwrap();
+    cache.get_or_build(key("larger"), MANNER, || Ok(Bytes::from(vec![0; 2_000_000]))).await.unwrap();
+    assert!(cache.condition().bytes <= BUDGET);
+}

@@ -1,0 +1,321 @@
+//! The routes over a whole Airlock and a made-up upstream on a real socket; requests go straight into the router.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::HeaderMap;
+use http::StatusCode;
+use http::header;
+use http_body_util::BodyExt;
+use hyper::ext::ReasonPhrase;
+use serde_json::Value;
+use tower::ServiceExt;
+use url::Url;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::cache::BodyCache;
+use crate::http::caller::Caller;
+use crate::http::route::Matched;
+use crate::model::digest::Digest;
+use crate::model::time::Timestamp;
+use crate::model::token::Role;
+use crate::protocol::npm::ROUTES;
+use crate::protocol::npm::router;
+
+const NOW: &str = "2026-11-20T12:00:00Z";
+const BRIEF: &str = "application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*";
+const BASE: &str = "http://gate.example";
+
+/// One Airlock before an upstream that knows `@acme/web` with 1.0.0, which is old enough, and 1.1.0, which is not.
+struct Scene {
+    app: App,
+    router: Router,
+    clock: Clock,
+    upstream_is_down: Arc<AtomicBool>,
+    tarball: Bytes,
+    _folder: tempfile::TempDir,
+}
+
+fn tarball(version: &str) -> Bytes {
+    let manifest = format!(r#"{{"name":"@acme/web","version":"{version}"}}"#);
+    let mut archive = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+    let mut header = tar::Header::new_ustar();
+    header.set_size(manifest.len() as u64);
+    header.set_mode(0o644);
+    archive.append_data(&mut header, "package/package.json", manifest.as_bytes()).unwrap();
+    Bytes::from(archive.into_inner().unwrap().finish().unwrap())
+}
+
+fn packument(held: &Bytes, open: &Bytes) -> String {
+    let manifest = |version: &str, bytes: &Bytes| {
+        let integrity = Digest::of(bytes).sri();
+        format!(
+            r#""{version}":{{"name":"@acme/web","version":"{version}","description":"marker {version}","dist":{{"integrity":"{integrity}","tarball":"https://registry.example/@acme/web/-/web-{version}.tgz"}}}}"#
+        )
+    };
+    format!(
+        r#"{{"name":"@acme/web","dist-tags":{{"latest":"1.1.0","old":"1.0.0"}},"versions":{{{},{}}},
+        "time":{{"created":"2020-01-01T00:00:00Z","1.0.0":"2020-01-01T00:00:00Z","1.1.0":"2026-11-20T11:00:00Z"}}}}"#,
+        manifest("1.0.0", open),
+        manifest("1.1.0", held)
+    )
+}
+
+impl Scene {
+    async fn new() -> Scene {
+        let (open, held) = (tarball("1.0.0"), tarball("1.1.0"));
+        let documents: HashMap<&str, Bytes> = HashMap::from([
+            ("/@acme%2fweb", Bytes::from(packument(&held, &open))),
+            ("/@acme/web/-/web-1.0.0.tgz", open.clone()),
+            ("/@acme/web/-/web-1.1.0.tgz", held),
+        ]);
+        let upstream_is_down = Arc::new(AtomicBool::new(false));
+        let down = Arc::clone(&upstream_is_down);
+        let answer = move |request: Request| async move {
+            match documents.get(request.uri().path()) {
+                _ if down.load(Ordering::SeqCst) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+                Some(document) => document.clone().into_response(),
+                None => StatusCode::NOT_FOUND.into_response(),
+            }
+        };
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let upstream = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.storage.data_dir = folder.path().join("data");
+        config.upstream.retries = 0;
+        let clock = Clock::test(Timestamp::parse(NOW).unwrap());
+        let app = App::build(&config, upstream, clock.clone()).await.unwrap();
+        let router = router(Arc::clone(&app.catalog), Arc::new(BodyCache::new(1 << 20)));
+        Scene { app, router, clock, upstream_is_down, tarball: open, _folder: folder }
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(header::HeaderName, &str)]) -> Response {
+        self.ask_as(Some(Role::Reader), None, method, path, headers).await
+    }
+
+    async fn ask_as(
+        &self,
+        role: Option<Role>,
+        name: Option<&str>,
+        method: &str,
+        path: &str,
+        headers: &[(header::HeaderName, &str)],
+    ) -> Response {
+        let mut request = Request::builder().method(method).uri(path);
+        for (header, value) in headers {
+            request = request.header(header, *value);
+        }
+        let mut request = request.body(Body::empty()).unwrap();
+        request.extensions_mut().insert(Caller {
+            name: name.map(str::to_owned),
+            role,
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            user_agent: "test".to_owned(),
+            base: BASE.to_owned(),
+            request_id: "1".to_owned(),
+        });
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn json(&self, path: &str, headers: &[(header::HeaderName, &str)]) -> Value {
+        let response = self.ask("GET", path, headers).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        serde_json::from_slice(&bytes(response).await).unwrap()
+    }
+
+    async fn close(self) {
+        self.app.close().await;
+    }
+}
+
+async fn bytes(response: Response) -> Bytes {
+    response.into_body().collect().await.unwrap().to_bytes()
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> &'h str {
+    headers.get(name).map_or("", |value| value.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn both_forms_of_a_packument_in_every_spelling() {
+    let scene = Scene::new().await;
+    for path in ["/@acme%2fweb", "/@acme%2Fweb", "/@acme/web", "/%40acme%2fweb"] {
+        let full = scene.json(path, &[(header::ACCEPT, "application/json")]).await;
+        assert_eq!(full["versions"].as_object().unwrap().keys().collect::<Vec<_>>(), ["1.0.0"]);
+        assert_eq!(full["dist-tags"], serde_json::json!({ "latest": "1.0.0", "old": "1.0.0" }));
+        assert_eq!(full["versions"]["1.0.0"]["dist"]["tarball"], format!("{BASE}/@acme/web/-/web-1.0.0.tgz"));
+    }
+    let response = scene.ask("GET", "/@acme/web", &[(header::ACCEPT, BRIEF), (header::ACCEPT_ENCODING, "gzip")]).await;
+    assert_eq!(text(response.headers(), "content-type"), "application/vnd.npm.install-v1+json");
+    assert_eq!(text(response.headers(), "cache-control"), "no-cache");
+    assert_eq!(text(response.headers(), "vary"), "accept, accept-encoding");
+    assert_eq!(response.extensions().get::<Matched>(), Some(&Matched("/{package}")));
+    let brief = scene.json("/@acme/web", &[(header::ACCEPT, BRIEF)]).await;
+    assert_eq!((brief.get("_id"), brief["time"]["1.0.0"].as_str()), (None, Some("2020-01-01T00:00:00.000Z")));
+    let to_write = scene.json("/@acme/web?write=true", &[(header::ACCEPT, BRIEF)]).await;
+    assert!(to_write["_rev"].as_str().unwrap().starts_with("1-"));
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn what_a_client_holds_is_not_sent_again() {
+    let scene = Scene::new().await;
+    let first = scene.ask("GET", "/@acme/web", &[(header::ACCEPT, BRIEF)]).await;
+    let etag = text(first.headers(), "etag").to_owned();
+    let length = text(first.headers(), "content-length").to_owned();
+    assert_eq!(length, bytes(first).await.len().to_string());
+    let again = scene.ask("GET", "/@acme/web", &[(header::ACCEPT, BRIEF), (header::IF_NONE_MATCH, &etag)]).await;
+    assert_eq!((again.status(), text(again.headers(), "vary")), (StatusCode::NOT_MODIFIED, "accept, accept-encoding"));
+    let other_form = scene.ask("GET", "/@acme/web", &[(header::IF_NONE_MATCH, &etag)]).await;
+    assert_eq!(other_form.status(), StatusCode::OK);
+    let head = scene.ask("HEAD", "/@acme/web", &[(header::ACCEPT, BRIEF)]).await;
+    assert_eq!(text(head.headers(), "content-length"), length);
+    assert_eq!(bytes(head).await.len(), 0);
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn one_document_by_version_and_by_tag() {
+    let scene = Scene::new().await;
+    for path in ["/@acme/web/1.0.0", "/@acme%2fweb/latest", "/@acme/web/old"] {
+        let one = scene.json(path, &[]).await;
+        assert_eq!((&one["version"], &one["dist"]["tarball"]), (&"1.0.0".into(), &format!("{BASE}/@acme/web/-/web-1.0.0.tgz").into()));
+    }
+    let tags = scene.ask("GET", "/-/package/@acme%2fweb/dist-tags", &[]).await;
+    assert_eq!((text(tags.headers(), "cache-control"), tags.headers().get(header::ETAG)), ("no-store", None));
+    assert_eq!(bytes(tags).await, br#"{"latest":"1.0.0","old":"1.0.0"}"#.as_slice());
+    for (path, said) in [
+        ("/@acme/web/9.9.9", "@acme/web has no version or tag \"9.9.9\""),
+        ("/@acme/web/next", "@acme/web has no version or tag \"next\""),
+        ("/@acme/web/-/web-9.9.9.tgz", "@acme/web has no file \"web-9.9.9.tgz\""),
+        ("/nobody", "nobody is not known, neither here nor at the upstream registry"),
+        ("/-/npm/v1/security/advisories/bulk", "Airlock does not serve /-/npm/v1/security/advisories/bulk"),
+    ] {
+        let response = scene.ask("GET", path, &[]).await;
+        assert_eq!((response.status(), text(response.headers(), "cache-control")), (StatusCode::NOT_FOUND, "no-store"), "{path}");
+        assert_eq!(serde_json::from_slice::<Value>(&bytes(response).await).unwrap()["error"], said);
+    }
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn an_open_tarball_is_sent_in_every_shape() {
+    let scene = Scene::new().await;
+    for path in ["/@acme/web/-/web-1.0.0.tgz", "/@acme%2fweb/-/web-1.0.0.tgz", "/@acme/web/-/@acme/web-1.0.0.tgz"] {
+        let response = scene.ask("GET", path, &[]).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        assert_eq!(text(response.headers(), "cache-control"), "public, max-age=31536000, immutable");
+        assert_eq!(text(response.headers(), "content-length"), scene.tarball.len().to_string());
+        assert_eq!(response.headers().get(header::CONTENT_ENCODING), None);
+        assert_eq!(bytes(response).await, scene.tarball);
+    }
+    let head = scene.ask("HEAD", "/@acme/web/-/web-1.0.0.tgz", &[]).await;
+    assert_eq!((head.status(), text(head.headers(), "content-length")), (StatusCode::OK, scene.tarball.len().to_string().as_str()));
+    assert_eq!(bytes(head).await.len(), 0);
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn a_held_release_is_refused_in_one_wording_on_every_route() {
+    let scene = Scene::new().await;
+    let said = format!(
+        "@acme/web@1.1.0 is held: published 1 hour ago, opens 2026-11-27 11:00 UTC (minimum age 7 days). 1.0.0 is admissible. {BASE}/-/airlock/r/@acme/web@1.1.0"
+    );
+    for path in ["/@acme/web/1.1.0", "/@acme%2fweb/-/web-1.1.0.tgz", "/@acme/web/-/@acme/web-1.1.0.tgz"] {
+        for method in ["GET", "HEAD"] {
+            let response = scene.ask(method, path, &[]).await;
+            assert_eq!(response.status(), StatusCode::FORBIDDEN, "{method} {path}");
+            assert_eq!(response.extensions().get::<ReasonPhrase>().unwrap().as_bytes(), said.as_bytes());
+            assert_eq!((text(response.headers(), "npm-notice"), text(response.headers(), "cache-control")), (said.as_str(), "no-store"));
+            let sent = bytes(response).await;
+            match method {
+                "HEAD" => assert_eq!(sent.len(), 0),
+                _ => assert_eq!(
+                    serde_json::from_slice::<Value>(&sent).unwrap(),
+                    serde_json::json!({ "error": said, "message": said, "reason": said })
+                ),
+            }
+        }
+    }
+    for form in ["application/json", BRIEF] {
+        let response = scene.ask("GET", "/@acme/web", &[(header::ACCEPT, form)]).await;
+        let sent = bytes(response).await;
+        assert!(memchr::memmem::find(&sent, b"marker 1.1.0").is_none());
+        let packument: Value = serde_json::from_slice(&sent).unwrap();
+        assert_eq!(packument["policyRestrictions"]["message"], said);
+        assert_eq!(packument["policyRestrictions"]["versions"], serde_json::json!({"1.1.0": {"name": "@acme/web", "version": "1.1.0"}}));
+    }
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn who_may_ask_what() {
+    let scene = Scene::new().await;
+    for route in ROUTES {
+        let path = route.template.replace("{package}", "@acme%2fweb").replace("{version}", "1.0.0").replace("{file}", "web-1.0.0.tgz");
+        let nobody = scene.ask_as(None, None, route.method, &path, &[]).await;
+        let somebody = scene.ask_as(Some(Role::Reader), Some("ann"), route.method, &path, &[]).await;
+        assert_eq!(somebody.status(), StatusCode::OK, "{path}");
+        assert_eq!(somebody.extensions().get::<Matched>(), Some(&Matched(route.template)));
+        match route.needs {
+            crate::http::route::Needs::Nothing => assert_eq!(nobody.status(), StatusCode::OK, "{path}"),
+            crate::http::route::Needs::Role(_) => {
+                assert_eq!(nobody.status(), StatusCode::UNAUTHORIZED, "{path}");
+                assert!(text(nobody.headers(), "www-authenticate").starts_with("Bearer"));
+            }
+        }
+    }
+    let named = scene.ask_as(Some(Role::Reader), Some("ann"), "GET", "/-/whoami", &[]).await;
+    assert_eq!(text(named.headers(), "cache-control"), "no-store");
+    assert_eq!(bytes(named).await, br#"{"username":"ann"}"#.as_slice());
+    assert_eq!(scene.ask("GET", "/-/whoami", &[]).await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(bytes(scene.ask("GET", "/-/ping?write=true", &[]).await).await, b"{}".as_slice());
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn what_is_not_built_says_so() {
+    let scene = Scene::new().await;
+    for (method, path) in [("PUT", "/@acme%2fweb"), ("DELETE", "/@acme/web/-/web-1.0.0.tgz"), ("POST", "/-/whoami"), ("PATCH", "/x/latest")]
+    {
+        let response = scene.ask(method, path, &[]).await;
+        assert_eq!((response.status(), text(response.headers(), "allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD"), "{path}");
+    }
+    assert_eq!(scene.ask("POST", "/-/npm/v1/security/advisories/bulk", &[]).await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(scene.ask("PUT", "/-/package/x/dist-tags/latest", &[]).await.status(), StatusCode::NOT_FOUND);
+    for path in ["/..%2fx", "/.bin", "/x%zz", "//x"] {
+        let response = scene.ask("GET", path, &[]).await;
+        assert_eq!((response.status(), text(response.headers(), "location")), (StatusCode::BAD_REQUEST, ""), "{path}");
+    }
+    scene.close().await;
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_down_is_said_with_the_age_of_what_is_served() {
+    let scene = Scene::new().await;
+    let fresh = scene.ask("GET", "/@acme/web", &[]).await;
+    assert_eq!(fresh.headers().get("airlock-stale-seconds"), None);
+    scene.upstream_is_down.store(true, Ordering::SeqCst);
+    scene.clock.advance(std::time::Duration::from_secs(3_600));
+    for path in ["/@acme/web", "/@acme/web/latest", "/-/package/@acme%2fweb/dist-tags"] {
+        let stale = scene.ask("GET", path, &[]).await;
+        assert_eq!((stale.status(), text(stale.headers(), "airlock-stale-seconds")), (StatusCode::OK, "3600"), "{path}");
+    }
+    scene.close().await;
+}

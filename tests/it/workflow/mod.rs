@@ -1,0 +1,9 @@
+//! From the first sight of a release to its standing: what is listed, what is served, what is explained.
+
+mod age;
+mod archives;
+mod changes;
+mod findings;
+mod jobs;
+
+pub use jobs::until_given_up;
