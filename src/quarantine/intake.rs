@@ -86,7 +86,7 @@ pub fn join(fresh: Index, before: &Before<'_>, state: &PackageState, now: Timest
         }
         let pinned = row.artifacts.iter().any(|artifact| pin(&artifact.file, released).is_some());
         if let (Before::Index(previous), Some(known), true) = (before, known, pinned)
-            && contradicts_pin(row, released)
+            && !same_bytes
             && !contradicts_pin(known, released)
         {
             kept = Row { manifest: text.add(previous, known), removed_at: None, ..known.clone() };
