@@ -60,6 +60,8 @@ pub struct Quarantine {
     policy: Arc<Policy>,
     clock: Clock,
     inspections: Flights<Work, Outcome>,
+    /// What the ledger remembers of packages whose documents are lost; empty while none is.
+    seen: tokio::sync::Mutex<intake::Seen>,
     /// One for each artifact in memory.
     hands: Semaphore,
     /// Inspections that compute at the same time.
@@ -88,6 +90,7 @@ impl Quarantine {
             policy,
             clock,
             inspections: Flights::new(workflow::INSPECTIONS_MAX),
+            seen: tokio::sync::Mutex::default(),
             hands: Semaphore::new(workflow::HANDS),
             benches: Arc::new(Semaphore::new(cores)),
             parked: Parked::default(),
