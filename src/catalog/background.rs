@@ -79,7 +79,12 @@ impl Catalog {
                 if state.releases.values().all(|one| one.inspections.is_empty() && one.decisions.is_empty()) {
                     continue;
                 }
-                match self.known(&package, &state).await {
+                let shelf = match self.known(&package, &state).await {
+                    // Its document is lost: upstream has it again, and people wait for what is in it.
+                    Ok(None) if state.last_sight.is_some() => self.shelf(&package).await.map(Some),
+                    known => known,
+                };
+                match shelf {
                     Ok(Some(shelf)) => {
                         if let Err(error) = self.view(&shelf).await {
                             tracing::warn!(%package, %error, "could not be judged");

@@ -23,7 +23,9 @@ use crate::support::within;
 
 const KILLS: usize = 50;
 /// Things that happen between two kills, at most.
-const MOMENTS_MAX: usize = 24;
+const MOMENTS_MAX: usize = 80;
+/// Decisions under way at once.
+const PERSONS: usize = 2;
 
 /// The ledger as far as it was read; what was read once never changes.
 #[derive(Default)]
@@ -60,8 +62,10 @@ impl Round<'_> {
         self.install.killed.store(false, Ordering::SeqCst);
         let mut tasks = JoinSet::new();
         self.install.spawn(at, &mut tasks);
-        let (person, install) = (Arc::clone(self.person), Arc::clone(self.install));
-        tasks.spawn(async move { Person::decide(&person, at, &install, usize::MAX).await });
+        for _ in 0..PERSONS {
+            let (person, install) = (Arc::clone(self.person), Arc::clone(self.install));
+            tasks.spawn(async move { Person::decide(&person, at, &install, usize::MAX).await });
+        }
         tasks
     }
 
@@ -132,7 +136,8 @@ async fn an_install_outlives_50_kills() {
     assert!(install.is_complete());
     let acknowledged = person.lock().unwrap().count();
     assert!(acknowledged > KILLS, "only {acknowledged} decisions were acknowledged");
-    for nth in 0..person.lock().unwrap().subjects() {
+    let subjects = person.lock().unwrap().subjects();
+    for nth in 0..subjects {
         Person::assert_stands(&person, at, nth).await;
     }
     // All of it once more: what was read piece by piece is still there as a whole.

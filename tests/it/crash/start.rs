@@ -76,7 +76,7 @@ async fn fill(state: &Arc<LocalState>, packages: usize) {
     let commits = (0..packages).flat_map(|number| commands(number, at)).map(|command| {
         let state = Arc::clone(state);
         let batch = Batch { at, actor: Actor::Airlock, conditions: vec![], commands: vec![command] };
-        async move { drop(state.commit(batch).await.unwrap()) }
+        async move { _ = state.commit(batch).await.unwrap() }
     });
     stream::iter(commits).buffered(AT_ONCE).collect::<Vec<()>>().await;
 }
