@@ -104,10 +104,8 @@ fn copy(from: &Path, to: &Path) {
 async fn answers(server: &Server) -> Answers {
     // Under a host of its own the base of all links is the same on every port.
     let call = |path: &str| Call::get(server.address(), path).header("host", "localhost").bearer(&server.admin_token());
-    within("the queue to be whole", async {
-        while call("/-/airlock/v1/queue").send().await.json()["complete"] != Value::Bool(true) {}
-    })
-    .await;
+    within("the queue to be whole", async { while call("/-/airlock/v1/queue").send().await.json()["complete"] != Value::Bool(true) {} })
+        .await;
     let releases = || (0..PACKAGES).flat_map(|index| versions(index).map(move |version| (index, version)));
     let mut answers = Answers::new();
     // What is asked for in vain is counted and shown, so tarballs come last.
@@ -172,7 +170,9 @@ impl Known {
         copy(&launch.data_dir(), clean.path());
         let server = launch.start().await;
         let known = answers(&server).await;
-        assert!(known.values().any(|(status, ..)| *status == 403) && known.values().filter(|(status, ..)| *status == 200).count() > PACKAGES);
+        assert!(
+            known.values().any(|(status, ..)| *status == 403) && known.values().filter(|(status, ..)| *status == 200).count() > PACKAGES
+        );
         let launch = server.kill();
         let unclean = TempDir::new().unwrap();
         copy(&launch.data_dir(), unclean.path());
@@ -197,7 +197,6 @@ impl Known {
         server.kill();
     }
 }
-
 
 /// The projection folder is all that sled and its neighbours keep.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
