@@ -28,6 +28,7 @@ use crate::quarantine::workflow::CRASHED;
 use crate::quarantine::workflow::InspectError;
 use crate::quarantine::workflow::Outcome;
 use crate::quarantine::workflow::Subject;
+use crate::storage::blob::BlobError;
 use crate::upstream::UpstreamError;
 
 /// How often the standing may move under a download before the client is told to come again.
@@ -60,7 +61,8 @@ impl Catalog {
                     Err(error @ OpenError::OtherBytes(_)) => {
                         return Err(CatalogError::Upstream { package: package.clone(), why: error.to_string(), retry_after: None });
                     }
-                    Err(error @ (OpenError::Blob(_) | OpenError::Read(_))) => return Err(CatalogError::Storage(error.to_string())),
+                    Err(OpenError::Blob(error)) => return Err(error.into()),
+                    Err(OpenError::Read(error)) => return Err(error.into()),
                 },
                 Err(NotCleared::OutOfDate) => {}
                 Err(NotCleared::Read(error)) => return Err(error.into()),
@@ -103,6 +105,8 @@ impl Catalog {
                 InspectError::OtherBytes { .. } => {
                     CatalogError::Upstream { package: release.package, why: error.to_string(), retry_after: None }
                 }
+                InspectError::Blob(BlobError::DiskFull { .. }) => CatalogError::StorageFull(error.to_string()),
+                InspectError::Commit(commit) if commit.is_disk_full() => CatalogError::StorageFull(error.to_string()),
                 InspectError::Blob(_) | InspectError::Commit(_) | InspectError::Read(_) => CatalogError::Storage(error.to_string()),
             }),
         }

@@ -33,8 +33,10 @@ use crate::model::refusal::Refusal;
 use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
+use crate::storage::blob::BlobError;
 use crate::storage::document::Documents;
 use crate::storage::pulls::Pulls;
+use crate::storage::state::CommitError;
 use crate::storage::state::ReadError;
 use crate::storage::state::State;
 use crate::upstream::Upstreams;
@@ -126,6 +128,24 @@ pub enum CatalogError {
     Loop,
     #[error("{0}")]
     Storage(String),
+    /// What is known is served on; what is new cannot be kept.
+    #[error("{0}")]
+    StorageFull(String),
+}
+
+impl From<CommitError> for CatalogError {
+    fn from(error: CommitError) -> CatalogError {
+        if error.is_disk_full() { CatalogError::StorageFull(error.to_string()) } else { CatalogError::Storage(error.to_string()) }
+    }
+}
+
+impl From<BlobError> for CatalogError {
+    fn from(error: BlobError) -> CatalogError {
+        match error {
+            BlobError::DiskFull { .. } => CatalogError::StorageFull(error.to_string()),
+            BlobError::Io { .. } | BlobError::Damaged { .. } => CatalogError::Storage(error.to_string()),
+        }
+    }
 }
 
 impl From<ReadError> for CatalogError {

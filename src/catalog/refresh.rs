@@ -1,5 +1,6 @@
 //! Refreshing: ours while it is fresh, else upstream's, read by the ecosystem, joined with what was known and recorded.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::quarantine::intake::Before;
 use crate::quarantine::intake::join;
+use crate::storage::ledger::file::is_full;
 use crate::storage::record::PackageState;
 use crate::storage::state::CommitError;
 use crate::storage::state::IndexNote;
@@ -142,12 +144,15 @@ impl Catalog {
                 };
                 self.take_in(nothing, Validators::default(), known.as_ref()).await.map(Some)
             }
-            Ok(Said::Index(index, validators)) => self.take_in(*index, validators, known.as_ref()).await.map(Some),
+            Ok(Said::Index(index, validators)) => match self.take_in(*index, validators, known.as_ref()).await {
+                Err(full @ CatalogError::StorageFull(_)) => self.make_do(package, known, Trouble::Storage(full)),
+                taken => taken.map(Some),
+            },
             Err(trouble) => self.make_do(package, known, trouble),
         }
     }
 
-    /// Upstream gave nothing to go by: what is known is served, judged as ever, and said to be stale.
+    /// Upstream gave nothing to go by, or there is no room to keep it: what is known is served, judged as ever, and said to be stale.
     fn make_do(&self, package: &PackageId, known: Refreshed, trouble: Trouble) -> Result<Refreshed, CatalogError> {
         let Some(shelf) = known else {
             return Err(match trouble {
@@ -164,7 +169,7 @@ impl Catalog {
                 Trouble::Storage(error) => error,
             });
         };
-        tracing::warn!(%package, %trouble, "serving what is known: upstream gave nothing to go by");
+        tracing::warn!(%package, %trouble, "serving what is known: there is nothing newer to go by");
         let quiet_until = Some(self.clock.now().plus(QUIET_FOR));
         shelf.hear(Heard { quiet_until, ..shelf.heard() });
         Ok(Some(shelf))
@@ -251,13 +256,13 @@ impl Catalog {
                 (intake, document)
             };
             let (intake, document) = tokio::task::spawn_blocking(work).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
-            let digest = self.documents.put(document).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
+            let digest = self.documents.put(document).await.map_err(|error| not_kept(&package, &error))?;
             let same = state.last_sight.as_ref().is_some_and(|sight| sight.source == intake.index.source && sight.document == digest);
             if !same {
                 match self.quarantine.record_sight(&intake, digest, absent_at, state.revision, now).await {
                     Ok(_) => {}
                     Err(CommitError::Conflict(_)) => continue,
-                    Err(error) => return Err(CatalogError::Storage(error.to_string())),
+                    Err(error) => return Err(error.into()),
                 }
             }
             let heard = Heard { checked_at: now, quiet_until: None, validators };
@@ -272,6 +277,14 @@ impl Catalog {
     pub(crate) fn is_older(&self, shelf: &Shelf, age: Duration) -> bool {
         let now: Timestamp = self.clock.now();
         !shelf.is_fresh(now, age)
+    }
+}
+
+fn not_kept(package: &PackageId, error: &io::Error) -> CatalogError {
+    if is_full(error) {
+        CatalogError::StorageFull(format!("the disk is full: what upstream says of {} could not be kept", package.name))
+    } else {
+        CatalogError::Storage(error.to_string())
     }
 }
 

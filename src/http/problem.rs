@@ -248,6 +248,7 @@ impl From<CatalogError> for Problem {
             CatalogError::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text),
             CatalogError::Loop => Problem::new(Kind::Loop, text.clone()).logged(text),
             CatalogError::Storage(why) => Problem::internal(why),
+            CatalogError::StorageFull(why) => Problem::new(Kind::StorageFull, why.clone()).logged(why),
         }
     }
 }
