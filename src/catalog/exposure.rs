@@ -250,6 +250,9 @@ fn stamp(
     modified: Timestamp,
 ) -> DocumentDigest {
     let mut text = Vec::with_capacity(64 + releases.len() * 16);
+    // Two packages may show the same text, and a body names its package.
+    text.extend_from_slice(index.package.to_string().as_bytes());
+    text.push(0);
     text.extend_from_slice(index.source.raw());
     text.extend_from_slice(&modified.millis().to_le_bytes());
     let mut add = |part: &str| {

@@ -125,5 +125,7 @@ fn the_stamp_follows_what_is_seen_and_modified_is_never_older_than_a_release() {
     let other = exposed(&index("1.0.0 1.1.0", "latest=1.0.0"));
     assert_eq!(one.stamp(), same.stamp());
     assert_ne!(one.stamp(), other.stamp());
+    let elsewhere = Index { package: PackageId::npm("y").unwrap(), ..index("1.0.0 1.1.0", "latest=1.0.0") };
+    assert_ne!(other.stamp(), exposed(&elsewhere).stamp(), "the same text under another name");
     assert!(one.releases().iter().all(|release| release.published_at <= one.modified()));
 }
