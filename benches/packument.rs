@@ -17,6 +17,7 @@ use airlock::ecosystem::Ecosystem;
 use airlock::ecosystem::Fetched;
 use airlock::ecosystem::Reading;
 use airlock::ecosystem::UpstreamPath;
+use airlock::model::digest::DocumentDigest;
 use airlock::model::index::Index;
 use airlock::model::package::PackageId;
 use airlock::model::time::Timestamp;
@@ -100,7 +101,7 @@ fn measure(package: &PackageId, body: Bytes) {
     for artifact in index.rows.iter().flat_map(|row| &row.artifacts).filter(|artifact| artifact.integrity.unreadable.is_some()) {
         println!("  integrity {}: {:?}", artifact.file, artifact.integrity.unreadable);
     }
-    let standings = timed("judge", || judge_all(&index, &state, &policy, now));
+    let standings = timed("judge", || judge_all(&index, &state, &policy, DocumentDigest::of, now));
     let exposed = timed("expose", || expose(&index, &standings, &Npm));
     println!("  listed {}, withheld {}", exposed.releases().len(), exposed.withheld_total());
     timed("full", || packument(&exposed, "https://gate.example", Form::Full).unwrap());

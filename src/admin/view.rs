@@ -197,6 +197,7 @@ mod tests {
             at: at(day),
             reason: "because".to_owned(),
             digest: None,
+            substance: None,
             covers: Vec::new(),
             expires_at: Some(at(30)),
         };

@@ -100,7 +100,10 @@ impl Catalog {
                 InspectError::Crashed(_) | InspectError::GivenUp(_) | InspectError::Busy => {
                     CatalogError::NotYet { release, retry_after: RETRY_AFTER }
                 }
-                InspectError::Blob(_) | InspectError::Commit(_) => CatalogError::Storage(error.to_string()),
+                InspectError::OtherBytes { .. } => {
+                    CatalogError::Upstream { package: release.package, why: error.to_string(), retry_after: None }
+                }
+                InspectError::Blob(_) | InspectError::Commit(_) | InspectError::Read(_) => CatalogError::Storage(error.to_string()),
             }),
         }
     }

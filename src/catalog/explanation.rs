@@ -222,9 +222,24 @@ impl Catalog {
         Ok(())
     }
 
+    /// An approval is for known bytes: those of a release whose index states no digest are looked at before it.
+    async fn know_bytes(self: &Arc<Self>, shelf: &Arc<Shelf>, release: &ReleaseId) -> Result<(), CatalogError> {
+        let explanation = self.explain_on(shelf, release).await?;
+        if explanation.verdict.digest.is_some() {
+            return Ok(());
+        }
+        for artifact in &explanation.artifacts {
+            self.inspect_file(shelf, &artifact.file).await?;
+        }
+        Ok(())
+    }
+
     /// Records a person's decision on a release.
     pub async fn decide(self: &Arc<Self>, release: &ReleaseId, order: &Order, by: &str) -> Result<Explanation, DecideOrFind> {
         let shelf = self.known_or_asked(&release.package).await?;
+        if order.verb == Verb::Approve {
+            self.know_bytes(&shelf, release).await?;
+        }
         self.quarantine.decide(&shelf.index, &release.version, order, by).await?;
         self.quarantine.ring();
         let explanation = self.explain_on(&shelf, release).await?;

@@ -1,5 +1,6 @@
 //! What may be seen or fetched of a package: refreshed from upstream, judged, exposed. Knows no HTTP and no dialect.
 
+pub mod ahead;
 pub mod artifact;
 pub mod background;
 pub mod explanation;
@@ -163,7 +164,10 @@ impl Catalog {
     /// The package as clients may see it now.
     pub async fn exposed(self: &Arc<Self>, package: &PackageId) -> Result<Sighted, CatalogError> {
         let shelf = self.shelf(package).await?;
-        let view = self.view(&shelf).await?;
+        let mut view = self.view(&shelf).await?;
+        if self.inspect_ahead(&shelf, &view).await {
+            view = self.view(&shelf).await?;
+        }
         Ok(Sighted { exposed: Arc::clone(&view.exposed), stale_for: self.stale_for(&shelf) })
     }
 

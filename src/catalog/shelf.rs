@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -46,9 +48,15 @@ pub struct View {
     pub exposed: Arc<Exposed>,
     valid_until: Option<Timestamp>,
     given_up_changes: u64,
+    looked_ahead: AtomicBool,
 }
 
 impl View {
+    /// Whether this was asked before.
+    pub fn looked_ahead(&self) -> bool {
+        self.looked_ahead.swap(true, Ordering::Relaxed)
+    }
+
     fn holds(&self, revision: Sequence, given_up_changes: u64, now: Timestamp) -> bool {
         self.standings.revision == revision && self.given_up_changes == given_up_changes && self.valid_until.is_none_or(|until| now < until)
     }
@@ -129,7 +137,7 @@ impl Catalog {
             Some(view) => Arc::clone(&view.exposed),
             None => Arc::new(exposed),
         };
-        let view = Arc::new(View { standings, exposed, valid_until, given_up_changes });
+        let view = Arc::new(View { standings, exposed, valid_until, given_up_changes, looked_ahead: AtomicBool::new(false) });
         shelf.view.store(Some(Arc::clone(&view)));
         Ok(view)
     }

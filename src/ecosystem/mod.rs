@@ -82,6 +82,12 @@ pub trait Ecosystem: Send + Sync {
     /// What is inside. `manifest` is the release's text in the index, for comparison.
     fn inspect(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Facts, Unreadable>;
 
+    /// The digest of what matters in a release's text in the index: equal for two texts that install the same, as when only
+    /// a deprecation or a signature was added. Inspections and approvals are bound to it.
+    fn substance(&self, manifest: &[u8]) -> DocumentDigest {
+        DocumentDigest::of(manifest)
+    }
+
     /// Which is newer. A version that cannot be ordered is older than all that can.
     fn precedence(&self, left: &Version, right: &Version) -> Ordering;
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::model::digest::Digest;
+use crate::model::digest::DocumentDigest;
 use crate::model::finding::FindingKind;
 use crate::model::time::Timestamp;
 
@@ -55,6 +56,9 @@ pub struct Decision {
     /// The bytes an approval is for: those inspected, else those the index states. An approval of other bytes is none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub digest: Option<Digest>,
+    /// What the index said of the release when it was approved; an approval of another entry is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub substance: Option<DocumentDigest>,
     /// The findings an approval was given in sight of; one that comes later is not covered.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub covers: Vec<FindingKind>,

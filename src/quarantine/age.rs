@@ -46,6 +46,8 @@ pub struct Window {
     /// Below it, one person's approval does not count.
     pub floor_at: Timestamp,
     pub exemption_ends: Option<Timestamp>,
+    /// When an exemption that was for it ended last.
+    pub exemption_ended: Option<Timestamp>,
 }
 
 impl Window {
@@ -60,10 +62,17 @@ impl Window {
     ) -> Window {
         let rules = &policy.release_age;
         let floor_at = counts_from.plus(rules.floor);
-        let matching = rules.exempt.iter().filter(|one| matches(&one.pattern, package, version));
-        let exempt = matching.into_iter().find(|one| one.expires.is_none_or(|expires| now < expires));
+        let mine = || rules.exempt.iter().filter(|one| matches(&one.pattern, package, version));
+        let exemption_ended = mine().filter_map(|one| one.expires).filter(|expires| *expires <= now).max();
+        let exempt = mine().find(|one| one.expires.is_none_or(|expires| now < expires));
         if let Some(exemption) = exempt {
-            return Window { opens_at: floor_at, rule: AgeRule::Floor(rules.floor), floor_at, exemption_ends: exemption.expires };
+            return Window {
+                opens_at: floor_at,
+                rule: AgeRule::Floor(rules.floor),
+                floor_at,
+                exemption_ends: exemption.expires,
+                exemption_ended,
+            };
         }
         let by_minimum = counts_from.plus(rules.minimum.max(rules.floor));
         let by_name = name_counts_from.plus(rules.new_package);
@@ -72,7 +81,7 @@ impl Window {
         } else {
             (by_minimum, AgeRule::Minimum(rules.minimum.max(rules.floor)))
         };
-        Window { opens_at, rule, floor_at, exemption_ends: None }
+        Window { opens_at, rule, floor_at, exemption_ends: None, exemption_ended }
     }
 
     /// Whether `given` people out of `needed` are enough at this age.

@@ -5,16 +5,29 @@ use std::collections::BTreeSet;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
+use crate::model::digest::DocumentDigest;
 use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
+use crate::model::time::Timestamp;
+use crate::storage::record::ReleaseState;
 
 /// People needed to open a release below the floor, or one that policy rejects: never one alone.
 pub const PAIR: u32 = 2;
 
-/// The approvals since the last decision of another kind that are for these bytes.
-pub fn approvals<'d>(decisions: &[&'d Decision], digest: Option<&Digest>) -> Vec<&'d Decision> {
+/// The approvals since the last decision of another kind that are for these bytes and this entry of the index.
+pub fn approvals<'d>(decisions: &[&'d Decision], digest: Option<&Digest>, substance: Option<&DocumentDigest>) -> Vec<&'d Decision> {
     let latest = decisions.iter().rev().take_while(|decision| decision.verb == Verb::Approve);
-    latest.copied().filter(|decision| decision.digest.as_ref() == digest).collect()
+    latest.copied().filter(|decision| decision.digest.as_ref() == digest && decision.substance.as_ref() == substance).collect()
+}
+
+/// Whether as many people as policy asks stand by a release: their approvals count now, for the bytes it is pinned to.
+pub fn is_vouched_for(release: &ReleaseState, needed: u32, now: Timestamp) -> bool {
+    let decisions: Vec<&Decision> = release.decisions.iter().filter(|one| one.counts_at(now)).collect();
+    let latest = decisions.iter().rev().copied().take_while(|decision| decision.verb == Verb::Approve);
+    let inspected = release.inspections.values().filter(|one| one.pins()).map(|one| &one.digest);
+    let pins: Vec<&Digest> = release.pins.values().chain(inspected).collect();
+    let is_for_it = |decision: &&Decision| pins.is_empty() || decision.digest.as_ref().is_some_and(|digest| pins.contains(&digest));
+    count(latest.filter(is_for_it)) >= needed
 }
 
 /// Distinct people.

@@ -180,6 +180,7 @@ mod tests {
             at,
             reason: reason.to_owned(),
             digest: None,
+            substance: None,
             covers: Vec::new(),
             expires_at,
         };

@@ -5,6 +5,7 @@ use crate::model::actor::Actor;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
+use crate::model::digest::DocumentDigest;
 use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
 use crate::model::finding::printable;
@@ -74,6 +75,7 @@ impl Quarantine {
         let Some(row) = index.rows.iter().position(|row| row.version == *version) else {
             return Err(DecideError::UnknownRelease(release));
         };
+        let substance = self.substance(index.package.ecosystem, &index.rows.get(row).map(|row| index.manifest(row)).unwrap_or_default());
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -92,7 +94,7 @@ impl Quarantine {
             }
             let given_up = if order.verb == Verb::Reopen { self.parked.of(&release) } else { Vec::new() };
             if given_up.is_empty() {
-                possible(&release, order.verb, verdict, state.releases.get(version), by, now)?;
+                possible(&release, order.verb, verdict, state.releases.get(version), by, substance, now)?;
             }
             let decision = Decision {
                 verb: order.verb,
@@ -100,6 +102,7 @@ impl Quarantine {
                 at: now,
                 reason: reason.clone(),
                 digest: if order.verb == Verb::Approve { verdict.digest } else { order.digest },
+                substance: (order.verb == Verb::Approve).then_some(substance),
                 covers: if order.verb == Verb::Approve { in_sight(verdict) } else { Vec::new() },
                 expires_at: order.expires_at,
             };
@@ -173,6 +176,7 @@ fn possible(
     verdict: &Verdict,
     state: Option<&ReleaseState>,
     by: &str,
+    substance: DocumentDigest,
     now: Timestamp,
 ) -> Result<(), DecideError> {
     let nothing = |why: String| Err(DecideError::NothingToDecide(why));
@@ -186,7 +190,7 @@ fn possible(
             }
             let since_other = decisions.iter().filter(|one| one.counts_at(now)).rev().take_while(|one| one.verb == Verb::Approve);
             let mine = since_other
-                .filter(|one| one.by == by)
+                .filter(|one| one.by == by && one.substance == Some(substance))
                 .find(|one| one.digest == verdict.digest && in_sight(verdict).iter().all(|kind| one.covers.contains(kind)));
             match (verdict.standing, mine) {
                 (Standing::Quarantined, _) => nothing(format!("{release} {}; reopen it first", why(verdict, now))),

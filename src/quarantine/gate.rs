@@ -125,6 +125,7 @@ impl Quarantine {
             return Ok(content);
         }
         tracing::warn!(release = %clearance.release, file = clearance.file, "the stored copy is gone, fetching it again");
+        let Ok(_hand) = self.hands.acquire().await else { return Err(OpenError::OutOfDate) };
         let package = &clearance.release.package;
         let fallback = self.fallback_path(package, artifact);
         let bytes = self.upstreams.artifact(package, &artifact.location, &fallback).await?;

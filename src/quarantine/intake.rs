@@ -86,7 +86,7 @@ pub fn join(fresh: Index, before: &Before<'_>, state: &PackageState, now: Timest
         }
         let pinned = row.artifacts.iter().any(|artifact| pin(&artifact.file, released).is_some());
         if let (Before::Index(previous), Some(known), true) = (before, known, pinned)
-            && contradicts_pin(row, released)
+            && !same_bytes
             && !contradicts_pin(known, released)
         {
             kept = Row { manifest: text.add(previous, known), removed_at: None, ..known.clone() };
@@ -195,26 +195,38 @@ impl Quarantine {
         self.state.commit(Batch { at: now, actor: Actor::Airlock, conditions, commands: vec![Command::Sight(sight)] }).await
     }
 
-    /// Every version that the ledger says was listed when the package was last seen. Reads the whole ledger: only for when
-    /// the document is lost.
+    /// Every version that the ledger says was listed when the package was last seen: only for when its document is lost.
+    /// The ledger is read once for all packages, and from then on only what came since.
     pub async fn versions_seen(&self, package: &PackageId) -> Result<HashSet<Version>, ReadError> {
         const PAGE: usize = 1_000;
-        let mut seen = HashSet::new();
-        let mut after = Sequence(0);
+        let mut seen = self.seen.lock().await;
         loop {
-            let page = self.state.entries(after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(seen) };
-            after = last.record.sequence;
+            let page = self.state.entries(seen.after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            seen.after = last.record.sequence;
             for command in page.iter().flat_map(|entry| &entry.record.commands) {
-                if let Command::Sight(sight) = command
-                    && sight.package == *package
-                {
-                    seen.extend(sight.added.iter().chain(&sight.returned).cloned());
-                    for version in &sight.removed {
-                        seen.remove(version);
-                    }
+                if let Command::Sight(sight) = command {
+                    seen.take_in(sight);
                 }
             }
+        }
+        Ok(seen.versions.get(package).cloned().unwrap_or_default())
+    }
+}
+
+/// The versions that the ledger's sights leave listed, up to a record.
+#[derive(Debug, Default)]
+pub struct Seen {
+    after: Sequence,
+    versions: HashMap<PackageId, HashSet<Version>>,
+}
+
+impl Seen {
+    fn take_in(&mut self, sight: &Sight) {
+        let versions = self.versions.entry(sight.package.clone()).or_default();
+        versions.extend(sight.added.iter().chain(&sight.returned).cloned());
+        for version in &sight.removed {
+            versions.remove(version);
         }
     }
 }

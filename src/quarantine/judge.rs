@@ -5,6 +5,7 @@ use crate::config::policy::Policy;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
+use crate::model::digest::DocumentDigest;
 use crate::model::finding::Action;
 use crate::model::finding::Finding;
 use crate::model::finding::FindingKind;
@@ -20,6 +21,7 @@ use crate::quarantine::approval::PAIR;
 use crate::quarantine::approval::approvals;
 use crate::quarantine::approval::count;
 use crate::quarantine::approval::is_covered;
+use crate::quarantine::approval::is_vouched_for;
 use crate::quarantine::checks::inspection;
 use crate::quarantine::checks::screening;
 use crate::storage::record::Inspection;
@@ -32,6 +34,8 @@ use crate::storage::record::Sequence;
 pub struct Case<'a> {
     pub package: &'a PackageId,
     pub row: &'a Row,
+    /// Of the row's text, by `Ecosystem::substance`; only where something was inspected or decided of it.
+    pub substance: Option<DocumentDigest>,
     pub state: Option<&'a ReleaseState>,
     /// When the package was first seen here.
     pub first_seen_at: Timestamp,
@@ -100,7 +104,7 @@ pub enum Reason {
 pub fn judge(case: &Case<'_>) -> Verdict {
     let Case { row, state, policy, now, .. } = *case;
     let age = Age::of(row, state, case.first_seen_at);
-    let inspections = current_inspections(row, state);
+    let inspections = current_inspections(case);
     let inspected = inspections.len() == row.artifacts.len() && !row.artifacts.is_empty();
     let digest = bound_digest(row, state);
 
@@ -110,12 +114,12 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let examined = inspections.iter().flat_map(|one| inspection::examine(one)).map(|finding| (finding, Stage::Inspection));
 
     let decisions: Vec<&Decision> = state.map_or(&[][..], |state| &state.decisions).iter().filter(|one| one.counts_at(now)).collect();
-    let approvals = approvals(&decisions, digest.as_ref());
+    let approvals = approvals(&decisions, digest.as_ref(), case.substance.as_ref());
     let needed = policy.review.approvals.max(1);
     let findings: Vec<Judged> = screened
         .chain(examined)
         .map(|(finding, stage)| {
-            let action = action(policy, &finding, state);
+            let action = action(policy, &finding, row, state);
             let covered = is_covered(finding.kind, action, &approvals, needed);
             Judged { finding, action, covered, stage }
         })
@@ -146,8 +150,11 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let changes_at = instants.chain(expiries).filter(|at| *at > now).min();
     let decided = state.map_or(&[][..], |state| &state.decisions).iter().flat_map(|one| [Some(one.at), one.expires_at]).flatten();
     let seen = state.into_iter().flat_map(|state| [state.changed_at, state.removed_at, state.seen_at]).flatten();
-    let opened = (standing == Standing::Approved || standing == Standing::Admissible).then_some(window.opens_at);
-    let changed_at = decided.chain(seen).chain(opened).filter(|at| *at <= now).max();
+    let open = standing == Standing::Approved || standing == Standing::Admissible;
+    // An inspection that passes changes nothing that clients see, unless only what passed is listed.
+    let inspected_at = inspections.iter().map(|one| one.at).filter(|_| !open || policy.listing == Listing::Approved);
+    let opened = [Some(window.opens_at), Some(window.floor_at), window.exemption_ended].into_iter().flatten();
+    let changed_at = decided.chain(seen).chain(opened).chain(inspected_at).filter(|at| *at <= now).max();
     let strict = findings.iter().any(|one| one.action == Action::Reject) || now < window.floor_at;
     Verdict {
         standing,
@@ -162,11 +169,11 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     }
 }
 
-/// Those of the present edition, of the artifacts that the row lists.
-fn current_inspections<'s>(row: &Row, state: Option<&'s ReleaseState>) -> Vec<&'s Inspection> {
-    let Some(state) = state else { return Vec::new() };
-    let of_row = row.artifacts.iter().filter_map(|artifact| state.inspections.get(&artifact.file));
-    of_row.filter(|one| one.edition == inspection::EDITION).collect()
+/// Those of the present edition, of the artifacts that the row lists, done in sight of what the row says now.
+fn current_inspections<'s>(case: &Case<'s>) -> Vec<&'s Inspection> {
+    let Some(state) = case.state else { return Vec::new() };
+    let of_row = case.row.artifacts.iter().filter_map(|artifact| state.inspections.get(&artifact.file));
+    of_row.filter(|one| one.edition == inspection::EDITION && one.substance == case.substance).collect()
 }
 
 /// The digest an artifact is bound to for good, by its first inspection.
@@ -192,16 +199,17 @@ fn contradicts_pin(row: &Row, state: Option<&ReleaseState>) -> Option<Finding> {
 
 /// What policy does with a finding. A change upstream after the bytes were pinned is only noted: what is served are the
 /// pinned bytes, and the row that states them.
-fn action(policy: &Policy, finding: &Finding, state: Option<&ReleaseState>) -> Action {
+fn action(policy: &Policy, finding: &Finding, row: &Row, state: Option<&ReleaseState>) -> Action {
     let action = policy.action(finding.kind);
     if finding.kind != FindingKind::ChangedUpstream {
         return action;
     }
-    let pinned_before = state.is_some_and(|state| {
-        state
-            .changed_at
-            .is_some_and(|changed_at| !state.inspections.is_empty() && state.inspections.values().all(|one| one.at < changed_at))
-    });
+    let changed_at = state.and_then(|state| state.changed_at);
+    let pinned = |file: &str| {
+        let inspected_at = state.and_then(|state| state.inspections.get(file)).filter(|one| one.pins()).map(|one| one.at);
+        pin(file, state).is_some() && inspected_at.is_none_or(|at| changed_at.is_some_and(|changed_at| at < changed_at))
+    };
+    let pinned_before = !row.artifacts.is_empty() && row.artifacts.iter().all(|artifact| pinned(&artifact.file));
     if pinned_before { Action::Note } else { action }
 }
 
@@ -238,15 +246,23 @@ pub struct Standings {
     pub lists_admissible: bool,
 }
 
-/// Judges every release of a package.
-pub fn judge_all(index: &Index, state: &PackageState, policy: &Policy, now: Timestamp) -> Standings {
+/// Judges every release of a package. `substance`: [`crate::ecosystem::Ecosystem::substance`].
+pub fn judge_all(
+    index: &Index,
+    state: &PackageState,
+    policy: &Policy,
+    substance: impl Fn(&[u8]) -> DocumentDigest,
+    now: Timestamp,
+) -> Standings {
     let first_seen_at = state.first_seen_at.unwrap_or(now);
     let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
     let name_counts_from = counts_from.min().unwrap_or(first_seen_at);
-    let approved_before = state.releases.values().flat_map(|release| &release.decisions).any(|decision| decision.verb == Verb::Approve);
+    let approved_before = state.releases.values().any(|release| is_vouched_for(release, policy.review.approvals.max(1), now));
+    let known = |row: &Row| state.releases.get(&row.version).filter(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
     let case = |row| Case {
         package: &index.package,
         row,
+        substance: known(row).map(|_| substance(&index.manifest(row))),
         state: state.releases.get(&row.version),
         first_seen_at,
         name_counts_from,

@@ -60,8 +60,10 @@ pub struct Quarantine {
     policy: Arc<Policy>,
     clock: Clock,
     inspections: Flights<Work, Outcome>,
-    /// Room for artifacts in memory, in KiB.
-    room: Arc<Semaphore>,
+    /// What the ledger remembers of packages whose documents are lost; empty while none is.
+    seen: tokio::sync::Mutex<intake::Seen>,
+    /// One for each artifact in memory.
+    hands: Semaphore,
     /// Inspections that compute at the same time.
     benches: Arc<Semaphore>,
     parked: Parked,
@@ -88,7 +90,8 @@ impl Quarantine {
             policy,
             clock,
             inspections: Flights::new(workflow::INSPECTIONS_MAX),
-            room: Arc::new(Semaphore::new(workflow::ROOM_KIB)),
+            seen: tokio::sync::Mutex::default(),
+            hands: Semaphore::new(workflow::HANDS),
             benches: Arc::new(Semaphore::new(cores)),
             parked: Parked::default(),
             bell: Notify::new(),
@@ -117,9 +120,18 @@ impl Quarantine {
 
     /// Where every release of a package stands at `now`.
     pub fn standings(&self, index: &Index, state: &PackageState, now: Timestamp) -> Standings {
-        let mut standings = judge_all(index, state, &self.policy, now);
+        let substance = |manifest: &[u8]| self.substance(index.package.ecosystem, manifest);
+        let mut standings = judge_all(index, state, &self.policy, substance, now);
         self.parked.set_aside(index, &mut standings);
         standings
+    }
+
+    /// The digest of what matters in a release's text in the index.
+    pub(crate) fn substance(&self, ecosystem: EcosystemId, manifest: &[u8]) -> DocumentDigest {
+        match self.ecosystem(ecosystem) {
+            Some(ecosystem) => ecosystem.substance(manifest),
+            None => DocumentDigest::of(manifest),
+        }
     }
 
     /// Another number whenever [`Quarantine::standings`] may come out otherwise at the same revision and time.

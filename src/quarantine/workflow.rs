@@ -1,6 +1,7 @@
 //! The workflow: an artifact is fetched into quarantine, hashed, inspected, and what was found is recorded, as a job that
 //! a crash cannot lose and that is given up, for people to see, after a bounded number of tries.
 
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -11,10 +12,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::SemaphorePermit;
 
 use crate::ecosystem::Ecosystem;
 use crate::model::actor::Actor;
+use crate::model::digest::Digest;
 use crate::model::digest::IntegrityOutcome;
 use crate::model::digest::Verified;
 use crate::model::facts::Facts;
@@ -26,18 +27,20 @@ use crate::model::package::Version;
 use crate::model::release::ReleaseId;
 use crate::quarantine::Quarantine;
 use crate::quarantine::checks::inspection::EDITION;
+use crate::quarantine::judge::pin;
 use crate::storage::blob::BlobError;
 use crate::storage::blob::Zone;
 use crate::storage::record::Command;
 use crate::storage::record::Inspection;
 use crate::storage::state::Batch;
 use crate::storage::state::CommitError;
+use crate::storage::state::ReadError;
 use crate::upstream::UpstreamError;
 
 /// Inspections under way at once, waiting ones too.
 pub const INSPECTIONS_MAX: usize = 1_024;
-/// Artifacts held in memory at once, in KiB; one that is larger than all of it waits until it is alone.
-pub const ROOM_KIB: usize = 512 * 1_024;
+/// Artifacts in hand, and so in memory, at once: from before their first byte until their facts are recorded.
+pub const HANDS: usize = 16;
 /// Jobs read at once.
 pub const JOBS_MAX: usize = 10_000;
 /// After so many tries a job is given up and waits for people.
@@ -46,8 +49,6 @@ pub const ATTEMPTS_MAX: u32 = 5;
 pub const LEASE: Duration = Duration::from_secs(120);
 /// Jobs leased in one go.
 const LEASED_MAX: usize = 16;
-/// What room is taken before the size is known, in KiB.
-const GUESS_KIB: u32 = 8 * 1_024;
 /// How the text of a failure begins that may be the release's own doing.
 pub const CRASHED: &str = "the inspection crashed";
 const BACKOFF: Duration = Duration::from_secs(10);
@@ -73,6 +74,11 @@ pub enum InspectError {
     /// The inspection itself failed; the release stays in quarantine.
     #[error("{CRASHED}: {0}")]
     Crashed(String),
+    /// The bytes that were pinned are not kept here any more, and upstream now gives others.
+    #[error("the bytes pinned when it was first inspected, {pinned}, are gone, and upstream now gives {found}")]
+    OtherBytes { pinned: Box<Digest>, found: Box<Digest> },
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// It was tried too often.
     #[error("inspecting it failed {ATTEMPTS_MAX} times, last with: {0}")]
     GivenUp(String),
@@ -134,11 +140,12 @@ impl Quarantine {
         let work = subject.work();
         let commands = vec![Command::JobQueued { work: work.clone(), due_at: now }, Command::JobLeased { work, until: now.plus(LEASE) }];
         let queued = self.state.commit(Batch { at: now, actor: Actor::Airlock, conditions: Vec::new(), commands });
+        let Ok(_hand) = self.hands.acquire().await else { return Outcome::Failed(Arc::new(InspectError::Busy)) };
         let (queued, fetched) = tokio::join!(queued, self.fetch(&subject));
         if let Err(error) = queued {
             return Outcome::Failed(Arc::new(error.into()));
         }
-        self.finish(subject, 1, fetched).await
+        Arc::clone(&self).finish(subject, 1, fetched).await
     }
 
     /// Does a job that was leased by [`Quarantine::lease`].
@@ -152,8 +159,9 @@ impl Quarantine {
         let attempts = job.attempts;
         let work = subject.work();
         let joined = self.inspections.join(work, async move {
+            let Ok(_hand) = this.hands.acquire().await else { return Outcome::Failed(Arc::new(InspectError::Busy)) };
             let fetched = this.fetch(&subject).await;
-            this.finish(subject, attempts, fetched).await
+            Arc::clone(&this).finish(subject, attempts, fetched).await
         });
         joined.await.unwrap_or_else(|_| Outcome::Failed(Arc::new(InspectError::Busy)))
     }
@@ -183,15 +191,20 @@ impl Quarantine {
         let now = self.clock.now();
         let attempts = match &error {
             InspectError::Crashed(_) => self.parked.crashed(&work).max(attempts),
-            InspectError::Upstream(_) | InspectError::Blob(_) | InspectError::Commit(_) | InspectError::GivenUp(_) | InspectError::Busy => {
-                attempts
-            }
+            InspectError::Upstream(_)
+            | InspectError::Blob(_)
+            | InspectError::Commit(_)
+            | InspectError::Read(_)
+            | InspectError::OtherBytes { .. }
+            | InspectError::GivenUp(_)
+            | InspectError::Busy => attempts,
         };
         let command = match &error {
             // A definite answer: there is nothing to inspect. The next download asks again.
             InspectError::Upstream(error) if !error.is_outage() => Command::JobDone { work },
-            InspectError::Busy => Command::JobDone { work },
+            InspectError::Busy | InspectError::OtherBytes { .. } => Command::JobDone { work },
             InspectError::Upstream(_)
+            | InspectError::Read(_)
             | InspectError::Crashed(_)
             | InspectError::Blob(_)
             | InspectError::Commit(_)
@@ -228,22 +241,40 @@ impl Quarantine {
         located.unwrap_or_default()
     }
 
+    /// The bytes that an earlier inspection pinned, if they are kept; else upstream's.
     async fn fetch(&self, subject: &Subject) -> Result<Bytes, InspectError> {
-        let Ok(_waiting) = self.room.acquire_many(GUESS_KIB).await else { return Err(InspectError::Busy) };
+        if let Some(pinned) = self.pinned(subject).await? {
+            for zone in [Zone::Approved, Zone::Quarantine] {
+                if let Some(kept) = self.blobs.open(zone, &pinned).await? {
+                    return tokio::task::spawn_blocking(move || kept.to_bytes())
+                        .await
+                        .map_err(io::Error::other)
+                        .flatten()
+                        .map_err(|source| InspectError::Blob(BlobError::Io { digest: Box::new(pinned), source }));
+                }
+            }
+        }
         let package = &subject.release.package;
         let fallback = self.fallback_path(package, &subject.artifact);
-        let fetch = || self.upstreams.artifact(package, &subject.artifact.location, &fallback);
-        let bytes = fetch().await.map_err(InspectError::Upstream)?;
-        Ok(bytes)
+        self.upstreams.artifact(package, &subject.artifact.location, &fallback).await.map_err(InspectError::Upstream)
+    }
+
+    async fn pinned(&self, subject: &Subject) -> Result<Option<Digest>, InspectError> {
+        let state = self.state.package(&subject.release.package).await?;
+        Ok(pin(&subject.artifact.file, state.releases.get(&subject.release.version)).copied())
     }
 
     async fn examine(&self, subject: &Subject, bytes: Bytes) -> Result<(), InspectError> {
-        let (mut content, mut outcome, mut room) = self.hash(subject, bytes).await?;
+        let (mut content, mut outcome) = self.hash(subject, bytes).await?;
         if matches!(outcome, IntegrityOutcome::Disagrees { .. }) {
-            // A transfer may go wrong once: ask again before it is held against the release. Room is given back first, so
-            // that nobody waits for room while holding some.
-            drop((content, room));
-            (content, outcome, room) = self.hash(subject, self.fetch(subject).await?).await?;
+            // A transfer may go wrong once: ask again before it is held against the release.
+            drop(content);
+            (content, outcome) = self.hash(subject, self.fetch(subject).await?).await?;
+        }
+        if let Some(pinned) = self.pinned(subject).await?
+            && pinned != *content.digest()
+        {
+            return Err(InspectError::OtherBytes { pinned: Box::new(pinned), found: Box::new(*content.digest()) });
         }
         let facts = match &outcome {
             IntegrityOutcome::Disagrees { .. } => Facts::default(),
@@ -254,29 +285,25 @@ impl Quarantine {
         };
         self.counts.bytes.fetch_add(facts.unpacked_bytes, Ordering::Relaxed);
         let now = self.clock.now();
+        let substance = Some(self.substance(subject.release.package.ecosystem, &subject.manifest));
         let inspection =
-            Inspection { at: now, edition: EDITION, digest: *content.digest(), size: content.size(), integrity: outcome, facts };
+            Inspection { at: now, edition: EDITION, digest: *content.digest(), size: content.size(), integrity: outcome, facts, substance };
         let commands = vec![
             Command::Inspected { release: subject.release.clone(), file: subject.artifact.file.clone(), inspection },
             Command::JobDone { work: subject.work() },
         ];
         self.state.commit(Batch { at: now, actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
-        drop(room);
         Ok(())
     }
 
-    /// What the bytes hash to and how that compares, and the room that they take in memory while they are worked on.
-    async fn hash(&self, subject: &Subject, bytes: Bytes) -> Result<(Verified, IntegrityOutcome, SemaphorePermit<'_>), InspectError> {
-        let kib = u32::try_from(bytes.len() / 1_024).unwrap_or(u32::MAX).min(u32::try_from(ROOM_KIB).unwrap_or(u32::MAX));
-        let Ok(room) = self.room.acquire_many(kib).await else { return Err(InspectError::Busy) };
+    async fn hash(&self, subject: &Subject, bytes: Bytes) -> Result<(Verified, IntegrityOutcome), InspectError> {
         let integrity = subject.artifact.integrity.clone();
         let compute = move || {
             let content = Verified::measure(bytes.clone());
             let outcome = integrity.compare(&bytes, content.digest());
             (content, outcome)
         };
-        let (content, outcome) = self.compute(compute).await?;
-        Ok((content, outcome, room))
+        self.compute(compute).await
     }
 
     async fn look_inside(&self, subject: &Subject, content: &Verified) -> Result<Facts, InspectError> {

@@ -101,8 +101,16 @@ fn work(version: &str) -> Work {
 
 fn decided(name: &str) -> Command {
     let release = ReleaseId { package: package(name), version: Version::parse("1.0.0").unwrap() };
-    let decision =
-        Decision { verb: Verb::Reject, by: "ann".into(), at: at(1), reason: "r".into(), digest: None, covers: vec![], expires_at: None };
+    let decision = Decision {
+        verb: Verb::Reject,
+        by: "ann".into(),
+        at: at(1),
+        reason: "r".into(),
+        digest: None,
+        substance: None,
+        covers: vec![],
+        expires_at: None,
+    };
     Command::Decided { release, decision }
 }
 

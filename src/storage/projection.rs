@@ -173,14 +173,23 @@ mod tests {
                 size: 1,
                 integrity: IntegrityOutcome::Agrees,
                 facts: Facts::default(),
+                substance: None,
             };
             let release = self.release_id();
             self.fold(vec![Command::Inspected { release, file: "f".into(), inspection }])
         }
 
         fn decide(&mut self, verb: Verb) -> &mut Folded {
-            let decision =
-                Decision { verb, by: "ann".into(), at: at(2), reason: "r".into(), digest: None, covers: vec![], expires_at: None };
+            let decision = Decision {
+                verb,
+                by: "ann".into(),
+                at: at(2),
+                reason: "r".into(),
+                digest: None,
+                substance: None,
+                covers: vec![],
+                expires_at: None,
+            };
             let release = self.release_id();
             self.fold(vec![Command::Decided { release, decision }])
         }

@@ -124,6 +124,9 @@ pub struct Inspection {
     pub size: u64,
     pub integrity: IntegrityOutcome,
     pub facts: Facts,
+    /// What the index said of the release, by `Ecosystem::substance`: with another entry, these facts are of another release.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub substance: Option<DocumentDigest>,
 }
 
 impl Inspection {

@@ -346,7 +346,8 @@ impl Weighter<PackageId, Arc<PackageState>> for Weight {
     /// Memory in bytes, about. Counts entries only, because it is asked often.
     fn weight(&self, _: &PackageId, state: &Arc<PackageState>) -> u64 {
         const PACKAGE_BYTES: u64 = 300;
-        const RELEASE_BYTES: u64 = 1_200;
+        // A map of one inspection has room for eleven.
+        const RELEASE_BYTES: u64 = 6_000;
         PACKAGE_BYTES + RELEASE_BYTES * state.releases.len() as u64
     }
 }

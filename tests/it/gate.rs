@@ -71,9 +71,12 @@ async fn try_out(world: &World, call: Call, what: String) -> (String, Reply) {
     (what, reply)
 }
 
+/// Method and template.
+type Tried = (&'static str, &'static str);
+
 impl World {
     /// Every route with every method, path and manner, as those who may not decide anything.
-    fn attempts(&self) -> (Vec<(Call, String)>, BTreeSet<(&'static str, &'static str)>) {
+    fn attempts(&self) -> (Vec<(Call, String)>, BTreeSet<Tried>) {
         let mut attempts = Vec::new();
         let mut tried = BTreeSet::new();
         let manners = manners(&self.old_tags);

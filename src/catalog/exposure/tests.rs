@@ -50,7 +50,7 @@ fn index(versions: &str, pointers: &str) -> Index {
 }
 
 fn exposed(index: &Index) -> Exposed {
-    expose(index, &judge_all(index, &PackageState::default(), &Policy::default(), now()), &Npm)
+    expose(index, &judge_all(index, &PackageState::default(), &Policy::default(), DocumentDigest::of, now()), &Npm)
 }
 
 #[track_caller]
@@ -114,7 +114,7 @@ fn nothing_of_a_withheld_release_is_kept() {
 fn only_what_passed_the_whole_workflow_is_listed_where_policy_says_so() {
     let policy = Policy { listing: Listing::Approved, ..Policy::default() };
     let index = index("1.0.0", "latest=1.0.0");
-    let exposed = expose(&index, &judge_all(&index, &PackageState::default(), &policy, now()), &Npm);
+    let exposed = expose(&index, &judge_all(&index, &PackageState::default(), &policy, DocumentDigest::of, now()), &Npm);
     assert_eq!((exposed.releases().len(), exposed.withheld_total()), (0, 1));
 }
 

@@ -16,6 +16,7 @@ pub mod render;
 #[cfg(test)]
 mod sample;
 pub mod splice;
+pub mod substance;
 pub mod write;
 
 pub use crate::protocol::npm::handlers::ROUTES;
@@ -31,6 +32,7 @@ use crate::ecosystem::Reading;
 use crate::ecosystem::Track;
 use crate::ecosystem::Unreadable;
 use crate::ecosystem::UpstreamPath;
+use crate::model::digest::DocumentDigest;
 use crate::model::facts::Facts;
 use crate::model::index::Artifact;
 use crate::model::package::EcosystemId;
@@ -60,6 +62,10 @@ impl Ecosystem for Npm {
 
     fn inspect(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Facts, Unreadable> {
         inspect::inspect(package, version, manifest, bytes)
+    }
+
+    fn substance(&self, manifest: &[u8]) -> DocumentDigest {
+        substance::substance(manifest)
     }
 
     fn precedence(&self, left: &Version, right: &Version) -> Ordering {

@@ -82,6 +82,7 @@ pub fn exposed(package: &str, text: &str, releases: &[Release<'_>]) -> Exposed {
         at: now,
         reason: "no".to_owned(),
         digest: None,
+        substance: None,
         covers: Vec::new(),
         expires_at: None,
     };

@@ -50,6 +50,7 @@ fn pinned(version: &str) -> PackageState {
         size: 1,
         integrity: IntegrityOutcome::Agrees,
         facts: Facts::default(),
+        substance: None,
     };
     let mut state = seen();
     let release = ReleaseState { inspections: [(format!("x-{version}.tgz"), inspection)].into(), ..ReleaseState::default() };

@@ -36,6 +36,7 @@ struct Given {
     policy: Policy,
     name_age: Duration,
     approved_before: bool,
+    substance: Option<DocumentDigest>,
 }
 
 fn published(age: Duration) -> Given {
@@ -50,7 +51,7 @@ fn published(age: Duration) -> Given {
         unreadable: None,
         removed_at: None,
     };
-    Given { row, state: ReleaseState::default(), policy: Policy::default(), name_age: DAY * 900, approved_before: false }
+    Given { row, state: ReleaseState::default(), policy: Policy::default(), name_age: DAY * 900, approved_before: false, substance: None }
 }
 
 impl Given {
@@ -62,6 +63,7 @@ impl Given {
             size: 7,
             integrity: IntegrityOutcome::Agrees,
             facts,
+            substance: None,
         };
         self.state.inspections.insert("left-pad-1.0.0.tgz".into(), inspection);
         self
@@ -80,6 +82,7 @@ impl Given {
             at: ago(HOUR),
             reason: "looked at it".into(),
             digest: Some(bytes()),
+            substance: None,
             covers: in_sight,
             expires_at: None,
         });
@@ -94,6 +97,7 @@ impl Given {
         judge(&Case {
             package: &PackageId::npm("left-pad").unwrap(),
             row: &self.row,
+            substance: self.substance,
             state: Some(&self.state),
             first_seen_at: ago(DAY * 2),
             name_counts_from: ago(self.name_age),
@@ -310,8 +314,34 @@ fn all_of_a_package_is_judged_in_order_until_the_next_change() {
         rows: vec![young, old],
         text: bytes::Bytes::new(),
     };
-    let standings = judge_all(&index, &PackageState::default(), &Policy::default(), now());
+    let standings = judge_all(&index, &PackageState::default(), &Policy::default(), DocumentDigest::of, now());
     let shown: Vec<&str> = standings.verdicts.iter().map(|verdict| verdict.standing.as_str()).collect();
     assert_eq!(shown, ["held", "admissible"]);
     assert_eq!(standings.valid_until, Some(ago(HOUR).plus(DAY)));
+}
+
+#[test]
+fn facts_and_approvals_are_for_the_entry_they_were_made_in_sight_of() {
+    let other = |given: &mut Given| given.substance = Some(DocumentDigest::of(b"another entry"));
+    published(DAY * 99).inspected(Facts::default()).stands(Standing::Approved).with(other).stands(Standing::Admissible);
+    let approved = published(DAY * 2).decided(Verb::Approve, "ann").stands(Standing::Admissible);
+    approved.with(other).stands(until(ago(DAY * 2).plus(DAY * 7)));
+}
+
+#[test]
+fn a_package_is_vouched_for_by_enough_people_whose_word_counts() {
+    let one = published(DAY * 99).decided(Verb::Approve, "ann");
+    assert!(is_vouched_for(&one.state, 1, now()));
+    assert!(!is_vouched_for(&one.state, 2, now()), "one of two");
+    let two = one.decided(Verb::Approve, "bob");
+    assert!(is_vouched_for(&two.state, 2, now()));
+    let rejected = two.decided(Verb::Reject, "cy");
+    assert!(!is_vouched_for(&rejected.state, 1, now()), "rejected since");
+    let mut expired = published(DAY * 99).decided(Verb::Approve, "ann");
+    expired.state.decisions[0].expires_at = Some(ago(HOUR));
+    assert!(!is_vouched_for(&expired.state, 1, now()), "expired");
+    let other_bytes = published(DAY * 99).decided(Verb::Approve, "ann").with(|given| {
+        given.state.pins.insert("left-pad-1.0.0.tgz".into(), Digest::of(b"other"));
+    });
+    assert!(!is_vouched_for(&other_bytes.state, 1, now()), "other bytes");
 }

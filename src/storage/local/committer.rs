@@ -7,8 +7,10 @@ use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
+use std::time::Instant;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::oneshot;
 
 use crate::model::actor::Actor;
@@ -28,6 +30,8 @@ use crate::storage::summary::Staged;
 
 /// Requests answered by one write and one sync.
 const GROUP_REQUESTS_MAX: usize = 256;
+/// How long a request waits for company, a fraction of what a sync takes; a lone committer never waits.
+const GATHER_WAIT_MAX: Duration = Duration::from_micros(200);
 /// A group takes no further request once it is this long.
 const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Jobs that one lease takes, whatever was asked.
@@ -78,13 +82,11 @@ impl Committer {
 
     /// Until `Close`, or until the store is dropped.
     pub fn run(mut self) {
+        let mut before = 1;
         while let Some(first) = self.waiting.blocking_recv() {
             let mut group = VecDeque::from([first]);
-            while group.len() < GROUP_REQUESTS_MAX
-                && let Ok(next) = self.waiting.try_recv()
-            {
-                group.push_back(next);
-            }
+            self.gather(&mut group, before);
+            before = group.len();
             while !group.is_empty() {
                 self.commit(&mut group);
             }
@@ -104,6 +106,20 @@ impl Committer {
         }
         for reply in self.closing {
             let _ = reply.send(());
+        }
+    }
+
+    /// Takes what waits. Callers that were answered together come back together, within moments of each other: without a
+    /// short wait for as many as `before`, the first of them would sync alone while all others wait for the next sync.
+    fn gather(&mut self, group: &mut VecDeque<Request>, before: usize) {
+        let began = Instant::now();
+        while group.len() < GROUP_REQUESTS_MAX {
+            match self.waiting.try_recv() {
+                Ok(next) => group.push_back(next),
+                Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty) if group.len() >= before || began.elapsed() >= GATHER_WAIT_MAX => return,
+                Err(TryRecvError::Empty) => std::thread::yield_now(),
+            }
         }
     }
 

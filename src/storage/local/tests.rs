@@ -35,6 +35,7 @@ fn inspected(number: usize, version: usize) -> Command {
         size: 1,
         integrity: IntegrityOutcome::Agrees,
         facts: Facts::default(),
+        substance: None,
     };
     Command::Inspected { release, file: format!("package-{number}-{version}.0.0.tgz"), inspection }
 }

@@ -19,8 +19,8 @@ use crate::storage::sled::EngineFault;
 use crate::storage::state::ReadError;
 use crate::storage::summary::Summary;
 
-/// Ledger bytes folded into memory before it is put away; bounds memory while folding.
-const FOLDED_BYTES_MAX: usize = 128 * 1024 * 1024;
+/// Ledger bytes folded into memory before it is put away: about ten times as much memory.
+const FOLDED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Folders set aside that are kept for people to look at.
 const ASIDE_MAX: usize = 2;
 

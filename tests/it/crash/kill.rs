@@ -75,11 +75,11 @@ impl Round<'_> {
         let mut tasks = self.begin(server.address());
         let moment = async {
             if by_arrivals {
-                _ = tokio::select! {
+                tokio::select! {
                     reached = arrivals.wait_for(|now| *now >= first_arrival + count.div_ceil(4)) => drop(reached.unwrap()),
                     // When everything is known, nothing is asked any more.
                     reached = steps.wait_for(|now| *now >= first_step + 4 * MOMENTS_MAX) => drop(reached.unwrap()),
-                };
+                }
             } else {
                 drop(steps.wait_for(|now| *now >= first_step + count).await.unwrap());
             }
@@ -132,7 +132,8 @@ async fn an_install_outlives_50_kills() {
     assert!(install.is_complete());
     let acknowledged = person.lock().unwrap().count();
     assert!(acknowledged > KILLS, "only {acknowledged} decisions were acknowledged");
-    for nth in 0..person.lock().unwrap().subjects() {
+    let subjects = person.lock().unwrap().subjects();
+    for nth in 0..subjects {
         Person::assert_stands(&person, at, nth).await;
     }
     // All of it once more: what was read piece by piece is still there as a whole.

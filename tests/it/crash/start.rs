@@ -44,14 +44,16 @@ fn commands(number: usize, at: Timestamp) -> Vec<Command> {
         for version in &added[RELEASES_EACH - 2..] {
             let digest = Digest::of(format!("{text}@{version}").as_bytes());
             let facts = Facts { files: 12, unpacked_bytes: 40_000, ..Facts::default() };
-            let inspection = Inspection { at, edition: 1, digest, size: 10_000, integrity: IntegrityOutcome::Agrees, facts };
+            let inspection =
+                Inspection { at, edition: 1, digest, size: 10_000, integrity: IntegrityOutcome::Agrees, facts, substance: None };
             let file = format!("made-up-{number}-{version}.tgz");
             commands.push(Command::Inspected { release: release(version), file, inspection });
         }
     }
     if number.is_multiple_of(50) {
         let reason = "nobody here needs it".to_owned();
-        let decision = Decision { verb: Verb::Reject, by: "ann".into(), at, reason, digest: None, covers: vec![], expires_at: None };
+        let decision =
+            Decision { verb: Verb::Reject, by: "ann".into(), at, reason, digest: None, substance: None, covers: vec![], expires_at: None };
         commands.push(Command::Decided { release: release(&added[0]), decision });
     }
     let sight = Sight {
@@ -76,7 +78,7 @@ async fn fill(state: &Arc<LocalState>, packages: usize) {
     let commits = (0..packages).flat_map(|number| commands(number, at)).map(|command| {
         let state = Arc::clone(state);
         let batch = Batch { at, actor: Actor::Airlock, conditions: vec![], commands: vec![command] };
-        async move { drop(state.commit(batch).await.unwrap()) }
+        async move { _ = state.commit(batch).await.unwrap() }
     });
     stream::iter(commits).buffered(AT_ONCE).collect::<Vec<()>>().await;
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::airlock::Airlock;
+use crate::support::binary::Launch;
 use crate::support::scenario::Scenario;
 
 async fn gated() -> Airlock {
@@ -46,4 +47,16 @@ async fn a_request_is_bounded() {
     let foreign = airlock.call("GET", "/left-pad").header("host", "evil.example").send().await;
     assert_eq!(foreign.status, 421, "{}", foreign.text());
     assert_eq!(airlock.get("/left-pad").await.status, 200);
+}
+
+/// As the image's HEALTHCHECK asks: the address from the environment, no token, no other program.
+#[tokio::test]
+async fn the_binary_asks_after_its_own_health() {
+    let upstream = Scenario::live().start().await;
+    let server = Launch::at(&upstream).start().await;
+    let asks = Launch::at(&upstream).environment("AIRLOCK_SERVER__LISTEN", &server.address().to_string());
+    asks.run(&["health"]).await.assert_success().assert_says("ready");
+    drop(server);
+    let outcome = asks.run(&["health"]).await;
+    assert_eq!(outcome.code, Some(1), "{}", outcome.output);
 }

@@ -106,6 +106,12 @@ impl Launch {
         command
     }
 
+    /// Runs a subcommand to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Outcome {
+        let command = self.command(arguments);
+        tokio::task::spawn_blocking(move || command::run(command, PATIENCE).unwrap()).await.unwrap()
+    }
+
     /// Starts it and waits until it serves.
     pub async fn start(self) -> Server {
         let mut child = self.serve().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -202,8 +208,7 @@ impl Server {
 
     /// SIGTERM, and how it ended; the data stays with the launch that comes back.
     pub async fn stop(mut self) -> (ExitStatus, Launch) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(command::signal("TERM", self.child.id()));
         within("an orderly stop", self.lines.wait_for(|lines| lines.ended == 2)).await.unwrap();
         (self.child.wait().unwrap(), self.launch.clone())
     }

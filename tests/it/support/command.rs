@@ -39,7 +39,7 @@ impl Outcome {
 /// Runs it to its end; after `patience` it is killed and the test fails.
 pub fn run(mut command: Command, patience: Duration) -> Result<Outcome, std::io::Error> {
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    let id = child.id().to_string();
+    let id = child.id();
     let (ended, wait) = mpsc::channel();
     std::thread::spawn(move || ended.send(child.wait_with_output()));
     match wait.recv_timeout(patience) {
@@ -50,8 +50,13 @@ pub fn run(mut command: Command, patience: Duration) -> Result<Outcome, std::io:
         }
         Err(_) => {
             // It is still ours by this id: the thread above has not reaped it.
-            _ = Command::new("kill").args(["-9", &id]).status();
+            signal("KILL", id);
             panic!("killed after {patience:?}: {command:?}");
         }
     }
+}
+
+/// Sends a signal to one process that a test started. By the shell's own `kill`, which every machine has.
+pub fn signal(name: &str, id: u32) -> bool {
+    Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().is_ok_and(|status| status.success())
 }

@@ -5,5 +5,6 @@ mod archives;
 mod changes;
 mod findings;
 mod jobs;
+mod listing;
 
 pub use jobs::until_given_up;
