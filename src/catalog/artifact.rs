@@ -10,7 +10,6 @@ use bytes::Bytes;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::Download;
-use crate::catalog::exposure::Ladder;
 use crate::catalog::refresh::RECHECK_AFTER;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::View;
@@ -28,7 +27,6 @@ use crate::quarantine::workflow::CRASHED;
 use crate::quarantine::workflow::InspectError;
 use crate::quarantine::workflow::Outcome;
 use crate::quarantine::workflow::Subject;
-use crate::storage::blob::BlobError;
 use crate::upstream::UpstreamError;
 
 /// How often the standing may move under a download before the client is told to come again.
@@ -38,7 +36,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 impl Catalog {
     /// An artifact by the name it is asked by. Waits, for as long as policy says, for the verdict of one that was never inspected.
-    pub async fn artifact(self: &Arc<Self>, package: &PackageId, file: &str, puller: &Puller) -> Result<Download, CatalogError> {
+    /// `puller` is whom the pull is recorded of; none where only the head of the answer is wanted.
+    pub async fn artifact(self: &Arc<Self>, package: &PackageId, file: &str, puller: Option<&Puller>) -> Result<Download, CatalogError> {
         let mut shelf = self.shelf(package).await?;
         if find(&shelf.index, file).is_none() && self.is_older(&shelf, RECHECK_AFTER) {
             // It may be newer than what is known: ask before saying that it is not there.
@@ -52,8 +51,10 @@ impl Catalog {
             match self.quarantine.clear(&shelf.index, &view.standings, found.row, &found.artifact).await {
                 Ok(clearance) => match self.quarantine.open(clearance, &found.artifact).await {
                     Ok(content) => {
-                        self.counts.downloads.fetch_add(1, Ordering::Relaxed);
-                        self.pulls.record(&found.release, puller, self.clock.now());
+                        if let Some(puller) = puller {
+                            self.counts.downloads.fetch_add(1, Ordering::Relaxed);
+                            self.pulls.record(&found.release, puller, self.clock.now());
+                        }
                         return Ok(Download { release: found.release, file: found.artifact.file, content });
                     }
                     Err(OpenError::OutOfDate) => {}
@@ -61,7 +62,7 @@ impl Catalog {
                     Err(error @ OpenError::OtherBytes(_)) => {
                         return Err(CatalogError::Upstream { package: package.clone(), why: error.to_string(), retry_after: None });
                     }
-                    Err(OpenError::Blob(error)) => return Err(error.into()),
+                    Err(OpenError::Blob(error)) => return Err((&error).into()),
                     Err(OpenError::Read(error)) => return Err(error.into()),
                 },
                 Err(NotCleared::OutOfDate) => {}
@@ -105,9 +106,9 @@ impl Catalog {
                 InspectError::OtherBytes { .. } => {
                     CatalogError::Upstream { package: release.package, why: error.to_string(), retry_after: None }
                 }
-                InspectError::Blob(BlobError::DiskFull { .. }) => CatalogError::StorageFull(error.to_string()),
-                InspectError::Commit(commit) if commit.is_disk_full() => CatalogError::StorageFull(error.to_string()),
-                InspectError::Blob(_) | InspectError::Commit(_) | InspectError::Read(_) => CatalogError::Storage(error.to_string()),
+                InspectError::Blob(error) => error.into(),
+                InspectError::Commit(error) => error.into(),
+                InspectError::Read(error) => CatalogError::store(error),
             }),
         }
     }
@@ -116,7 +117,7 @@ impl Catalog {
     pub fn refusal(&self, shelf: &Shelf, view: &View, row: usize, release: &ReleaseId) -> Refusal {
         let index = &shelf.index;
         let instead = match self.ecosystem(&index.package) {
-            Ok(ecosystem) => Ladder::of(view.exposed.releases(), &*ecosystem).below(&release.version, &*ecosystem),
+            Ok(ecosystem) => view.ladder.below(&release.version, &*ecosystem),
             Err(_) => None,
         };
         match view.standings.verdicts.get(row) {

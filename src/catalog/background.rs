@@ -1,39 +1,90 @@
 //! Work besides requests: jobs that are due, and the walk that finds what waits for people after a start.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::Id;
+use tokio::task::JoinSet;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::artifact::find;
 use crate::model::job::Job;
 use crate::model::job::Work;
+use crate::quarantine::workflow::ATTEMPTS_MAX;
 
 /// How often due jobs are looked for when nothing rings.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Packages read at once on the walk.
 const PAGE: usize = 64;
+/// Jobs are leased, some at a time, while fewer than this are under way.
+const UNDER_WAY_MAX: usize = 48;
+
+/// Jobs under way, slow ones among them, by their tasks.
+#[derive(Default)]
+struct UnderWay {
+    tasks: JoinSet<()>,
+    works: HashMap<Id, Work>,
+}
+
+impl UnderWay {
+    fn has_room(&self) -> bool {
+        self.tasks.len() < UNDER_WAY_MAX
+    }
+
+    /// Does nothing for a job that is under way still: it outlived its lease.
+    fn begin(&mut self, catalog: &Arc<Catalog>, job: Job) {
+        if self.works.values().any(|work| *work == job.work) {
+            return;
+        }
+        let (catalog, work) = (Arc::clone(catalog), job.work.clone());
+        let task = self.tasks.spawn(async move { catalog.work_off(&job).await });
+        self.works.insert(task.id(), work);
+    }
+
+    /// Never returns while there is none.
+    async fn one_ends(&mut self) {
+        let Some(ended) = self.tasks.join_next_with_id().await else { return std::future::pending().await };
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(error) => {
+                tracing::error!(%error, "a job crashed; its lease runs out and it is tried again");
+                error.id()
+            }
+        };
+        self.works.remove(&id);
+    }
+}
 
 impl Catalog {
     /// Works until `stop` says so; a job under way is finished first.
     pub async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let walk = tokio::spawn(Arc::clone(&self).walk(stop.clone()));
+        let mut under_way = UnderWay::default();
         while !*stop.borrow() {
-            match self.quarantine.lease().await {
-                Ok(jobs) if jobs.is_empty() => {}
-                Ok(jobs) => {
-                    futures_util::future::join_all(jobs.iter().map(|job| self.work_off(job))).await;
-                    continue;
+            if under_way.has_room() {
+                match self.quarantine.lease().await {
+                    Ok(jobs) if jobs.is_empty() => {}
+                    Ok(jobs) => {
+                        for job in jobs {
+                            under_way.begin(&self, job);
+                        }
+                        continue;
+                    }
+                    Err(error) => tracing::error!(%error, "due jobs could not be leased"),
                 }
-                Err(error) => tracing::error!(%error, "due jobs could not be leased"),
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
                 () = self.quarantine.rung() => {}
+                () = under_way.one_ends() => {}
                 _ = stop.changed() => {}
             }
+        }
+        while !under_way.tasks.is_empty() {
+            under_way.one_ends().await;
         }
         walk.abort();
     }
@@ -43,11 +94,16 @@ impl Catalog {
         let found = match self.shelf(&release.package).await {
             Ok(shelf) => find(&shelf.index, file),
             Err(error) => {
-                // The lease runs out and it is tried again; a package that is gone is dropped below at last.
+                // The lease runs out and it is tried again.
                 tracing::warn!(%release, %error, "a job's package could not be had");
-                if job.attempts < crate::quarantine::workflow::ATTEMPTS_MAX {
+                if job.attempts < ATTEMPTS_MAX {
                     return;
                 }
+                if !matches!(error, CatalogError::UnknownPackage(_)) {
+                    self.quarantine.park(job.work.clone(), format!("its package could not be had: {error}")).await;
+                    return;
+                }
+                // A definite answer: there is nothing to inspect.
                 None
             }
         };

@@ -2,6 +2,9 @@
 //! remember to take away what may not.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -64,6 +67,7 @@ pub struct Exposed {
     modified: Timestamp,
     stamp: DocumentDigest,
     repaired: bool,
+    ladder: Arc<Ladder>,
 }
 
 impl Exposed {
@@ -118,6 +122,11 @@ impl Exposed {
         self.repaired
     }
 
+    /// What is listed that may stand in for what is not.
+    pub fn ladder(&self) -> &Arc<Ladder> {
+        &self.ladder
+    }
+
     /// How much memory it takes, about, in bytes.
     pub fn weight(&self) -> usize {
         const RELEASE_BYTES: usize = 160;
@@ -151,7 +160,7 @@ pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -
     withheld.sort_by(|(left, _), (right, _)| ecosystem.precedence(right, left));
     let withheld_total = withheld.len();
     withheld.truncate(WITHHELD_MAX);
-    let ladder = Ladder::of(if withheld.is_empty() { &[] } else { &releases }, ecosystem);
+    let ladder = Ladder::of(&releases, ecosystem);
     let withheld: Vec<Withheld> = withheld
         .into_iter()
         .map(|(version, verdict)| Withheld {
@@ -173,24 +182,33 @@ pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -
         modified,
         stamp,
         repaired,
+        ladder: Arc::new(ladder),
     }
 }
 
 /// The stable releases that are listed, oldest first, so that what may stand in for another is found without a walk.
-pub struct Ladder<'r> {
-    stable: Vec<&'r ExposedRelease>,
+#[derive(Debug)]
+pub struct Ladder {
+    stable: Vec<Rung>,
     /// For each place, the newest approved one up to it.
     approved: Vec<Option<usize>>,
 }
 
-impl<'r> Ladder<'r> {
-    pub fn of(releases: &'r [ExposedRelease], ecosystem: &dyn Ecosystem) -> Ladder<'r> {
+#[derive(Debug)]
+struct Rung {
+    version: Version,
+    approved: bool,
+}
+
+impl Ladder {
+    fn of(releases: &[ExposedRelease], ecosystem: &dyn Ecosystem) -> Ladder {
         let is_stable = |release: &&ExposedRelease| ecosystem.track(&release.version).is_some_and(|track| track.prerelease.is_none());
-        let mut stable: Vec<&ExposedRelease> = releases.iter().filter(is_stable).collect();
+        let rung = |release: &ExposedRelease| Rung { version: release.version.clone(), approved: release.approved };
+        let mut stable: Vec<Rung> = releases.iter().filter(is_stable).map(rung).collect();
         stable.sort_by(|left, right| ecosystem.precedence(&left.version, &right.version));
         let mut newest = None;
-        let newest_so_far = |(at, release): (usize, &&ExposedRelease)| {
-            if release.approved {
+        let newest_so_far = |(at, rung): (usize, &Rung)| {
+            if rung.approved {
                 newest = Some(at);
             }
             newest
@@ -200,8 +218,8 @@ impl<'r> Ladder<'r> {
     }
 
     /// The newest release older than `version`, an approved one first.
-    pub fn below(&self, version: &Version, ecosystem: &dyn Ecosystem) -> Option<Alternative<'r>> {
-        let older = self.stable.partition_point(|release| ecosystem.precedence(&release.version, version) == Ordering::Less);
+    pub fn below(&self, version: &Version, ecosystem: &dyn Ecosystem) -> Option<Alternative<'_>> {
+        let older = self.stable.partition_point(|rung| ecosystem.precedence(&rung.version, version) == Ordering::Less);
         let newest = older.checked_sub(1)?;
         let found = self.stable.get(self.approved.get(newest).copied().flatten().unwrap_or(newest))?;
         Some(Alternative { version: &found.version, approved: found.approved })
@@ -213,33 +231,54 @@ impl<'r> Ladder<'r> {
 /// major and its prerelease class. One that finds nothing is dropped; none ever rises.
 fn repair_pointers(index: &Index, releases: &[ExposedRelease], ecosystem: &dyn Ecosystem) -> (Vec<(String, Version)>, bool) {
     const LATEST: &str = "latest";
+    let listed: HashSet<&Version> = releases.iter().map(|release| &release.version).collect();
+    let mut stand_ins = None;
     let mut repaired = false;
     let mut pointers: Vec<(String, Version)> = Vec::new();
     for (name, target) in &index.pointers {
-        if releases.iter().any(|release| release.version == *target) {
+        if listed.contains(target) {
             pointers.push((name.clone(), target.clone()));
             continue;
         }
         repaired = true;
-        let newest = |fits: &dyn Fn(&Track) -> bool| {
-            releases
-                .iter()
-                .filter(|release| ecosystem.track(&release.version).is_some_and(|track| fits(&track)))
-                .filter(|release| ecosystem.precedence(&release.version, target) == Ordering::Less)
-                .max_by(|left, right| ecosystem.precedence(&left.version, &right.version))
-        };
+        let stand_ins = stand_ins.get_or_insert_with(|| StandIns::of(releases, ecosystem));
         let candidate = ecosystem.track(target).and_then(|old| {
+            let newest = |major, class: &Option<String>| stand_ins.below(target, major, class, ecosystem);
             if name == LATEST {
-                newest(&|track| track.prerelease.is_none()).or_else(|| newest(&|track| track.prerelease == old.prerelease))
+                newest(None, &None).or_else(|| newest(None, &old.prerelease))
             } else {
-                newest(&|track| *track == old)
+                newest(Some(old.major), &old.prerelease)
             }
         });
-        if let Some(release) = candidate {
-            pointers.push((name.clone(), release.version.clone()));
+        if let Some(version) = candidate {
+            pointers.push((name.clone(), version.clone()));
         }
     }
     (pointers, repaired)
+}
+
+/// Listed versions by prerelease class, and by that and major (with `None` for all majors); each oldest first.
+struct StandIns<'r>(HashMap<(Option<u64>, Option<String>), Vec<&'r Version>>);
+
+impl<'r> StandIns<'r> {
+    fn of(releases: &'r [ExposedRelease], ecosystem: &dyn Ecosystem) -> StandIns<'r> {
+        let tracked = |release: &'r ExposedRelease| ecosystem.track(&release.version).map(|track| (&release.version, track));
+        let mut all: Vec<(&Version, Track)> = releases.iter().filter_map(tracked).collect();
+        all.sort_by(|(left, _), (right, _)| ecosystem.precedence(left, right));
+        let mut by_track: HashMap<_, Vec<&Version>> = HashMap::new();
+        for (version, track) in all {
+            by_track.entry((None, track.prerelease.clone())).or_default().push(version);
+            by_track.entry((Some(track.major), track.prerelease)).or_default().push(version);
+        }
+        StandIns(by_track)
+    }
+
+    /// The newest that is older than `target`; of equals the last in upstream's order.
+    fn below(&self, target: &Version, major: Option<u64>, class: &Option<String>, ecosystem: &dyn Ecosystem) -> Option<&'r Version> {
+        let versions = self.0.get(&(major, class.clone()))?;
+        let older = versions.partition_point(|version| ecosystem.precedence(version, target) == Ordering::Less);
+        versions.get(older.checked_sub(1)?).copied()
+    }
 }
 
 fn stamp(
@@ -250,6 +289,9 @@ fn stamp(
     modified: Timestamp,
 ) -> DocumentDigest {
     let mut text = Vec::with_capacity(64 + releases.len() * 16);
+    // Two packages may show the same text, and a body names its package.
+    text.extend_from_slice(index.package.to_string().as_bytes());
+    text.push(0);
     text.extend_from_slice(index.source.raw());
     text.extend_from_slice(&modified.millis().to_le_bytes());
     let mut add = |part: &str| {

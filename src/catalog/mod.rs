@@ -10,13 +10,17 @@ pub mod queue;
 pub mod refresh;
 pub mod shelf;
 
+use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use quick_cache::DefaultHashBuilder;
+use quick_cache::OptionsBuilder;
 use quick_cache::sync::Cache;
+use quick_cache::sync::DefaultLifecycle;
 
 use crate::catalog::exposure::Exposed;
 use crate::catalog::queue::Board;
@@ -61,7 +65,7 @@ pub struct Catalog {
     pulls: Arc<Pulls>,
     clock: Clock,
     fresh_for: Duration,
-    shelves: Cache<PackageId, Arc<Shelf>, ShelfWeight>,
+    shelves: Shelves,
     unknown: Cache<PackageId, Timestamp>,
     refreshes: Flights<PackageId, Result<Refreshed, CatalogError>>,
     board: Mutex<Board>,
@@ -126,32 +130,76 @@ pub enum CatalogError {
     /// The upstream is this very Airlock.
     #[error("the upstream registry is this Airlock itself: set another with --upstream")]
     Loop,
-    #[error("{0}")]
-    Storage(String),
-    /// What is known is served on; what is new cannot be kept.
-    #[error("{0}")]
-    StorageFull(String),
+    #[error(transparent)]
+    Storage(StoreFault),
 }
 
-impl From<CommitError> for CatalogError {
-    fn from(error: CommitError) -> CatalogError {
-        if error.is_disk_full() { CatalogError::StorageFull(error.to_string()) } else { CatalogError::Storage(error.to_string()) }
+/// Why something could not be kept or read here.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreFault {
+    /// Room heals it. Says what to do.
+    #[error("{0}")]
+    Full(String),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl CatalogError {
+    /// A fault of the store that room would not heal.
+    pub(crate) fn store(error: &impl ToString) -> CatalogError {
+        CatalogError::Storage(StoreFault::Other(error.to_string()))
     }
-}
 
-impl From<BlobError> for CatalogError {
-    fn from(error: BlobError) -> CatalogError {
-        match error {
-            BlobError::DiskFull { .. } => CatalogError::StorageFull(error.to_string()),
-            BlobError::Io { .. } | BlobError::Damaged { .. } => CatalogError::Storage(error.to_string()),
-        }
+    fn store_full(error: &impl ToString) -> CatalogError {
+        CatalogError::Storage(StoreFault::Full(error.to_string()))
     }
 }
 
 impl From<ReadError> for CatalogError {
     fn from(error: ReadError) -> CatalogError {
-        CatalogError::Storage(error.to_string())
+        CatalogError::store(&error)
     }
+}
+
+impl From<&CommitError> for CatalogError {
+    fn from(error: &CommitError) -> CatalogError {
+        if error.is_disk_full() { CatalogError::store_full(error) } else { CatalogError::store(error) }
+    }
+}
+
+impl From<&BlobError> for CatalogError {
+    fn from(error: &BlobError) -> CatalogError {
+        match error {
+            BlobError::DiskFull { .. } => CatalogError::store_full(error),
+            BlobError::Io { .. } | BlobError::Damaged { .. } => CatalogError::store(error),
+        }
+    }
+}
+
+/// Of documents.
+impl From<io::Error> for CatalogError {
+    fn from(error: io::Error) -> CatalogError {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                CatalogError::store_full(&"the disk is full: the index cannot be kept; free space in the data folder and try again")
+            }
+            _ => CatalogError::store(&error),
+        }
+    }
+}
+
+type Shelves = Cache<PackageId, Arc<Shelf>, ShelfWeight>;
+
+/// One shard, so that a single large package may take most of the budget: none is ever kept that does not fit into one.
+fn shelves() -> Shelves {
+    #[expect(clippy::expect_used, reason = "build fails only when a capacity is missing, and both are set here")]
+    let options = OptionsBuilder::new()
+        .shards(1)
+        .estimated_items_capacity(SHELVES)
+        .weight_capacity(SHELVES_BYTES)
+        .build()
+        .expect("both capacities are set");
+    Cache::with_options(options, ShelfWeight, DefaultHashBuilder::default(), DefaultLifecycle::default())
 }
 
 impl Catalog {
@@ -172,7 +220,7 @@ impl Catalog {
             pulls,
             clock,
             fresh_for,
-            shelves: Cache::with_weighter(SHELVES, SHELVES_BYTES, ShelfWeight),
+            shelves: shelves(),
             unknown: Cache::new(UNKNOWN_MAX),
             refreshes: Flights::new(REFRESHES_MAX),
             board: Mutex::default(),
@@ -207,7 +255,7 @@ impl Catalog {
 
     /// Who pulled a release, when and how often.
     pub async fn pulls(&self, release: &ReleaseId) -> Result<Vec<PullCount>, CatalogError> {
-        self.pulls.of(release).await.map_err(|error| CatalogError::Storage(error.to_string()))
+        Ok(self.pulls.of(release).await?)
     }
 
     pub fn condition(&self) -> Condition {
@@ -224,3 +272,6 @@ impl Catalog {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

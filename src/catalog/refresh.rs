@@ -1,6 +1,7 @@
 //! Refreshing: ours while it is fresh, else upstream's, read by the ecosystem, joined with what was known and recorded.
 
-use std::io;
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -23,7 +24,6 @@ use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::quarantine::intake::Before;
 use crate::quarantine::intake::join;
-use crate::storage::ledger::file::is_full;
 use crate::storage::record::PackageState;
 use crate::storage::state::CommitError;
 use crate::storage::state::IndexNote;
@@ -39,6 +39,8 @@ const DOCUMENTS_MAX: usize = 256;
 const ATTEMPTS_MAX: usize = 8;
 /// After a failure upstream is left alone for this long, while what is known is served.
 const QUIET_FOR: Duration = Duration::from_secs(5);
+/// How long upstream is waited for where something is known that can be served meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// What a file that the index lacks may trigger at most: one question to upstream per package in this time.
 pub const RECHECK_AFTER: Duration = Duration::from_secs(5);
 
@@ -53,11 +55,24 @@ impl Catalog {
             return Err(CatalogError::UnknownPackage(package.clone()));
         }
         if let Some(shelf) = self.shelves.get(package)
-            && shelf.is_fresh(self.clock.now(), self.fresh_for)
+            && (shelf.is_fresh(self.clock.now(), self.fresh_for) || shelf.is_impatient(self.clock.now()))
         {
             return Ok(shelf);
         }
-        self.asked(package, self.fresh_for).await
+        let mut asked = pin!(self.asked(package, self.fresh_for));
+        if let Ok(answer) = tokio::time::timeout(PATIENCE, &mut asked).await {
+            return answer;
+        }
+        // The question goes on without us; what it comes to is for whoever asks next.
+        let state = self.state.package(package).await?;
+        match self.known(package, &state).await? {
+            Some(shelf) => {
+                tracing::warn!(%package, "serving what is known: upstream takes too long");
+                shelf.lose_patience(self.clock.now().plus(QUIET_FOR));
+                Ok(shelf)
+            }
+            None => asked.await,
+        }
     }
 
     /// As [`Catalog::shelf`], but asks upstream if it was last asked `older_than` ago.
@@ -97,7 +112,7 @@ impl Catalog {
             return Ok(Some(shelf));
         }
         let Some(sight) = &state.last_sight else { return Ok(None) };
-        let kept = self.documents.get(&sight.document).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
+        let kept = self.documents.get(&sight.document).await?;
         let Some(index) = kept.as_ref().and_then(kept::read).filter(|index| index.package == *package) else { return Ok(None) };
         let note = self.state.note(package).await.filter(|note| note.source == sight.source);
         let heard = match note {
@@ -108,7 +123,12 @@ impl Catalog {
             None => Heard { checked_at: sight.at, quiet_until: None, validators: Validators::default() },
         };
         let shelf = Arc::new(Shelf::new(Arc::new(index), heard));
-        self.shelves.insert(package.clone(), Arc::clone(&shelf));
+        if self.state.package(package).await?.last_sight != state.last_sight {
+            // It was seen anew while the document was read. The newer shelf is there, or about to be.
+            return Ok(Some(self.shelves.get(package).unwrap_or(shelf)));
+        }
+        // A newer one that came in between is not overwritten; one that comes now overwrites.
+        let Ok(shelf) = self.shelves.get_or_insert_with(package, || Ok::<_, Infallible>(shelf));
         Ok(Some(shelf))
     }
 
@@ -142,17 +162,31 @@ impl Catalog {
                     rows: Vec::new(),
                     text: Bytes::new(),
                 };
-                self.take_in(nothing, Validators::default(), known.as_ref()).await.map(Some)
+                let taken = self.take_in(nothing, Validators::default(), known.as_ref()).await;
+                self.taken_or_known(package, known, taken)
             }
-            Ok(Said::Index(index, validators)) => match self.take_in(*index, validators, known.as_ref()).await {
-                Err(full @ CatalogError::StorageFull(_)) => self.make_do(package, known, Trouble::Storage(full)),
-                taken => taken.map(Some),
-            },
+            Ok(Said::Index(index, validators)) => {
+                let taken = self.take_in(*index, validators, known.as_ref()).await;
+                self.taken_or_known(package, known, taken)
+            }
             Err(trouble) => self.make_do(package, known, trouble),
         }
     }
 
-    /// Upstream gave nothing to go by, or there is no room to keep it: what is known is served, judged as ever, and said to be stale.
+    /// What cannot be kept, for want of room on the disk say, takes nothing away that is known.
+    fn taken_or_known(
+        &self,
+        package: &PackageId,
+        known: Refreshed,
+        taken: Result<Arc<Shelf>, CatalogError>,
+    ) -> Result<Refreshed, CatalogError> {
+        match taken {
+            Ok(shelf) => Ok(Some(shelf)),
+            Err(error) => self.make_do(package, known, Trouble::Storage(error)),
+        }
+    }
+
+    /// There is nothing newer to go by: what is known is served, judged as ever, and said to be stale.
     fn make_do(&self, package: &PackageId, known: Refreshed, trouble: Trouble) -> Result<Refreshed, CatalogError> {
         let Some(shelf) = known else {
             return Err(match trouble {
@@ -169,7 +203,7 @@ impl Catalog {
                 Trouble::Storage(error) => error,
             });
         };
-        tracing::warn!(%package, %trouble, "serving what is known: there is nothing newer to go by");
+        tracing::warn!(%package, %trouble, "serving what is known: nothing newer could be had or kept");
         let quiet_until = Some(self.clock.now().plus(QUIET_FOR));
         shelf.hear(Heard { quiet_until, ..shelf.heard() });
         Ok(Some(shelf))
@@ -255,36 +289,34 @@ impl Catalog {
                 let document = kept::write(&intake.index);
                 (intake, document)
             };
-            let (intake, document) = tokio::task::spawn_blocking(work).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
-            let digest = self.documents.put(document).await.map_err(|error| not_kept(&package, &error))?;
+            let (intake, document) = tokio::task::spawn_blocking(work).await.map_err(|error| CatalogError::store(&error))?;
+            let digest = self.documents.put(document).await?;
             let same = state.last_sight.as_ref().is_some_and(|sight| sight.source == intake.index.source && sight.document == digest);
             if !same {
                 match self.quarantine.record_sight(&intake, digest, absent_at, state.revision, now).await {
                     Ok(_) => {}
                     Err(CommitError::Conflict(_)) => continue,
-                    Err(error) => return Err(error.into()),
+                    Err(error) => return Err((&error).into()),
                 }
             }
             let heard = Heard { checked_at: now, quiet_until: None, validators };
             self.put_note(&package, intake.index.source, &heard).await;
             let shelf = Arc::new(Shelf::new(Arc::new(intake.index), heard));
             self.shelves.insert(package, Arc::clone(&shelf));
+            // Last, so that whoever finds it gone finds the new shelf.
+            if let Some(sight) = state.last_sight.as_ref().filter(|sight| sight.document != digest)
+                && let Err(error) = self.documents.remove(&sight.document).await
+            {
+                tracing::warn!(%error, "an old document could not be removed; it only takes up room");
+            }
             return Ok(shelf);
         }
-        Err(CatalogError::Storage(format!("{} changes too fast to be recorded", package.name)))
+        Err(CatalogError::store(&format!("{} changes too fast to be recorded", package.name)))
     }
 
     pub(crate) fn is_older(&self, shelf: &Shelf, age: Duration) -> bool {
         let now: Timestamp = self.clock.now();
         !shelf.is_fresh(now, age)
-    }
-}
-
-fn not_kept(package: &PackageId, error: &io::Error) -> CatalogError {
-    if is_full(error) {
-        CatalogError::StorageFull(format!("the disk is full: what upstream says of {} could not be kept", package.name))
-    } else {
-        CatalogError::Storage(error.to_string())
     }
 }
 

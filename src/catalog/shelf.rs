@@ -12,6 +12,7 @@ use quick_cache::Weighter;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::exposure::Exposed;
+use crate::catalog::exposure::Ladder;
 use crate::catalog::exposure::expose;
 use crate::model::index::Index;
 use crate::model::package::PackageId;
@@ -31,6 +32,8 @@ pub struct Shelf {
     pub index: Arc<Index>,
     heard: Mutex<Heard>,
     view: ArcSwapOption<View>,
+    /// Upstream is slow: nobody waits for it before.
+    impatient_until: Mutex<Option<Timestamp>>,
 }
 
 /// What upstream was last heard to say.
@@ -46,6 +49,8 @@ pub struct Heard {
 pub struct View {
     pub standings: Standings,
     pub exposed: Arc<Exposed>,
+    /// Of this judgement, where `exposed` may be an older one that looks the same.
+    pub ladder: Arc<Ladder>,
     valid_until: Option<Timestamp>,
     given_up_changes: u64,
     looked_ahead: AtomicBool,
@@ -64,7 +69,7 @@ impl View {
 
 impl Shelf {
     pub fn new(index: Arc<Index>, heard: Heard) -> Shelf {
-        Shelf { index, heard: Mutex::new(heard), view: ArcSwapOption::empty() }
+        Shelf { index, heard: Mutex::new(heard), view: ArcSwapOption::empty(), impatient_until: Mutex::default() }
     }
 
     pub fn checked_at(&self) -> Timestamp {
@@ -83,6 +88,15 @@ impl Shelf {
     pub fn unconfirmed_since(&self) -> Option<Timestamp> {
         let heard = lock(&self.heard);
         heard.quiet_until.map(|_| heard.checked_at)
+    }
+
+    /// Upstream was waited for long enough: until then it is asked in the background only.
+    pub fn lose_patience(&self, until: Timestamp) {
+        *lock(&self.impatient_until) = Some(until);
+    }
+
+    pub fn is_impatient(&self, now: Timestamp) -> bool {
+        lock(&self.impatient_until).is_some_and(|until| now < until)
     }
 
     /// Whether upstream need not be asked: it was lately, or it did not answer lately.
@@ -126,18 +140,19 @@ impl Catalog {
         let (standings, exposed) = if shelf.index.rows.len() <= ROWS_INLINE_MAX {
             compute()
         } else {
-            tokio::task::spawn_blocking(compute).await.map_err(|error| CatalogError::Storage(error.to_string()))?
+            tokio::task::spawn_blocking(compute).await.map_err(|error| CatalogError::store(&error))?
         };
         self.post(&shelf.index, &standings, &state);
         let reworded_at = exposed.withheld().iter().any(|one| matches!(one.refusal.standing, Standing::Held { until: Some(_) }));
         let reworded_at = reworded_at.then(|| next_full(now, WORDING));
         let valid_until = [standings.valid_until, reworded_at].into_iter().flatten().min();
+        let ladder = Arc::clone(exposed.ladder());
         // What clients see did not change: what was rendered of it stays.
         let exposed = match last.filter(|view| view.exposed.stamp() == exposed.stamp()) {
             Some(view) => Arc::clone(&view.exposed),
             None => Arc::new(exposed),
         };
-        let view = Arc::new(View { standings, exposed, valid_until, given_up_changes, looked_ahead: AtomicBool::new(false) });
+        let view = Arc::new(View { standings, exposed, ladder, valid_until, given_up_changes, looked_ahead: AtomicBool::new(false) });
         shelf.view.store(Some(Arc::clone(&view)));
         Ok(view)
     }

@@ -18,6 +18,7 @@ use serde::Serialize;
 
 use crate::access::AccessError;
 use crate::catalog::CatalogError;
+use crate::catalog::StoreFault;
 use crate::catalog::explanation::DecideOrFind;
 use crate::http::incoming::TooSlow;
 use crate::model::finding::printable;
@@ -247,8 +248,8 @@ impl From<CatalogError> for Problem {
             CatalogError::Upstream { retry_after: Some(wait), .. } => Problem::new(Kind::NotYet, text).retry_after(wait),
             CatalogError::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text),
             CatalogError::Loop => Problem::new(Kind::Loop, text.clone()).logged(text),
-            CatalogError::Storage(why) => Problem::internal(why),
-            CatalogError::StorageFull(why) => Problem::new(Kind::StorageFull, why.clone()).logged(why),
+            CatalogError::Storage(StoreFault::Full(why)) => Problem::new(Kind::StorageFull, text).logged(why),
+            CatalogError::Storage(StoreFault::Other(why)) => Problem::internal(why),
         }
     }
 }
@@ -376,7 +377,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_ours_is_logged_and_not_told() {
-        let (parts, body) = answer(CatalogError::Storage("/var/lib/airlock/ledger is damaged".into()).into()).await;
+        let full = StoreFault::Full("the disk is full: free space on /data and try again".into());
+        let (parts, body) = answer(CatalogError::Storage(full).into()).await;
+        assert_eq!(parts.status, StatusCode::INSUFFICIENT_STORAGE);
+        assert_eq!(body["error"], "the disk is full: free space on /data and try again");
+        let fault = StoreFault::Other("/var/lib/airlock/ledger is damaged".into());
+        let (parts, body) = answer(CatalogError::Storage(fault).into()).await;
         assert_eq!(parts.status, 500);
         assert!(!body.to_string().contains("/var/lib"));
     }

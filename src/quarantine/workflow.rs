@@ -338,6 +338,11 @@ impl Quarantine {
         self.note(Command::JobDone { work }).await;
     }
 
+    /// Gives up a job whose package cannot be had, for people to see.
+    pub(crate) async fn park(&self, work: Work, error: String) {
+        self.give_up(work, error).await;
+    }
+
     pub async fn rung(&self) {
         self.bell.notified().await;
     }

@@ -14,4 +14,7 @@ pub trait Documents: Send + Sync {
 
     /// `None` when it is not there or does not hash to its name any more.
     async fn get(&self, digest: &DocumentDigest) -> io::Result<Option<Bytes>>;
+
+    /// Fine if it is not there.
+    async fn remove(&self, digest: &DocumentDigest) -> io::Result<()>;
 }

@@ -112,9 +112,9 @@ impl Pulls {
     fn read(&self, release: &ReleaseId) -> io::Result<Vec<PullCount>> {
         let mut counts: HashMap<Puller, PullCount> = HashMap::new();
         for file in days(&self.folder)? {
-            for line in BufReader::new(File::open(file)?).lines() {
-                // A line that a crash cut is skipped; the rest counts.
-                let Ok(line) = serde_json::from_str::<Line>(&line?) else { continue };
+            for line in BufReader::new(File::open(file)?).split(b'\n') {
+                // A line that a crash cut or a disk garbled is skipped; the rest counts.
+                let Ok(line) = serde_json::from_slice::<Line>(&line?) else { continue };
                 if line.release != *release {
                     continue;
                 }
@@ -239,6 +239,7 @@ mod tests {
         pulls.record(&release("1.0.0"), &puller("dev"), at("2026-11-20T11:00:00Z"));
         pulls.record(&release("2.0.0"), &puller("dev"), at("2026-11-20T11:00:00Z"));
         pulls.close();
+        fs::write(folder.path().join("2026-11-19.jsonl"), b"{\"garbled\":\"\xff\xfe\"}\n").unwrap();
         fs::write(folder.path().join("2026-11-22.jsonl"), "{\"cut").unwrap();
         let pulls = Pulls::open(folder.path()).unwrap();
         let found = pulls.of(&release("1.0.0")).await.unwrap();

@@ -14,8 +14,11 @@ use std::sync::RwLock;
 use std::sync::RwLockReadGuard;
 use std::sync::RwLockWriteGuard;
 
+use quick_cache::DefaultHashBuilder;
+use quick_cache::OptionsBuilder;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use quick_cache::sync::DefaultLifecycle;
 
 use crate::model::package::PackageId;
 use crate::storage::ledger::Ledger;
@@ -46,7 +49,7 @@ pub struct Shelf {
     rack: RwLock<Rack>,
     /// One at a time puts states away, so that an older one never overtakes a newer.
     putting: Mutex<()>,
-    hot: Cache<PackageId, Arc<PackageState>, Weight>,
+    hot: Hot,
     notes: Cache<PackageId, IndexNote>,
 }
 
@@ -71,7 +74,7 @@ impl Shelf {
             summary: RwLock::new(opened.summary),
             rack: RwLock::new(rack),
             putting: Mutex::new(()),
-            hot: Cache::with_weighter(HOT_PACKAGES, HOT_BYTES_MAX, Weight),
+            hot: hot(),
             notes: Cache::new(NOTES_MAX),
         })
     }
@@ -339,6 +342,20 @@ impl Drop for Shelf {
     }
 }
 
+type Hot = Cache<PackageId, Arc<PackageState>, Weight>;
+
+/// One shard, so that a single large package may take most of the budget: none is ever kept that does not fit into one.
+fn hot() -> Hot {
+    #[expect(clippy::expect_used, reason = "build fails only when a capacity is missing, and both are set here")]
+    let options = OptionsBuilder::new()
+        .shards(1)
+        .estimated_items_capacity(HOT_PACKAGES)
+        .weight_capacity(HOT_BYTES_MAX)
+        .build()
+        .expect("both capacities are set");
+    Cache::with_options(options, Weight, DefaultHashBuilder::default(), DefaultLifecycle::default())
+}
+
 #[derive(Clone)]
 struct Weight;
 
@@ -349,5 +366,27 @@ impl Weighter<PackageId, Arc<PackageState>> for Weight {
         // A map of one inspection has room for eleven.
         const RELEASE_BYTES: u64 = 6_000;
         PACKAGE_BYTES + RELEASE_BYTES * state.releases.len() as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::package::Version;
+    use crate::storage::record::ReleaseState;
+
+    #[test]
+    fn a_package_of_forty_megabytes_stays_in_memory() {
+        const LARGE_BYTES: u64 = 40_000_000;
+        let package = PackageId::npm("large").unwrap();
+        let mut state = PackageState::default();
+        for number in 0..10_000 {
+            state.releases.insert(Version::parse(&format!("1.0.{number}")).unwrap(), ReleaseState::default());
+        }
+        let state = Arc::new(state);
+        assert!(Weight.weight(&package, &state) > LARGE_BYTES);
+        let hot = hot();
+        hot.insert(package.clone(), state);
+        assert!(hot.get(&package).is_some());
     }
 }

@@ -82,6 +82,11 @@ fn latest_becomes_the_newest_stable_below_its_target() {
 }
 
 #[test]
+fn of_equals_the_last_in_upstreams_order_stands_in() {
+    check("1.0.0+b 1.0.0+a 1.1.0!", "latest=1.1.0 odd=1.1.0", "latest=1.0.0+a odd=1.0.0+a");
+}
+
+#[test]
 fn another_pointer_stays_within_its_major_and_prerelease_class() {
     check("1.0.0 2.0.0-beta.1 2.0.0-beta.2!", "next=2.0.0-beta.2", "next=2.0.0-beta.1");
     check("1.0.0 2.0.0-alpha.1 2.0.0-beta.2!", "next=2.0.0-beta.2", "");
@@ -125,5 +130,7 @@ fn the_stamp_follows_what_is_seen_and_modified_is_never_older_than_a_release() {
     let other = exposed(&index("1.0.0 1.1.0", "latest=1.0.0"));
     assert_eq!(one.stamp(), same.stamp());
     assert_ne!(one.stamp(), other.stamp());
+    let elsewhere = Index { package: PackageId::npm("y").unwrap(), ..index("1.0.0 1.1.0", "latest=1.0.0") };
+    assert_ne!(other.stamp(), exposed(&elsewhere).stamp(), "the same text under another name");
     assert!(one.releases().iter().all(|release| release.published_at <= one.modified()));
 }

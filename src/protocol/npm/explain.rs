@@ -126,8 +126,7 @@ impl From<CatalogError> for Failure {
             | CatalogError::Refused(_)
             | CatalogError::Upstream { .. }
             | CatalogError::Loop
-            | CatalogError::Storage(_)
-            | CatalogError::StorageFull(_) => None,
+            | CatalogError::Storage(_) => None,
         };
         let failure = Failure::from(Problem::from(error));
         Failure { about: failure.about.or(inspected), ..failure }

@@ -54,6 +54,16 @@ impl Documents for DiskDocuments {
         });
         got.await.map_err(io::Error::other)?
     }
+
+    async fn remove(&self, digest: &DocumentDigest) -> io::Result<()> {
+        let shards = Arc::clone(&self.0);
+        let digest = *digest;
+        let removed = spawn_blocking(move || match std::fs::remove_file(shards.path(&digest.hex())) {
+            Err(fault) if fault.kind() != io::ErrorKind::NotFound => Err(fault),
+            Ok(()) | Err(_) => Ok(()),
+        });
+        removed.await.map_err(io::Error::other)?
+    }
 }
 
 #[cfg(test)]
@@ -72,5 +82,16 @@ mod tests {
         assert_eq!(documents.get(&digest).await.unwrap(), None);
         documents.put(Bytes::from_static(b"index")).await.unwrap();
         assert!(documents.get(&digest).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_document_that_is_removed_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let documents = DiskDocuments::open(folder.path()).unwrap();
+        let digest = documents.put(Bytes::from_static(b"index")).await.unwrap();
+        documents.remove(&digest).await.unwrap();
+        assert!(!documents.0.path(&digest.hex()).exists());
+        documents.remove(&digest).await.unwrap();
+        assert_eq!(documents.get(&digest).await.unwrap(), None);
     }
 }
