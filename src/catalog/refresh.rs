@@ -99,7 +99,10 @@ impl Catalog {
 
     /// Whether upstream is never to hear of it.
     fn is_private(&self, package: &PackageId) -> bool {
-        package.name.scope().is_some_and(|scope| self.quarantine.policy().private_scopes.iter().any(|private| private == scope))
+        package
+            .name
+            .scope()
+            .is_some_and(|scope| self.quarantine.policy().private_scopes.iter().any(|private| private.eq_ignore_ascii_case(scope)))
     }
 
     /// The shelf as memory or disk has it, without asking upstream. `None`: never seen, of a private

@@ -136,6 +136,10 @@ fn finding_key(kind: FindingKind) -> Key {
                 return Err(value
                     .fault("bytes that are not what the index states are never just noted", "choose \"hold\", \"review\" or \"reject\""));
             }
+            if kind == FindingKind::UnreadableManifest && action != Action::Reject {
+                return Err(value
+                    .fault("nobody can say what a release is whose entry cannot be read: it is never let in", "leave it at \"reject\""));
+            }
             if action == kind.default_action() {
                 draft.config.policy.findings.remove(&kind);
             } else {

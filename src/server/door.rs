@@ -189,6 +189,10 @@ async fn let_in(door: &Door, parts: &http::request::Parts) -> Result<Caller, Pro
         base => base?,
     };
     let identity = door.callers.identify(&parts.headers).await?;
+    if identity.role.is_none() && !router::is_for_everyone(parts.uri.path()) {
+        let detail = "this Airlock answers only with a token: an admin makes one with `airlock token create`";
+        return Err(Problem::new(Kind::Unauthenticated, detail));
+    }
     if is_cross_site_write(&parts.method, &parts.headers, &base) {
         return Err(Problem::new(Kind::Forbidden, "a page of another site may not change anything here"));
     }

@@ -10,6 +10,7 @@ use axum::routing::get;
 use crate::admin;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
+use crate::http::route::Needs;
 use crate::http::route::Route;
 use crate::protocol::npm;
 use crate::server::door;
@@ -45,4 +46,9 @@ pub fn mount(door: &Arc<Door>, health: Arc<Health>, scrape: Arc<Scrape>, pages: 
 
 async fn wrong_method() -> Problem {
     Problem::new(Kind::MethodNotAllowed, "this is read with GET")
+}
+
+/// Whether a path is answered to callers who may do nothing else: routes without a parameter that need no role.
+pub fn is_for_everyone(path: &str) -> bool {
+    ROUTES.iter().flat_map(|routes| routes.iter()).any(|route| matches!(route.needs, Needs::Nothing) && route.template == path)
 }

@@ -78,6 +78,8 @@ const STALE: HeaderName = HeaderName::from_static("airlock-stale-seconds");
 const CHANGES: &str = "no-cache";
 /// A release's bytes never change.
 const NEVER_CHANGES: &str = "public, max-age=31536000, immutable";
+/// The same for a caller with a token: no shared cache may hand it to callers without one.
+const NEVER_CHANGES_FOR_ONE: &str = "private, max-age=31536000, immutable";
 
 const JSON: &str = "application/json";
 const TGZ: &str = "application/octet-stream";
@@ -192,7 +194,8 @@ impl Registry {
             .catalog
             .artifact(&npm(tarball.package), &tarball.file, (asked.method == Method::GET).then(|| asked.caller.puller()).as_ref())
             .await?;
-        Ok(body::send(&download.content, &asked.method, &asked.headers, TGZ, NEVER_CHANGES))
+        let kept = if asked.caller.name.is_some() { NEVER_CHANGES_FOR_ONE } else { NEVER_CHANGES };
+        Ok(body::send(&download.content, &asked.method, &asked.headers, TGZ, kept))
     }
 
     async fn dist_tags(&self, asked: &Asked, name: PackageName) -> Result<Response, Failure> {

@@ -12,6 +12,8 @@ use serde_json::value::RawValue;
 use crate::ecosystem::Fetched;
 use crate::ecosystem::Reading;
 use crate::ecosystem::Unreadable;
+use crate::ecosystem::json;
+use crate::ecosystem::json::Bounds;
 use crate::ecosystem::json::entries;
 use crate::model::finding::printable;
 use crate::model::index::Artifact;
@@ -140,12 +142,24 @@ fn name_files(package: &PackageName, rows: &mut [Row]) {
     }
 }
 
+/// The manifest's pairs. Texts with words that some readers take for something else are read strictly to their depths;
+/// what else is ambiguous inside a value is found when the release is inspected.
+fn unambiguous(manifest: &RawValue) -> Result<Manifest<'_>, Fault> {
+    const SUSPICIOUS: &[&str] = &["__proto__", "\"constructor\"", "\"prototype\"", "\\ud", "\\uD"];
+    let text = manifest.get();
+    let split = Manifest::split(text.as_bytes())?;
+    if SUSPICIOUS.iter().any(|word| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some()) {
+        json::strict(text.as_bytes(), Bounds { bytes_max: usize::MAX, depth_max: manifest::DEPTH_MAX })?;
+    }
+    Ok(split)
+}
+
 /// What one manifest states; the artifact has no name yet.
 fn release(package: &PackageName, key: &str, manifest: &RawValue) -> Result<(Artifact, Claims), Fault> {
     if order::semantic(key).is_none() || key.len() > Version::BYTES_MAX {
         return Err(Fault::not_a_version(key));
     }
-    let manifest = Manifest::split(manifest.get().as_bytes())?;
+    let manifest = unambiguous(manifest)?;
     let name = manifest.text("name")?;
     if name != package.as_str() {
         return Err(Fault::disagrees("name", &name, package.as_str()));

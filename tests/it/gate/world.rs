@@ -10,6 +10,7 @@ use crate::support::airlock::Airlock;
 use crate::support::http::Reply;
 use crate::support::scenario::Package;
 use crate::support::scenario::Scenario;
+use crate::workflow::too_much_to_compare;
 use crate::workflow::until_given_up;
 
 /// The packages, one of each spelling.
@@ -117,7 +118,8 @@ fn package(package: &mut Package, name: &str) {
     let url = |version: &str| format!("{name}/-/{}", Hidden::of(name, version).file());
     let crashing = |base: &str, integrity: &str| {
         format!(
-            r#"{{"name":"{name}","version":"{CRASHED}","description":"{marker}","config":{{"a":1,"a":2}},"dist":{{"tarball":"{base}{}","integrity":"{integrity}"}}}}"#,
+            r#"{{"name":"{name}","version":"{CRASHED}","description":"{marker}",{},"dist":{{"tarball":"{base}{}","integrity":"{integrity}"}}}}"#,
+            too_much_to_compare(),
             url(CRASHED)
         )
     };

@@ -37,3 +37,25 @@ async fn an_entry_that_changes_after_its_inspection_is_inspected_again() {
     assert!(airlock.listed("left-pad").await.is_empty());
     assert_eq!(airlock.upstream.count("/left-pad/-/left-pad-1.0.0.tgz"), 1, "the bytes were kept");
 }
+
+#[tokio::test]
+async fn an_entry_that_two_readers_take_differently_is_never_admissible_bytes() {
+    let scenario = Scenario::new().package("left-pad", |p| {
+        p.release("0.9.0");
+        for (version, odd) in [("1.0.0", r#""config":{"a":1,"a":2}"#), ("1.1.0", r#""config":{"__proto__":{}}"#)] {
+            let integrity = p.release(version).tarball().integrity.clone();
+            let url = format!("https://files.example/left-pad/-/left-pad-{version}.tgz");
+            let text =
+                format!(r#"{{"name":"left-pad","version":"{version}",{odd},"dist":{{"tarball":"{url}","integrity":"{integrity}"}}}}"#);
+            p.release(version).manifest_text(&text);
+        }
+    });
+    let airlock = scenario.gated().await;
+    assert!(!airlock.listed("left-pad").await.contains(&"1.1.0".to_owned()), "a forbidden key is found at reading");
+    for (version, kind) in [("1.0.0", "unreadable_artifact"), ("1.1.0", "unreadable_manifest")] {
+        assert_eq!(airlock.tarball("left-pad", version).await.status, 403, "{version}");
+        let release = airlock.release("left-pad", version).await;
+        assert_eq!((&release["standing"], &release["findings"][0]["kind"]), (&json!("rejected"), &json!(kind)), "{release:#}");
+    }
+    assert_eq!(airlock.listed("left-pad").await, ["0.9.0"]);
+}

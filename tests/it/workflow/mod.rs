@@ -7,4 +7,5 @@ mod findings;
 mod jobs;
 mod listing;
 
+pub use jobs::too_much_to_compare;
 pub use jobs::until_given_up;

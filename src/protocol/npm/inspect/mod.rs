@@ -18,6 +18,7 @@ use crate::ecosystem::archive::Entry;
 use crate::ecosystem::archive::Limits;
 use crate::ecosystem::json;
 use crate::ecosystem::json::Bounds;
+use crate::ecosystem::json::JsonFault;
 use crate::model::facts::Facts;
 use crate::model::finding::printable;
 use crate::model::package::PackageId;
@@ -43,7 +44,11 @@ pub fn inspect(package: &PackageId, version: &Version, manifest: &[u8], bytes: &
     let listed = match json::strict(manifest, LISTED_BOUNDS) {
         Ok(Value::Object(listed)) => listed,
         Ok(_) => return Err(Unreadable::Malformed("the manifest in the index is no object".to_owned())),
-        Err(fault) => return Err(Unreadable::Malformed(format!("the manifest in the index: {fault}"))),
+        // Too much to look at says nothing about what it is: that is for people to see.
+        Err(fault @ JsonFault::TooLarge { .. }) => return Err(Unreadable::Malformed(format!("the manifest in the index: {fault}"))),
+        Err(fault) => {
+            return Ok(Facts { unreadable_manifest: Some(format!("the manifest in the index: {fault}")), ..Facts::default() });
+        }
     };
     let mut inside = Inside::default();
     let contents = match archive::read(bytes, &Limits::DEFAULT, &mut inside) {
