@@ -1,5 +1,6 @@
 //! The catalog before an upstream that is slow, and a disk that is full.
 
+use std::io;
 use std::sync::atomic::AtomicBool;
 
 use async_trait::async_trait;
@@ -127,7 +128,7 @@ async fn a_full_disk_takes_away_nothing_that_is_known() {
     world.says(&["1.0.0"]);
     world.disk.is_full.store(true, Ordering::SeqCst);
     let first = world.catalog.shelf(&package()).await.map(drop);
-    assert!(matches!(first, Err(CatalogError::Storage(StoreFault::Full(_)))), "{first:?}");
+    assert!(matches!(first, Err(CatalogError::StorageFull(_))), "{first:?}");
     world.disk.is_full.store(false, Ordering::SeqCst);
     assert_eq!(world.catalog.shelf(&package()).await.unwrap().index.rows.len(), 1);
     world.disk.is_full.store(true, Ordering::SeqCst);

@@ -116,11 +116,11 @@ impl Quarantine {
 
     /// Opens what was cleared. A copy that is lost is fetched again, and must be the very bytes that were judged.
     pub async fn open(&self, clearance: Clearance, artifact: &Artifact) -> Result<Verified, OpenError> {
-        if let Some(content) = self.blobs.open(Zone::Approved, &clearance.digest).await? {
+        if let Some(content) = self.kept(&clearance.digest).await? {
             return Ok(content);
         }
         if self.blobs.promote(&clearance.digest).await?
-            && let Some(content) = self.blobs.open(Zone::Approved, &clearance.digest).await?
+            && let Some(content) = self.kept(&clearance.digest).await?
         {
             return Ok(content);
         }
@@ -135,5 +135,13 @@ impl Quarantine {
             return Err(OpenError::OutOfDate);
         }
         Ok(fetched)
+    }
+
+    /// The approved copy. A damaged one was set aside by the store, and counts as gone.
+    async fn kept(&self, digest: &Digest) -> Result<Option<Verified>, BlobError> {
+        match self.blobs.open(Zone::Approved, digest).await {
+            Err(BlobError::Damaged { .. }) => Ok(None),
+            opened => opened,
+        }
     }
 }

@@ -233,11 +233,7 @@ async fn where_only_what_passed_is_listed_the_rest_has_no_manifest() {
     let world = World::new(|config| config.policy.listing = Listing::Approved).await;
     world.walk().await;
     for name in PACKAGES {
-        assert_eq!(world.airlock.listed(name).await, [APPROVED], "{name}");
-        let document = world.airlock.get(&format!("/{}/{UNTOUCHED}", name.replace('/', "%2f"))).await;
-        assert_eq!(document.status, 403, "{}", document.text());
-        // It is asked for by its file: inspected, approved, listed.
-        assert_eq!(world.airlock.tarball(name, UNTOUCHED).await.status, 200);
+        // The newest open release was inspected when the package was asked for; nothing else was.
         assert_eq!(world.airlock.listed(name).await, [APPROVED, UNTOUCHED], "{name}");
     }
 }

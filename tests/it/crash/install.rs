@@ -38,7 +38,8 @@ pub struct Install {
     pub killed: AtomicBool,
     /// Goes up with every request sent and every part of an answer.
     pub steps: watch::Sender<usize>,
-    pub completed: watch::Sender<usize>,
+    /// Goes up with every decision that is acknowledged while it runs.
+    pub decided: watch::Sender<usize>,
 }
 
 impl Install {
@@ -50,7 +51,7 @@ impl Install {
             endless: AtomicBool::new(false),
             killed: AtomicBool::new(false),
             steps: watch::Sender::new(0),
-            completed: watch::Sender::new(0),
+            decided: watch::Sender::new(0),
         })
     }
 
@@ -89,7 +90,6 @@ impl Install {
         if let Some(index) = left.pop_first() {
             return Some(index);
         }
-        self.completed.send_modify(|completed| *completed += 1);
         if !self.endless.load(Ordering::SeqCst) {
             return None;
         }

@@ -56,7 +56,10 @@ impl Person {
             let call = Call::new(at, "POST", &format!("{}/decisions", world::release_path(index, version))).bearer(&token).json(&order);
             let Ok(reply) = install.ask(call).await else { return };
             match reply.status {
-                200 => this.lock().unwrap().acknowledged.entry((index, version)).or_default().push((decision, reason)),
+                200 => {
+                    this.lock().unwrap().acknowledged.entry((index, version)).or_default().push((decision, reason));
+                    install.decided.send_modify(|decided| *decided += 1);
+                }
                 // It was decided in the life before, and the answer was lost with it.
                 409 | 422 => {}
                 other => panic!("{other} to a decision: {}", reply.text()),
