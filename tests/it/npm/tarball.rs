@@ -207,13 +207,11 @@ async fn a_part_is_never_sent_for_the_whole() {
 #[tokio::test]
 async fn a_head_is_no_pull() {
     let airlock = acme().await;
-    let downloads = async || airlock.get("/-/airlock/metrics").await.text().contains("\nairlock_downloads_total 0\n");
     let path = "/left-pad/-/left-pad-1.0.0.tgz";
     assert_eq!(airlock.call("HEAD", path).send().await.status, 200);
     let recall = airlock.as_admin("GET", "/-/airlock/v1/recalls/left-pad/1.0.0").send().await.json();
     assert_eq!(recall["total"], 0);
-    let before = downloads().await;
     assert_eq!(airlock.get(path).await.status, 200);
     let recall = airlock.as_admin("GET", "/-/airlock/v1/recalls/left-pad/1.0.0").send().await.json();
-    assert_eq!((recall["total"].as_u64(), before), (Some(1), true));
+    assert_eq!(recall["total"], 1);
 }
