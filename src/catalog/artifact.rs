@@ -27,6 +27,7 @@ use crate::quarantine::workflow::CRASHED;
 use crate::quarantine::workflow::InspectError;
 use crate::quarantine::workflow::Outcome;
 use crate::quarantine::workflow::Subject;
+use crate::storage::blob::BlobError;
 use crate::upstream::UpstreamError;
 
 /// How often the standing may move under a download before the client is told to come again.
@@ -62,7 +63,7 @@ impl Catalog {
                     Err(error @ OpenError::OtherBytes(_)) => {
                         return Err(CatalogError::Upstream { package: package.clone(), why: error.to_string(), retry_after: None });
                     }
-                    Err(OpenError::Blob(error)) => return Err((&error).into()),
+                    Err(OpenError::Blob(error)) => return Err(error.into()),
                     Err(OpenError::Read(error)) => return Err(error.into()),
                 },
                 Err(NotCleared::OutOfDate) => {}
@@ -106,9 +107,9 @@ impl Catalog {
                 InspectError::OtherBytes { .. } => {
                     CatalogError::Upstream { package: release.package, why: error.to_string(), retry_after: None }
                 }
-                InspectError::Blob(error) => error.into(),
-                InspectError::Commit(error) => error.into(),
-                InspectError::Read(error) => CatalogError::store(error),
+                InspectError::Blob(BlobError::DiskFull { .. }) => CatalogError::StorageFull(error.to_string()),
+                InspectError::Commit(commit) if commit.is_disk_full() => CatalogError::StorageFull(error.to_string()),
+                InspectError::Blob(_) | InspectError::Commit(_) | InspectError::Read(_) => CatalogError::Storage(error.to_string()),
             }),
         }
     }

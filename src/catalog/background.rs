@@ -89,7 +89,7 @@ impl Catalog {
         walk.abort();
     }
 
-    async fn work_off(self: &Arc<Self>, job: &Job) {
+    pub(super) async fn work_off(self: &Arc<Self>, job: &Job) {
         let Work::Inspect { release, file } = &job.work;
         let found = match self.shelf(&release.package).await {
             Ok(shelf) => find(&shelf.index, file),

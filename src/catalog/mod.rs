@@ -10,7 +10,6 @@ pub mod queue;
 pub mod refresh;
 pub mod shelf;
 
-use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
@@ -130,61 +129,31 @@ pub enum CatalogError {
     /// The upstream is this very Airlock.
     #[error("the upstream registry is this Airlock itself: set another with --upstream")]
     Loop,
-    #[error(transparent)]
-    Storage(StoreFault),
+    #[error("{0}")]
+    Storage(String),
+    /// What is known is served on; what is new cannot be kept.
+    #[error("{0}")]
+    StorageFull(String),
 }
 
-/// Why something could not be kept or read here.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum StoreFault {
-    /// Room heals it. Says what to do.
-    #[error("{0}")]
-    Full(String),
-    #[error("{0}")]
-    Other(String),
-}
-
-impl CatalogError {
-    /// A fault of the store that room would not heal.
-    pub(crate) fn store(error: &impl ToString) -> CatalogError {
-        CatalogError::Storage(StoreFault::Other(error.to_string()))
+impl From<CommitError> for CatalogError {
+    fn from(error: CommitError) -> CatalogError {
+        if error.is_disk_full() { CatalogError::StorageFull(error.to_string()) } else { CatalogError::Storage(error.to_string()) }
     }
+}
 
-    fn store_full(error: &impl ToString) -> CatalogError {
-        CatalogError::Storage(StoreFault::Full(error.to_string()))
+impl From<BlobError> for CatalogError {
+    fn from(error: BlobError) -> CatalogError {
+        match error {
+            BlobError::DiskFull { .. } => CatalogError::StorageFull(error.to_string()),
+            BlobError::Io { .. } | BlobError::Damaged { .. } => CatalogError::Storage(error.to_string()),
+        }
     }
 }
 
 impl From<ReadError> for CatalogError {
     fn from(error: ReadError) -> CatalogError {
-        CatalogError::store(&error)
-    }
-}
-
-impl From<&CommitError> for CatalogError {
-    fn from(error: &CommitError) -> CatalogError {
-        if error.is_disk_full() { CatalogError::store_full(error) } else { CatalogError::store(error) }
-    }
-}
-
-impl From<&BlobError> for CatalogError {
-    fn from(error: &BlobError) -> CatalogError {
-        match error {
-            BlobError::DiskFull { .. } => CatalogError::store_full(error),
-            BlobError::Io { .. } | BlobError::Damaged { .. } => CatalogError::store(error),
-        }
-    }
-}
-
-/// Of documents.
-impl From<io::Error> for CatalogError {
-    fn from(error: io::Error) -> CatalogError {
-        match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                CatalogError::store_full(&"the disk is full: the index cannot be kept; free space in the data folder and try again")
-            }
-            _ => CatalogError::store(&error),
-        }
+        CatalogError::Storage(error.to_string())
     }
 }
 
@@ -255,7 +224,7 @@ impl Catalog {
 
     /// Who pulled a release, when and how often.
     pub async fn pulls(&self, release: &ReleaseId) -> Result<Vec<PullCount>, CatalogError> {
-        Ok(self.pulls.of(release).await?)
+        self.pulls.of(release).await.map_err(|error| CatalogError::Storage(error.to_string()))
     }
 
     pub fn condition(&self) -> Condition {

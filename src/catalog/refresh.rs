@@ -1,6 +1,7 @@
 //! Refreshing: ours while it is fresh, else upstream's, read by the ecosystem, joined with what was known and recorded.
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,6 +25,7 @@ use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::quarantine::intake::Before;
 use crate::quarantine::intake::join;
+use crate::storage::ledger::file::is_full;
 use crate::storage::record::PackageState;
 use crate::storage::state::CommitError;
 use crate::storage::state::IndexNote;
@@ -115,7 +117,7 @@ impl Catalog {
             return Ok(Some(shelf));
         }
         let Some(sight) = &state.last_sight else { return Ok(None) };
-        let kept = self.documents.get(&sight.document).await?;
+        let kept = self.documents.get(&sight.document).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
         let Some(index) = kept.as_ref().and_then(kept::read).filter(|index| index.package == *package) else { return Ok(None) };
         let note = self.state.note(package).await.filter(|note| note.source == sight.source);
         let heard = match note {
@@ -292,14 +294,14 @@ impl Catalog {
                 let document = kept::write(&intake.index);
                 (intake, document)
             };
-            let (intake, document) = tokio::task::spawn_blocking(work).await.map_err(|error| CatalogError::store(&error))?;
-            let digest = self.documents.put(document).await?;
+            let (intake, document) = tokio::task::spawn_blocking(work).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
+            let digest = self.documents.put(document).await.map_err(|error| not_kept(&package, &error))?;
             let same = state.last_sight.as_ref().is_some_and(|sight| sight.source == intake.index.source && sight.document == digest);
             if !same {
                 match self.quarantine.record_sight(&intake, digest, absent_at, state.revision, now).await {
                     Ok(_) => {}
                     Err(CommitError::Conflict(_)) => continue,
-                    Err(error) => return Err((&error).into()),
+                    Err(error) => return Err(error.into()),
                 }
             }
             let heard = Heard { checked_at: now, quiet_until: None, validators };
@@ -314,12 +316,20 @@ impl Catalog {
             }
             return Ok(shelf);
         }
-        Err(CatalogError::store(&format!("{} changes too fast to be recorded", package.name)))
+        Err(CatalogError::Storage(format!("{} changes too fast to be recorded", package.name)))
     }
 
     pub(crate) fn is_older(&self, shelf: &Shelf, age: Duration) -> bool {
         let now: Timestamp = self.clock.now();
         !shelf.is_fresh(now, age)
+    }
+}
+
+fn not_kept(package: &PackageId, error: &io::Error) -> CatalogError {
+    if is_full(error) {
+        CatalogError::StorageFull(format!("the disk is full: what upstream says of {} could not be kept", package.name))
+    } else {
+        CatalogError::Storage(error.to_string())
     }
 }
 

@@ -140,7 +140,7 @@ impl Catalog {
         let (standings, exposed) = if shelf.index.rows.len() <= ROWS_INLINE_MAX {
             compute()
         } else {
-            tokio::task::spawn_blocking(compute).await.map_err(|error| CatalogError::store(&error))?
+            tokio::task::spawn_blocking(compute).await.map_err(|error| CatalogError::Storage(error.to_string()))?
         };
         self.post(&shelf.index, &standings, &state);
         let reworded_at = exposed.withheld().iter().any(|one| matches!(one.refusal.standing, Standing::Held { until: Some(_) }));

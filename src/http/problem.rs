@@ -18,7 +18,6 @@ use serde::Serialize;
 
 use crate::access::AccessError;
 use crate::catalog::CatalogError;
-use crate::catalog::StoreFault;
 use crate::catalog::explanation::DecideOrFind;
 use crate::http::incoming::TooSlow;
 use crate::model::finding::printable;
@@ -248,8 +247,8 @@ impl From<CatalogError> for Problem {
             CatalogError::Upstream { retry_after: Some(wait), .. } => Problem::new(Kind::NotYet, text).retry_after(wait),
             CatalogError::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text),
             CatalogError::Loop => Problem::new(Kind::Loop, text.clone()).logged(text),
-            CatalogError::Storage(StoreFault::Full(why)) => Problem::new(Kind::StorageFull, text).logged(why),
-            CatalogError::Storage(StoreFault::Other(why)) => Problem::internal(why),
+            CatalogError::Storage(why) => Problem::internal(why),
+            CatalogError::StorageFull(why) => Problem::new(Kind::StorageFull, why.clone()).logged(why),
         }
     }
 }
@@ -377,12 +376,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_ours_is_logged_and_not_told() {
-        let full = StoreFault::Full("the disk is full: free space on /data and try again".into());
-        let (parts, body) = answer(CatalogError::Storage(full).into()).await;
+        let full = CatalogError::StorageFull("the disk is full: free space on /data and try again".into());
+        let (parts, body) = answer(full.into()).await;
         assert_eq!(parts.status, StatusCode::INSUFFICIENT_STORAGE);
         assert_eq!(body["error"], "the disk is full: free space on /data and try again");
-        let fault = StoreFault::Other("/var/lib/airlock/ledger is damaged".into());
-        let (parts, body) = answer(CatalogError::Storage(fault).into()).await;
+        let fault = CatalogError::Storage("/var/lib/airlock/ledger is damaged".into());
+        let (parts, body) = answer(fault.into()).await;
         assert_eq!(parts.status, 500);
         assert!(!body.to_string().contains("/var/lib"));
     }

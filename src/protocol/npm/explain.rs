@@ -126,7 +126,8 @@ impl From<CatalogError> for Failure {
             | CatalogError::Refused(_)
             | CatalogError::Upstream { .. }
             | CatalogError::Loop
-            | CatalogError::Storage(_) => None,
+            | CatalogError::Storage(_)
+            | CatalogError::StorageFull(_) => None,
         };
         let failure = Failure::from(Problem::from(error));
         Failure { about: failure.about.or(inspected), ..failure }

@@ -203,3 +203,15 @@ async fn a_part_is_never_sent_for_the_whole() {
         assert_eq!((reply.status, reply.body), (200, airlock.upstream.tarball("left-pad", "1.0.0")), "{range}");
     }
 }
+
+#[tokio::test]
+async fn a_head_is_no_pull() {
+    let airlock = acme().await;
+    let path = "/left-pad/-/left-pad-1.0.0.tgz";
+    assert_eq!(airlock.call("HEAD", path).send().await.status, 200);
+    let recall = airlock.as_admin("GET", "/-/airlock/v1/recalls/left-pad/1.0.0").send().await.json();
+    assert_eq!(recall["total"], 0);
+    assert_eq!(airlock.get(path).await.status, 200);
+    let recall = airlock.as_admin("GET", "/-/airlock/v1/recalls/left-pad/1.0.0").send().await.json();
+    assert_eq!(recall["total"], 1);
+}
