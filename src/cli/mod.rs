@@ -62,6 +62,7 @@ enum Command {
     /// Shows the ledger, newest entries last; verifies or exports it
     Audit(audit::AuditFlags),
     /// Asks the server on this machine whether it can serve; for health checks of containers
+    #[command(hide = true)]
     Health(health::HealthFlags),
     /// Makes, lists and ends tokens
     #[command(subcommand)]

@@ -39,9 +39,11 @@ impl Origins {
     /// `listen` is where Airlock really listens.
     pub fn new(config: &Server, listen: SocketAddr) -> Origins {
         let bare = |host: &String| host.trim_matches(['[', ']']).to_ascii_lowercase();
+        // Whoever names one address to listen on reaches it by that address.
+        let own = (!listen.ip().is_unspecified()).then(|| listen.ip().to_canonical().to_string());
         Origins {
             public_url: config.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty()),
-            allowed_hosts: config.allowed_hosts.iter().map(bare).collect(),
+            allowed_hosts: config.allowed_hosts.iter().map(bare).chain(own).collect(),
             trusted_proxies: config.trusted_proxies.clone(),
             is_tls: config.tls.is_some(),
             listen,
@@ -278,5 +280,18 @@ mod tests {
         check(PROXY, &[("x-forwarded-for", "192.0.2.1"), ("x-forwarded-for", "10.0.0.3")], "192.0.2.1");
         check(PROXY, &[("x-forwarded-for", "[2001:db8::1]:55")], "2001:db8::1");
         check(PROXY, &[("x-forwarded-for", "unknown")], PROXY);
+    }
+
+    #[test]
+    fn the_one_address_it_listens_on_is_an_allowed_host() {
+        let base = |listen: &str, host: &str| {
+            let origins = Origins::new(&Server::default(), listen.parse().unwrap());
+            let headers = [(http::header::HOST, http::HeaderValue::from_str(host).unwrap())].into_iter().collect();
+            origins.base(IpAddr::from([10, 0, 0, 9]), &Uri::from_static("/x"), &headers).ok()
+        };
+        assert_eq!(base("10.0.0.5:4873", "10.0.0.5:4873").as_deref(), Some("http://10.0.0.5:4873"));
+        assert_eq!(base("[::1]:4873", "[::1]:4873").as_deref(), Some("http://[::1]:4873"));
+        assert_eq!(base("10.0.0.5:4873", "10.0.0.6:4873"), None);
+        assert_eq!(base("0.0.0.0:4873", "10.0.0.5:4873"), None);
     }
 }
