@@ -70,12 +70,22 @@ fn an_unsafe_archive_is_looked_at_no_further() {
 }
 
 #[test]
-fn a_manifest_of_the_index_that_cannot_be_read_is_an_error() {
+fn a_manifest_of_the_index_that_cannot_be_read_is_a_fact_and_one_too_long_an_error() {
     let package = PackageId::npm("left-pad").unwrap();
     let version = Version::parse("1.3.0").unwrap();
-    for text in ["[]", "{", r#"{"a":1,"a":1}"#] {
-        assert!(inspect(&package, &version, text.as_bytes(), &tgz(&[("package.json", "{}")])).is_err());
+    let look = |text: &str| inspect(&package, &version, text.as_bytes(), &tgz(&[("package.json", "{}")]));
+    for (text, why) in [
+        ("{", "not JSON"),
+        (r#"{"a":1,"a":1}"#, "stands twice"),
+        (r#"{"b":{"__proto__":1}}"#, "not allowed"),
+        (r#"{"a":"\ud800"}"#, "not JSON"),
+    ] {
+        let facts = look(text).unwrap();
+        let said = facts.unreadable_manifest.unwrap();
+        assert!(said.starts_with("the manifest in the index: ") && said.contains(why), "{text}: {said}");
     }
+    assert!(look("[]").is_err());
+    assert!(look(&format!(r#"{{"a":"{}"}}"#, "x".repeat(5 << 20))).is_err());
 }
 
 #[test]

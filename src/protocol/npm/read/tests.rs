@@ -47,7 +47,7 @@ fn unreadable(key: &str, manifest_text: &str, why: &str) {
 fn a_packument_is_split_and_kept_byte_for_byte() {
     let sha512 = Digest::of(b"");
     let first = format!(
-        r#"{{ "version" : "1.0.0","name":"x", "\u0078":[1e999 , "\ud800"],
+        r#"{{ "version" : "1.0.0","name":"x", "\u0078":[1e9 , "\u00e9"],
           "dist":{{"integrity":"{}","tarball":"https://registry.example/x/-/x-1.0.0.tgz"}},
           "scripts":{{"install":"make"}},"dependencies":{{"y":"a/y"}},"deprecated":"old"}}"#,
         sha512.sri()
@@ -206,4 +206,19 @@ fn tags_that_cannot_be_read_are_left_out() {
     let found = index(text).pointers;
     let found: Vec<(&str, &str)> = found.iter().map(|(tag, version)| (tag.as_str(), version.as_str())).collect();
     assert_eq!(found, [("d", "3.0.0"), ("f", "4.0.0")]);
+}
+
+#[test]
+fn what_readers_take_differently_inside_a_value_is_unreadable() {
+    for odd in [r#""config":{"__proto__":{}}"#, r#""config":{"constructor":1}"#, r#""keywords":["\ud800"]"#] {
+        let text = format!(
+            r#"{{"name":"x","versions":{{"1.0.0":{{"name":"x","version":"1.0.0",{odd},"dist":{{"tarball":"https://registry.example/x/-/x-1.0.0.tgz"}}}}}}}}"#
+        );
+        assert!(index(&text).rows[0].unreadable.is_some(), "{odd}");
+    }
+    let words = r#""description":"its constructor, \u00e9""#;
+    let text = format!(
+        r#"{{"name":"x","versions":{{"1.0.0":{{"name":"x","version":"1.0.0",{words},"dist":{{"tarball":"https://registry.example/x/-/x-1.0.0.tgz"}}}}}}}}"#
+    );
+    assert_eq!(index(&text).rows[0].unreadable, None);
 }
