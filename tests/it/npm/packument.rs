@@ -13,7 +13,7 @@ use super::raw;
 use crate::support::scenario::Scenario;
 
 /// A manifest that a careless reader would change: spaces, escapes, a lone surrogate, a number beyond every float.
-const ODD_MANIFEST: &str = r#"{ "name":"left-pad" ,"version" : "1.0.0","description":"a \u0041\/\ud800 <b>","x-number":1e999,"x-long":12345678901234567890123,
+const ODD_MANIFEST: &str = r#"{ "name":"left-pad" ,"version" : "1.0.0","description":"a \u0041\/\u00e9 <b>","x-number":1e999,"x-long":12345678901234567890123,
  "_id":"left-pad@1.0.0","_rev":"7-x","_npmUser" : {"name":"ann","trustedPublisher":{"id":"github","oidcConfigId":"oidc:1"},"approver":{"name":"bob"}},
  "deprecated":"use \"pad\"","funding":[ {"url":"https://fund.example"} ],"engines":{"node":">=0.10"},"cpu":["x64"],"os":["!win32"],"libc":["glibc"],
  "bin":{"pad":"./pad.js"},"directories":{"lib":"lib"},"dependencies":{"b":"^1.0.0"},"optionalDependencies":{"c":"1"},"devDependencies":{"d":"1"},
