@@ -112,8 +112,16 @@ impl Ledger {
         self.extent.read().unwrap_or_else(PoisonError::into_inner).head
     }
 
-    /// Takes up what the writer has made durable.
+    /// Takes up what the writer has made durable. Where that began a segment, what came before it can no longer be torn.
     pub fn extend(&self, written: Written) {
+        let grew = written.begun.is_some();
+        self.take_up(written);
+        if grew {
+            self.write_head();
+        }
+    }
+
+    fn take_up(&self, written: Written) {
         let mut extent = self.extent.write().unwrap_or_else(PoisonError::into_inner);
         if let Some((first, path)) = written.begun {
             extent.segments.push(Segment { first, path, length: 0, marks: Vec::new() });

@@ -129,6 +129,17 @@ fn a_byte_changed_anywhere_earlier_stops_the_start_and_names_the_place() {
 }
 
 #[test]
+fn a_new_segment_is_witnessed_as_it_begins() {
+    let bench = Bench::filled(5, 700);
+    let begins: Vec<u64> = segment::list(bench.folder.path()).unwrap().into_iter().map(|(first, _)| first.0).collect();
+    assert!(begins.len() > 1);
+    // Nothing was closed in order, and still nobody takes a lost segment for a torn end.
+    assert_eq!(head::read(bench.folder.path()).unwrap().sequence.0, begins[begins.len() - 1]);
+    std::fs::remove_file(bench.segments().pop().unwrap()).unwrap();
+    assert!(matches!(bench.open(), Err(LedgerError::Missing { .. })));
+}
+
+#[test]
 fn a_missing_end_is_told_from_a_torn_one() {
     let bench = Bench::filled(3, u64::MAX);
     bench.open().unwrap().0.write_head();
