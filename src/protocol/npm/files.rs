@@ -27,17 +27,20 @@ fn exact(package: &PackageName, version: &Version) -> String {
 
 /// Names every file of a package, one for each `(version, location)` in order: `(file, aliases)`.
 ///
-/// Releases that differ in build metadata only share a conventional name; it goes to the one that upstream itself calls
-/// so, else to the first, and the others are served under their exact one. A name that upstream uses for several
-/// releases is an alias of none.
+/// Releases that differ in build metadata only share a conventional name; it is that of the one without any, whatever
+/// upstream calls the others. Where all have some it goes to the one that upstream itself calls so, else to the first. The
+/// others are served under their exact one. A name that upstream uses for several releases is an alias of none.
 pub fn name_all(package: &PackageName, releases: &[(&Version, &str)]) -> Vec<(String, Vec<String>)> {
     let conventional: Vec<String> = releases.iter().map(|(version, _)| conventional(package, version)).collect();
     let upstream: Vec<Option<String>> = releases.iter().map(|(_, location)| last_segment(location)).collect();
     let mut owners: HashMap<&str, usize> = HashMap::with_capacity(releases.len());
     for (at, name) in conventional.iter().enumerate() {
         let owner = owners.entry(name).or_insert(at);
-        let called_so = |at: usize| upstream.get(at).is_some_and(|called| called.as_ref() == Some(name));
-        if !called_so(*owner) && called_so(at) {
+        let claim = |at: usize| {
+            let is_plain = releases.get(at).is_some_and(|(version, _)| !version.as_str().contains('+'));
+            (is_plain, upstream.get(at).is_some_and(|called| called.as_ref() == Some(name)))
+        };
+        if claim(at) > claim(*owner) {
             *owner = at;
         }
     }
@@ -136,6 +139,14 @@ mod tests {
             &[("1.0.0", "https://registry.example/x/-/x-2.0.0.tgz"), ("2.0.0", "https://registry.example/x/-/x-2.tgz")],
             &[("x-1.0.0.tgz", &[]), ("x-2.0.0.tgz", &["x-2.tgz"])],
         );
+        for plain in ["https://registry.example/x/-/x-1.tgz", "https://registry.example/x/-/x-1.0.0.tgz"] {
+            let alias: &[&str] = if plain.ends_with("x-1.tgz") { &["x-1.tgz"] } else { &[] };
+            named(
+                "x",
+                &[("1.0.0+evil", "https://registry.example/x/-/x-1.0.0.tgz"), ("1.0.0", plain)],
+                &[("x-1.0.0+evil.tgz", &[]), ("x-1.0.0.tgz", alias)],
+            );
+        }
         named("x", &[("1.0.0+a", ""), ("1.0.0+b", "..%2f..")], &[("x-1.0.0.tgz", &[]), ("x-1.0.0+b.tgz", &[])]);
     }
 
