@@ -76,6 +76,7 @@ const STALE: HeaderName = HeaderName::from_static("airlock-stale-seconds");
 
 /// Packuments may change at any time: kept by clients, asked again each time.
 const CHANGES: &str = "no-cache";
+const CHANGES_FOR_ONE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// A release's bytes never change.
 const NEVER_CHANGES: &str = "public, max-age=31536000, immutable";
 /// The same for a caller with a token: no shared cache may hand it to callers without one.
@@ -222,7 +223,11 @@ impl Registry {
         let manner = Manner { content_type, cache_control: CHANGES, last_modified: Some(exposed.modified()) };
         let build = move || write(&exposed, &base).map_err(Problem::from);
         let rendered = self.bodies.get_or_build(key, manner, build).await?;
-        Ok(dated(rendered.respond(&asked.method, &asked.headers), sighted.stale_for))
+        let mut response = rendered.respond(&asked.method, &asked.headers);
+        if asked.caller.name.is_some() {
+            response.headers_mut().insert(header::CACHE_CONTROL, CHANGES_FOR_ONE);
+        }
+        Ok(dated(response, sighted.stale_for))
     }
 }
 

@@ -232,6 +232,26 @@ async fn an_open_tarball_is_sent_in_every_shape() {
 }
 
 #[tokio::test]
+async fn what_a_token_got_is_kept_by_its_owner_only() {
+    let scene = Scene::new().await;
+    let etag = text(scene.ask("GET", "/@acme/web", &[]).await.headers(), "etag").to_owned();
+    for (path, condition, kept) in [
+        ("/@acme/web", None, "private, no-cache"),
+        ("/@acme/web", Some(etag.as_str()), "private, no-cache"),
+        ("/@acme/web/1.0.0", None, "private, no-cache"),
+        ("/@acme/web/-/web-1.0.0.tgz", None, "private, max-age=31536000, immutable"),
+    ] {
+        let headers: Vec<_> = condition.map(|etag| (header::IF_NONE_MATCH, etag)).into_iter().collect();
+        for method in ["GET", "HEAD"] {
+            let response = scene.ask_as(Some(Role::Reader), Some("ann"), method, path, &headers).await;
+            let expected = if condition.is_some() { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+            assert_eq!((response.status(), text(response.headers(), "cache-control")), (expected, kept), "{method} {path}");
+        }
+    }
+    scene.close().await;
+}
+
+#[tokio::test]
 async fn a_held_release_is_refused_in_one_wording_on_every_route() {
     let scene = Scene::new().await;
     let said = format!(
