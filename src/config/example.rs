@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::config::key::KEYS;
 use crate::config::key::Shown;
 use crate::config::quantity::write_duration;
+use crate::config::server::Server;
 use crate::model::finding::Action;
 use crate::model::time::Timestamp;
 
@@ -123,6 +124,14 @@ pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
     if outside && config.server.tls.is_none() && config.server.public_url.as_deref().is_none_or(|url| url.starts_with("http://")) {
         out.push(format!("server.listen is {}, without TLS: tokens cross the network in the clear", config.server.listen));
     }
+    let named = config.server.public_url.is_some() || config.server.allowed_hosts != Server::default().allowed_hosts;
+    if config.server.listen.ip().is_unspecified() && !named {
+        out.push(format!(
+            "server.listen is {}, but other machines are refused: set server.public_url to the address that they use, or add the names \
+             by which they reach this one to server.allowed_hosts",
+            config.server.listen
+        ));
+    }
     let plain = |url: &url::Url| {
         url.scheme() == "http" && url.host_str().is_none_or(|host| host != "localhost" && host != "127.0.0.1" && host != "[::1]")
     };
@@ -232,10 +241,17 @@ mod tests {
             ("policy.release_age.exempt = [{ package = \"a\", expires = 2026-11-01 }]", "exemption of a expired on 2026-11-01 00:00 UTC"),
             ("policy.findings.unsafe_archive = \"note\"", "policy.findings.unsafe_archive"),
             ("server.trusted_proxies = [\"0.0.0.0/0\"]", "every caller"),
-            ("server.listen = \"0.0.0.0:4873\"", "without TLS"),
+            ("server.listen = \"10.0.0.5:4873\"", "without TLS"),
+            ("server.listen = \"0.0.0.0:4873\"\nserver.allowed_hosts = [\"airlock.example\"]", "without TLS"),
+            ("server.listen = \"0.0.0.0:4873\"\nserver.public_url = \"http://airlock.example\"", "without TLS"),
         ] {
             let told = warned(text);
             assert!(told.len() == 1 && told[0].contains(words), "{text}: {told:?}");
+        }
+        for listen in ["0.0.0.0:4873", "[::]:4873"] {
+            let told = warned(&format!("server.listen = \"{listen}\""));
+            let said = told.iter().any(|told| told.contains("server.public_url") && told.contains("server.allowed_hosts"));
+            assert!(said && told.len() == 2, "{told:?}");
         }
     }
 }
