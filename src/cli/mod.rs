@@ -158,6 +158,12 @@ mod tests {
     }
 
     #[test]
+    fn what_containers_ask_is_not_in_the_help() {
+        let help = <Line as clap::CommandFactory>::command().render_long_help().to_string();
+        assert!(help.contains("  queue ") && !help.contains("health"), "{help}");
+    }
+
+    #[test]
     fn wrong_usage_is_exit_2() {
         for text in [
             "worker",
