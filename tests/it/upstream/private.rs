@@ -28,6 +28,10 @@ async fn a_private_scope_is_never_asked_of_upstream() {
         "/-/package/@acme/web/dist-tags",
         "/-/airlock/r/@acme/web@99.0.0",
         "/@acme%2funheard-of",
+        "/@ACME%2fweb",
+        "/@Acme/web",
+        "/@aCme/web/-/web-99.0.0.tgz",
+        "/%40%41cme%2fweb/latest",
     ] {
         for method in ["GET", "HEAD"] {
             for accept in ["application/json", "application/vnd.npm.install-v1+json"] {
