@@ -49,7 +49,15 @@ pub const FORMAT: u32 = 1;
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for DataDir {
+    /// Said, not left to the closing of the file: a child that is just being started holds a copy of it for a moment, and
+    /// the lock with it. Were it to fail, the closing is still to come.
+    fn drop(&mut self) {
+        _ = self.lock.unlock();
+    }
 }
 
 impl DataDir {
@@ -63,7 +71,7 @@ impl DataDir {
             Err(TryLockError::WouldBlock) => return Err(OpenError::InUse { folder }),
             Err(TryLockError::Error(source)) => return Err(unwritable(source)),
         }
-        let opened = DataDir { path: path.to_owned(), _lock: lock };
+        let opened = DataDir { path: path.to_owned(), lock };
         opened.check_format()?;
         Ok(opened)
     }
