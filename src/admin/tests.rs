@@ -126,9 +126,8 @@ impl House {
             name: who.0.map(str::to_owned),
             role: who.1,
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            user_agent: "test".to_owned(),
-            base: BASE.to_owned(),
-            request_id: "1".to_owned(),
+            user_agent: None,
+            base: BASE.into(),
         });
         let response = self.router.clone().oneshot(Request::from_parts(parts, body)).await.unwrap();
         let (parts, body) = response.into_parts();

@@ -25,6 +25,10 @@ impl Catalog {
         if self.quarantine.policy().listing != Listing::Approved || view.looked_ahead() {
             return false;
         }
+        Box::pin(self.inspect_wanted(shelf, view)).await
+    }
+
+    async fn inspect_wanted(self: &Arc<Self>, shelf: &Arc<Shelf>, view: &View) -> bool {
         let Ok(ecosystem) = self.ecosystem(&shelf.index.package) else { return false };
         let wanted = wanted(&shelf.index, &view.standings, &*ecosystem);
         if wanted.is_empty() {

@@ -42,7 +42,7 @@ impl Catalog {
         let mut shelf = self.shelf(package).await?;
         if find(&shelf.index, file).is_none() && self.is_older(&shelf, RECHECK_AFTER) {
             // It may be newer than what is known: ask before saying that it is not there.
-            shelf = self.asked(package, RECHECK_AFTER).await?;
+            shelf = Box::pin(self.asked(package, RECHECK_AFTER)).await?;
         }
         let Some(found) = find(&shelf.index, file) else {
             return Err(CatalogError::UnknownRelease { package: package.clone(), wanted: format!("file {file:?}") });
@@ -68,7 +68,7 @@ impl Catalog {
                 },
                 Err(NotCleared::OutOfDate) => {}
                 Err(NotCleared::Read(error)) => return Err(error.into()),
-                Err(NotCleared::Standing(Standing::Admissible)) => self.inspected(&found).await?,
+                Err(NotCleared::Standing(Standing::Admissible)) => Box::pin(self.inspected(&found)).await?,
                 Err(NotCleared::Standing(_)) => return Err(self.refuse(self.refusal(&shelf, &view, found.row, &found.release))),
             }
         }

@@ -61,6 +61,12 @@ impl Catalog {
         {
             return Ok(shelf);
         }
+        // On the heap: what is known already is answered by a future that is small enough to be moved about.
+        Box::pin(self.heard_of(package)).await
+    }
+
+    /// What upstream says by now, or what is known where it takes too long.
+    async fn heard_of(self: &Arc<Self>, package: &PackageId) -> Result<Arc<Shelf>, CatalogError> {
         let mut asked = pin!(self.asked(package, self.fresh_for));
         if let Ok(answer) = tokio::time::timeout(PATIENCE, &mut asked).await {
             return answer;

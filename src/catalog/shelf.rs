@@ -127,6 +127,18 @@ impl Catalog {
         if let Some(view) = last.as_ref().filter(|view| view.holds(revision, given_up_changes, now)) {
             return Ok(Arc::clone(view));
         }
+        Box::pin(self.judged(shelf, last, given_up_changes, now)).await
+    }
+
+    /// The package judged anew.
+    async fn judged(
+        &self,
+        shelf: &Arc<Shelf>,
+        last: Option<Arc<View>>,
+        given_up_changes: u64,
+        now: Timestamp,
+    ) -> Result<Arc<View>, CatalogError> {
+        let package = &shelf.index.package;
         let state = self.state.package(package).await?;
         let ecosystem = self.ecosystem(package)?;
         let quarantine = Arc::clone(&self.quarantine);

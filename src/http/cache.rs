@@ -25,6 +25,7 @@ use http::HeaderValue;
 use http::Method;
 use http::StatusCode;
 use http::header;
+use quick_cache::Equivalent;
 use quick_cache::OptionsBuilder;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -53,7 +54,7 @@ const GZIP_FAST_FROM_BYTES: usize = 1024 * 1024;
 const ETAGS_MAX: usize = 64;
 
 /// Which body: nothing else may influence what `build` returns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct BodyKey<'k> {
     /// Of everything the body is made from: the exposed package.
     pub stamp: DocumentDigest,
@@ -63,14 +64,29 @@ pub struct BodyKey<'k> {
     pub form: &'k str,
 }
 
+/// A [`BodyKey`] that is kept; hashes as that one does, by having its fields in its order.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct KeptKey {
+    stamp: DocumentDigest,
+    base: Box<str>,
+    form: Box<str>,
+}
+
 impl BodyKey<'_> {
-    fn id(&self) -> DocumentDigest {
-        let mut hasher = Sha256::new();
-        hasher.update(self.stamp.raw());
-        hasher.update(u64::try_from(self.base.len()).unwrap_or(u64::MAX).to_le_bytes());
-        hasher.update(self.base);
-        hasher.update(self.form);
-        DocumentDigest::from_raw(hasher.finalize().into())
+    fn kept(&self) -> KeptKey {
+        KeptKey { stamp: self.stamp, base: self.base.into(), form: self.form.into() }
+    }
+}
+
+impl KeptKey {
+    fn borrowed(&self) -> BodyKey<'_> {
+        BodyKey { stamp: self.stamp, base: &self.base, form: &self.form }
+    }
+}
+
+impl Equivalent<KeptKey> for BodyKey<'_> {
+    fn equivalent(&self, kept: &KeptKey) -> bool {
+        *self == kept.borrowed()
     }
 }
 
@@ -141,7 +157,8 @@ impl Rendered {
         let unchanged = parts.unchanged(chosen, request);
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
-        headers.reserve(8);
+        // Of here and of the door, so that the map does not grow.
+        headers.reserve(12);
         headers.insert(header::ETAG, unchanged.unwrap_or(chosen).etag.clone());
         headers.insert(header::CACHE_CONTROL, parts.cache_control.clone());
         headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
@@ -238,16 +255,16 @@ type Flight = Shared<BoxFuture<'static, Result<Rendered, Problem>>>;
 #[derive(Clone)]
 struct ByBytes;
 
-impl Weighter<DocumentDigest, Rendered> for ByBytes {
-    fn weight(&self, _: &DocumentDigest, rendered: &Rendered) -> u64 {
+impl Weighter<KeptKey, Rendered> for ByBytes {
+    fn weight(&self, _: &KeptKey, rendered: &Rendered) -> u64 {
         rendered.weight()
     }
 }
 
 /// Rendered bodies within a budget; the least wanted go first.
 pub struct BodyCache {
-    kept: Cache<DocumentDigest, Rendered, ByBytes>,
-    flights: Mutex<HashMap<DocumentDigest, Flight>>,
+    kept: Cache<KeptKey, Rendered, ByBytes>,
+    flights: Mutex<HashMap<KeptKey, Flight>>,
     builds: Semaphore,
     hits: AtomicU64,
     builds_total: AtomicU64,
@@ -294,39 +311,39 @@ impl BodyCache {
     where
         F: FnOnce() -> Result<Bytes, Problem> + Send + 'static,
     {
-        let id = key.id();
-        if let Some(rendered) = self.kept.get(&id) {
+        if let Some(rendered) = self.kept.get(&key) {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(rendered);
         }
         let flight = {
             let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
             // A flight ends by being kept first and forgotten second, so one of the two is seen here.
-            if let Some(rendered) = self.kept.get(&id) {
+            if let Some(rendered) = self.kept.get(&key) {
                 self.hits.fetch_add(1, Ordering::Relaxed);
                 return Ok(rendered);
             }
-            flights.entry(id).or_insert_with(|| self.take_off(id, &key, manner, build)).clone()
+            let id = key.kept();
+            flights.entry(id.clone()).or_insert_with(|| self.take_off(id, manner, build)).clone()
         };
         flight.await
     }
 
-    fn take_off<F>(self: &Arc<BodyCache>, id: DocumentDigest, key: &BodyKey<'_>, manner: Manner, build: F) -> Flight
+    fn take_off<F>(self: &Arc<BodyCache>, id: KeptKey, manner: Manner, build: F) -> Flight
     where
         F: FnOnce() -> Result<Bytes, Problem> + Send + 'static,
     {
         let cache = Arc::clone(self);
-        let (stamp, base, form) = (key.stamp, key.base.to_owned(), key.form.to_owned());
         let task = tokio::spawn(async move {
-            let landing = Landing { cache: &cache, id };
+            let landing = Landing { cache: &cache, id: &id };
             let permit = cache.builds.acquire().await;
             cache.builds_total.fetch_add(1, Ordering::Relaxed);
-            let key = move |plain| Rendered::new(&BodyKey { stamp, base: &base, form: &form }, &manner, plain);
-            let built = tokio::task::spawn_blocking(move || build().map(key)).await;
+            let of = id.clone();
+            let render = move || build().map(|plain| Rendered::new(&of.borrowed(), &manner, plain));
+            let built = tokio::task::spawn_blocking(render).await;
             drop(permit);
             let built = built.map_err(|error| Problem::internal(format!("rendering a body failed: {error}"))).flatten();
             if let Ok(rendered) = &built {
-                cache.kept.insert(id, rendered.clone());
+                cache.kept.insert(id.clone(), rendered.clone());
             }
             drop(landing);
             built
@@ -347,12 +364,12 @@ impl BodyCache {
 /// Forgets a flight however it ends.
 struct Landing<'c> {
     cache: &'c BodyCache,
-    id: DocumentDigest,
+    id: &'c KeptKey,
 }
 
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
-        self.cache.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+        self.cache.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(self.id);
     }
 }
 

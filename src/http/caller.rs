@@ -1,4 +1,4 @@
-//! Who calls, as every handler asks it. Made by the server's middleware and by nobody else; a request without one is
+//! Who calls, as every handler asks it. Made by the server's door and by nobody else; a request without one is
 //! refused.
 
 use std::net::IpAddr;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
+use http::HeaderValue;
 use http::header;
 use http::request::Parts;
 
@@ -25,14 +26,13 @@ pub struct Caller {
     pub role: Option<Role>,
     /// Of the client; behind a trusted proxy, as that proxy says.
     pub address: IpAddr,
-    pub user_agent: String,
+    pub user_agent: Option<HeaderValue>,
     /// Origin and prefix under which the client reaches Airlock, without a trailing slash: `http://127.0.0.1:4873`.
-    pub base: String,
-    pub request_id: String,
+    pub base: Arc<str>,
 }
 
 impl Caller {
-    /// Longer user agents are cut.
+    /// Longer user agents are cut where they are kept.
     pub const USER_AGENT_BYTES_MAX: usize = 256;
 
     /// # Errors
@@ -67,7 +67,9 @@ impl Caller {
 
     /// As the recall list keeps it.
     pub fn puller(&self) -> Puller {
-        Puller { by: self.name.clone(), address: self.address.to_string(), user_agent: self.user_agent.clone() }
+        let user_agent = self.user_agent.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
+        let user_agent = &user_agent[..user_agent.len().min(Caller::USER_AGENT_BYTES_MAX)];
+        Puller { by: self.name.clone(), address: self.address.to_string(), user_agent: String::from_utf8_lossy(user_agent).into_owned() }
     }
 }
 

@@ -58,7 +58,7 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(at) => write!(f, "{}", at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ")),
+            Ok(at) => write!(f, "{at:.3}"),
             Err(_) => write!(f, "9999-12-31T23:59:59.999Z"),
         }
     }

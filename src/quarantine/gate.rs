@@ -124,6 +124,11 @@ impl Quarantine {
         {
             return Ok(content);
         }
+        // On the heap, as it is rare: whoever opens what is there is spared its size.
+        Box::pin(self.fetched_again(clearance, artifact)).await
+    }
+
+    async fn fetched_again(&self, clearance: Clearance, artifact: &Artifact) -> Result<Verified, OpenError> {
         tracing::warn!(release = %clearance.release, file = clearance.file, "the stored copy is gone, fetching it again");
         let Ok(_hand) = self.hands.acquire().await else { return Err(OpenError::OutOfDate) };
         let package = &clearance.release.package;

@@ -2,10 +2,12 @@
 //! as a known caller, or refused.
 
 use std::borrow::Cow;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -14,11 +16,9 @@ use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
 
+use axum::BoxError;
+use axum::Router;
 use axum::body::Body;
-use axum::extract::MatchedPath;
-use axum::extract::Request;
-use axum::extract::State;
-use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use bytes::Bytes;
@@ -27,12 +27,17 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
+use http::Request;
+use http::Uri;
 use http::header;
+use http::request::Parts;
 use http_body::Frame;
 use http_body::SizeHint;
 use percent_encoding::percent_decode_str;
+use tower::util::ServiceExt;
 use tracing::Instrument;
 
+use crate::clock::Clock;
 use crate::http::caller::Caller;
 use crate::http::caller::Callers;
 use crate::http::incoming::Bounded;
@@ -44,9 +49,12 @@ use crate::http::route::Matched;
 use crate::server::limits;
 use crate::server::origin::Origins;
 use crate::server::router;
-use crate::telemetry::Metrics;
-use crate::telemetry::RequestLabels;
-use crate::telemetry::RouteLabels;
+use crate::server::router::Site;
+use crate::telemetry;
+use crate::telemetry::line::Answered;
+use crate::telemetry::numbers::Metrics;
+use crate::telemetry::numbers::RequestLabels;
+use crate::telemetry::numbers::RouteLabels;
 
 /// The instance that answers, on every answer; by it an Airlock knows that its upstream is itself.
 pub const INSTANCE: HeaderName = HeaderName::from_static("airlock-instance");
@@ -57,90 +65,180 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("airlock-request-id")
 /// The longest path that is logged.
 const PATH_BYTES_MAX: usize = 256;
 
-/// The other end of the connection. Put into a request's extensions where it is read from the socket.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
-
-/// The caller's name and address, on the way back to the log.
-#[derive(Clone, Debug)]
-struct Named {
-    name: Option<String>,
-    address: IpAddr,
-}
-
 pub struct Door {
     pub origins: Origins,
     pub callers: Callers,
     pub metrics: Arc<Metrics>,
     pub body_bytes_max: u64,
+    pub clock: Clock,
     instance: HeaderValue,
-    /// Random for the process, so that ids of two starts differ.
-    start: u32,
+    /// What ids begin with: random for the process, so that those of two starts differ.
+    start: Vec<u8>,
     requests: AtomicU64,
 }
 
-impl Door {
-    pub fn new(origins: Origins, callers: Callers, metrics: Arc<Metrics>, body_bytes_max: u64, instance: &str) -> Door {
-        let instance_value = HeaderValue::try_from(instance).unwrap_or(HeaderValue::from_static("unnamed"));
-        let start = instance.bytes().fold(2_166_136_261_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619));
-        Door { origins, callers, metrics, body_bytes_max, instance: instance_value, start, requests: AtomicU64::new(0) }
-    }
+/// What came of a request behind the door.
+struct Outcome {
+    response: Response,
+    route: Option<&'static str>,
+    /// The name and the address of a caller that was let in.
+    caller: Option<(Option<String>, IpAddr)>,
+}
 
-    fn next_id(&self) -> String {
-        format!("{:08x}-{:06x}", self.start, self.requests.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// The client of this request, whoever it says it is.
-    fn client(&self, request: &Request) -> Option<IpAddr> {
-        let peer = request.extensions().get::<Peer>()?.0.ip().to_canonical();
-        Some(self.origins.client(peer, request.headers()))
+impl Outcome {
+    fn refused(problem: Problem) -> Outcome {
+        Outcome { response: problem.into_response(), route: None, caller: None }
     }
 }
 
-/// The id of a request: made here, never taken from a client.
-#[derive(Clone, Debug)]
-struct RequestId(String);
+impl Door {
+    pub fn new(origins: Origins, callers: Callers, metrics: Arc<Metrics>, body_bytes_max: u64, instance: &str, clock: Clock) -> Door {
+        let instance_value = HeaderValue::try_from(instance).unwrap_or(HeaderValue::from_static("unnamed"));
+        let start = instance.bytes().fold(2_166_136_261_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619));
+        let start = format!("{start:08x}-").into_bytes();
+        Door { origins, callers, metrics, body_bytes_max, clock, instance: instance_value, start, requests: AtomicU64::new(0) }
+    }
 
-/// Outermost: id, count, log, the time a handler may take, what every answer carries.
-pub async fn observe(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
-    let began = Instant::now();
-    let id = door.next_id();
-    let address = door.client(&request);
-    let method = request.method().clone();
-    let path = shown(request.uri().path()).into_owned();
-    let is_own_page = path.starts_with("/-/airlock");
-    let matched = request.extensions().get::<MatchedPath>().and_then(|path| router::template(path.as_str()));
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let in_flight = InFlight::begin(&door.metrics);
-    let span = tracing::info_span!("request", id);
-    // Too busy is not dead: whoever asks that restarts what is dead.
-    let mut response = if in_flight.0.requests_in_flight.get() > limits::REQUESTS_MAX && path != router::LIVEZ {
-        Problem::new(Kind::NotYet, "Airlock is busy; try again shortly").retry_after(Duration::from_secs(2)).into_response()
-    } else {
-        let answer = AssertUnwindSafe(next.run(request)).catch_unwind();
-        match tokio::time::timeout(limits::HANDLER_TIMEOUT, answer).instrument(span.clone()).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(_)) => span.in_scope(|| Problem::internal("a handler panicked").into_response()),
-            Err(_) => span.in_scope(|| {
-                let problem = Problem::new(Kind::NotYet, "Airlock could not answer in time; try again").logged("a handler took too long");
-                problem.retry_after(Duration::from_secs(10)).into_response()
-            }),
+    /// The id of a request: made here, never taken from a client.
+    fn next_id(&self) -> HeaderValue {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let mut id = Vec::with_capacity(32);
+        id.extend_from_slice(&self.start);
+        for digit in (0..(64 - number.leading_zeros()).div_ceil(4).max(6)).rev() {
+            id.push(b"0123456789abcdef"[usize::try_from(number >> (4 * digit) & 0xf).unwrap_or(0)]);
         }
-    };
-    let route = response.extensions().get::<Matched>().map(|matched| matched.0).or(matched).unwrap_or("unmatched");
-    let named = response.extensions_mut().remove::<Named>();
-    let (caller, address) = named.map_or((None, address), |named| (named.name, Some(named.address)));
-    let headers = response.headers_mut();
-    headers.insert(INSTANCE, door.instance.clone());
-    if let Ok(id) = HeaderValue::try_from(id.as_str()) {
-        headers.insert(REQUEST_ID, id);
+        HeaderValue::from_maybe_shared(Bytes::from(id)).unwrap_or(HeaderValue::from_static(""))
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if is_own_page {
-        secure(headers);
+
+    /// One request from its head on: id, count, the time a handler may take, what every answer carries; logged when the
+    /// answer's body is over.
+    pub async fn answer<B>(self: &Arc<Door>, site: &Site, peer: SocketAddr, request: Request<B>) -> http::Response<Logged>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let began = Instant::now();
+        let id = self.next_id();
+        let peer = peer.ip().to_canonical();
+        let (parts, body) = request.into_parts();
+        let address = self.origins.client(peer, &parts.headers);
+        let (method, uri) = (name(&parts.method), parts.uri.clone());
+        let in_flight = InFlight::begin(&self.metrics);
+        let span = tracing::info_span!("request", id = %shown_id(&id));
+        // Too busy is not dead: whoever asks that restarts what is dead.
+        let outcome = if in_flight.0.requests_in_flight.get() > limits::REQUESTS_MAX && uri.path() != router::LIVEZ {
+            let busy = Problem::new(Kind::NotYet, "Airlock is busy; try again shortly");
+            Outcome::refused(busy.retry_after(Duration::from_secs(2)))
+        } else {
+            let mut answer = pin!(AssertUnwindSafe(self.ask(site, Asker { peer, address }, parts, body)).catch_unwind());
+            // What is answered at once needs no timer.
+            let begun = poll_fn(|cx| Poll::Ready(span.in_scope(|| answer.as_mut().poll(cx)))).await;
+            let answered = match begun {
+                Poll::Ready(answered) => Ok(answered),
+                Poll::Pending => tokio::time::timeout(limits::HANDLER_TIMEOUT, answer).instrument(span.clone()).await,
+            };
+            match answered {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => span.in_scope(|| Outcome::refused(Problem::internal("a handler panicked"))),
+                Err(_) => span.in_scope(|| {
+                    let problem = Problem::new(Kind::NotYet, "Airlock could not answer in time; try again").logged("a handler took too long");
+                    Outcome::refused(problem.retry_after(Duration::from_secs(10)))
+                }),
+            }
+        };
+        let Outcome { mut response, route, caller } = outcome;
+        if method == "HEAD" {
+            behead(&mut response);
+        }
+        let headers = response.headers_mut();
+        headers.insert(INSTANCE, self.instance.clone());
+        headers.insert(REQUEST_ID, id.clone());
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if router::is_own(uri.path()) {
+            secure(headers);
+        }
+        let (caller, address) = caller.unwrap_or((None, address));
+        let status = response.status().as_u16();
+        let route = route.unwrap_or("unmatched");
+        let entry = Entry { door: Arc::clone(self), in_flight, began, method, route, uri, status, caller, address, id };
+        response.map(|inner| Logged { inner, entry, sent: 0, ended: false })
     }
-    let entry = Entry { metrics: in_flight, began, method, route, path, status: response.status().as_u16(), caller, address, id };
-    response.map(|inner| Body::new(Logged { inner, entry, sent: 0, ended: false }))
+
+    /// Lets the request in, and asks whoever it is for.
+    async fn ask<B>(&self, site: &Site, asker: Asker, mut parts: Parts, body: B) -> Outcome
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let body = if body.is_end_stream() { Body::empty() } else { Body::new(Bounded::new(Body::new(body), self.body_bytes_max)) };
+        let path = parts.uri.path();
+        if router::is_outside(path) {
+            return Box::pin(own(&site.outside, Request::from_parts(parts, body), None)).await;
+        }
+        let caller = match self.let_in(asker, &parts).await {
+            Ok(caller) => caller,
+            Err(problem) => return Outcome::refused(problem),
+        };
+        let named = Some((caller.name.clone(), caller.address));
+        if router::is_own(path) {
+            parts.extensions.insert(caller);
+            return Box::pin(own(&site.pages, Request::from_parts(parts, body), named)).await;
+        }
+        let (response, route) = site.registry.answer(&parts, &caller).await;
+        Outcome { response, route, caller: named }
+    }
+
+    /// Who may come in: not ourselves, not under a foreign name, not unknown where that is not allowed, not too much.
+    async fn let_in(&self, asker: Asker, parts: &Parts) -> Result<Caller, Problem> {
+        if parts.headers.get_all(&VIA).iter().any(|via| *via == self.instance) {
+            let detail = "this Airlock was asked by itself: its upstream is its own address; set another with --upstream";
+            return Err(Problem::new(Kind::Loop, detail).logged(detail));
+        }
+        let base = match self.origins.base(asker.peer, &parts.uri, &parts.headers) {
+            // Whoever collects metrics asks by address, and gets no links.
+            Err(_) if parts.uri.path() == router::METRICS => "".into(),
+            base => base?,
+        };
+        let identity = self.callers.identify(&parts.headers).await?;
+        if identity.role.is_none() && !router::is_for_everyone(parts.uri.path()) {
+            let detail = "this Airlock answers only with a token: an admin makes one with `airlock token create`";
+            return Err(Problem::new(Kind::Unauthenticated, detail));
+        }
+        if is_cross_site_write(&parts.method, &parts.headers, &base) {
+            return Err(Problem::new(Kind::Forbidden, "a page of another site may not change anything here"));
+        }
+        if stated_length(&parts.headers).is_some_and(|length| length > self.body_bytes_max) {
+            return Err(too_large(self.body_bytes_max));
+        }
+        let user_agent = parts.headers.get(header::USER_AGENT).cloned();
+        Ok(Caller { name: identity.name, role: identity.role, address: asker.address, user_agent, base })
+    }
+}
+
+/// Where a request comes from: the other end of the connection, and the client, who is another behind a trusted proxy.
+#[derive(Clone, Copy)]
+struct Asker {
+    peer: IpAddr,
+    address: IpAddr,
+}
+
+/// Asks routes of our own, which tell by `Matched` which of them it was.
+async fn own(routes: &Router, request: Request<Body>, caller: Option<(Option<String>, IpAddr)>) -> Outcome {
+    let Ok(mut response) = routes.clone().oneshot(request).await;
+    let route = response.extensions_mut().remove::<Matched>().map(|matched| matched.0);
+    Outcome { response, route, caller }
+}
+
+fn shown_id(id: &HeaderValue) -> &str {
+    id.to_str().unwrap_or_default()
+}
+
+/// Takes the body away that HEAD does not ask for, and leaves its length. Source: RFC 9110, 9.3.2.
+fn behead(response: &mut Response) {
+    let body = std::mem::take(response.body_mut());
+    if let Some(length) = http_body::Body::size_hint(&body).exact().filter(|length| *length > 0) {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert(length.into());
+    }
 }
 
 /// What keeps a browser from being talked into anything on Airlock's own pages. A page may say more exactly.
@@ -157,58 +255,6 @@ fn secure(headers: &mut HeaderMap) {
     for (name, value) in CLOSED {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-}
-
-/// Who may come in: not ourselves, not under a foreign name, not unknown where that is not allowed, not too much.
-pub async fn admit(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let caller = match let_in(&door, &parts).await {
-        Ok(caller) => caller,
-        Err(problem) => return problem.into_response(),
-    };
-    let named = Named { name: caller.name.clone(), address: caller.address };
-    parts.extensions.insert(caller);
-    let body = if http_body::Body::is_end_stream(&body) { body } else { Body::new(Bounded::new(body, door.body_bytes_max)) };
-    let mut response = next.run(Request::from_parts(parts, body)).await;
-    response.extensions_mut().insert(named);
-    response
-}
-
-async fn let_in(door: &Door, parts: &http::request::Parts) -> Result<Caller, Problem> {
-    if parts.headers.get_all(&VIA).iter().any(|via| *via == door.instance) {
-        let detail = "this Airlock was asked by itself: its upstream is its own address; set another with --upstream";
-        return Err(Problem::new(Kind::Loop, detail).logged(detail));
-    }
-    let Some(Peer(peer)) = parts.extensions.get::<Peer>() else {
-        return Err(Problem::internal("a request came without the address of its connection"));
-    };
-    let peer = peer.ip().to_canonical();
-    let base = match door.origins.base(peer, &parts.uri, &parts.headers) {
-        // Whoever collects metrics asks by address, and gets no links.
-        Err(_) if parts.uri.path() == router::METRICS => String::new(),
-        base => base?,
-    };
-    let identity = door.callers.identify(&parts.headers).await?;
-    if identity.role.is_none() && !router::is_for_everyone(parts.uri.path()) {
-        let detail = "this Airlock answers only with a token: an admin makes one with `airlock token create`";
-        return Err(Problem::new(Kind::Unauthenticated, detail));
-    }
-    if is_cross_site_write(&parts.method, &parts.headers, &base) {
-        return Err(Problem::new(Kind::Forbidden, "a page of another site may not change anything here"));
-    }
-    if stated_length(&parts.headers).is_some_and(|length| length > door.body_bytes_max) {
-        return Err(too_large(door.body_bytes_max));
-    }
-    let user_agent = parts.headers.get(header::USER_AGENT).map_or(&b""[..], HeaderValue::as_bytes);
-    let user_agent = &user_agent[..user_agent.len().min(Caller::USER_AGENT_BYTES_MAX)];
-    Ok(Caller {
-        name: identity.name,
-        role: identity.role,
-        address: door.origins.client(peer, &parts.headers),
-        user_agent: String::from_utf8_lossy(user_agent).into_owned(),
-        base,
-        request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
-    })
 }
 
 /// A browser keeps Basic credentials and sends them along with what another site makes it send. Programs state no origin.
@@ -257,39 +303,39 @@ impl Drop for InFlight {
 
 /// What is known of a request when its answer's head is made.
 struct Entry {
-    metrics: InFlight,
+    door: Arc<Door>,
+    in_flight: InFlight,
     began: Instant,
-    method: Method,
+    method: &'static str,
     route: &'static str,
-    path: String,
+    uri: Uri,
     status: u16,
     caller: Option<String>,
-    address: Option<IpAddr>,
-    id: String,
+    address: IpAddr,
+    id: HeaderValue,
 }
 
 impl Entry {
     fn write(&self, bytes: u64, is_whole: bool) {
         let took = self.began.elapsed();
-        let metrics = &self.metrics.0;
-        let labels = RequestLabels { method: name(&self.method), route: self.route, status: self.status };
+        let metrics = &self.in_flight.0;
+        let labels = RequestLabels { method: self.method, route: self.route, status: self.status };
         metrics.requests.get_or_create(&labels).inc();
         metrics.request_seconds.get_or_create(&RouteLabels { route: self.route }).observe(took.as_secs_f64());
         metrics.response_bytes.inc_by(bytes);
-        tracing::info!(
-            target: "airlock::access",
-            id = self.id,
-            method = labels.method,
-            route = self.route,
-            path = self.path,
-            status = self.status,
-            milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        telemetry::answered(&Answered {
+            at: self.door.clock.now(),
+            id: shown_id(&self.id),
+            method: self.method,
+            route: self.route,
+            path: &shown(self.uri.path()),
+            status: self.status,
+            milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             bytes,
-            cut = !is_whole,
-            caller = self.caller.as_deref().unwrap_or("-"),
-            address = self.address.map(tracing::field::display),
-            "answered"
-        );
+            cut: !is_whole,
+            caller: self.caller.as_deref(),
+            address: Some(self.address),
+        });
     }
 }
 
@@ -308,7 +354,7 @@ fn name(method: &Method) -> &'static str {
 }
 
 /// An answer's body that is logged when it is over.
-struct Logged {
+pub struct Logged {
     inner: Body,
     entry: Entry,
     sent: u64,

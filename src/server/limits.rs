@@ -12,9 +12,10 @@ use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto::Builder;
 
-/// A request's head, in bytes, and its number of fields.
+/// A request's head, in bytes.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
-pub const HEADERS_MAX: usize = 128;
+/// A request's fields. It is hyper's own maximum: another would make it ready a table of that size for each request.
+pub const HEADERS_MAX: usize = 100;
 
 /// How long a connection may stay without a request, a half-sent head included: a connection with half a head costs no
 /// more than one without. Clients keep theirs for a minute, so it is longer.
@@ -47,7 +48,7 @@ pub const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How a connection is spoken to: HTTP/1.1 or HTTP/2, as the client begins.
 pub fn protocols() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(HEAD_BYTES_MAX).max_headers(HEADERS_MAX);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(HEAD_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())

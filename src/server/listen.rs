@@ -1,5 +1,6 @@
 //! The accept loop: one task a connection, bounded in number, ended in order.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -8,8 +9,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
+use axum::BoxError;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::Request;
+use http::Response;
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioExecutor;
@@ -23,12 +28,11 @@ use tokio::sync::Semaphore;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tower::Service;
 
 use crate::server::door::Door;
-use crate::server::door::Peer;
 use crate::server::limits;
 use crate::server::limits::Connections;
+use crate::server::router::Site;
 use crate::server::stream::Watched;
 
 /// How long accepting rests after it failed, for want of files mostly.
@@ -38,7 +42,7 @@ const REST: Duration = Duration::from_millis(100);
 pub struct Listening {
     pub listener: TcpListener,
     pub tls: Option<TlsAcceptor>,
-    pub router: Router,
+    pub site: Arc<Site>,
     pub door: Arc<Door>,
     pub connections_max: usize,
 }
@@ -73,12 +77,17 @@ impl Listening {
                 self.door.metrics.connections_refused.inc();
                 continue;
             };
-            let (tls, router, protocols, stop) = (self.tls.clone(), self.router.clone(), Arc::clone(&protocols), stop.clone());
+            let (tls, protocols, stop) = (self.tls.clone(), Arc::clone(&protocols), stop.clone());
+            let (door, site) = (Arc::clone(&self.door), Arc::clone(&self.site));
+            let answer = move |request: Request<Incoming>| {
+                let (door, site) = (Arc::clone(&door), Arc::clone(&site));
+                async move { door.answer(&site, peer, request).await }
+            };
             let gauge = self.door.metrics.connections.clone();
             open.spawn(async move {
                 let _held = (permit, counted);
                 gauge.inc();
-                converse(socket, peer, tls, router, &protocols, stop).await;
+                converse(socket, peer, tls, answer, &protocols, stop).await;
                 gauge.dec();
             });
         }
@@ -101,35 +110,40 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<Acc
     Ok((socket, peer, permit))
 }
 
-async fn converse(
+async fn converse<A, F, B>(
     socket: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
-    router: Router,
+    answer: A,
     protocols: &Builder<TokioExecutor>,
     stop: watch::Receiver<bool>,
-) {
+) where
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
     match tls {
-        None => speak(Watched::new(socket), peer, router, protocols, stop).await,
+        None => speak(Watched::new(socket), peer, answer, protocols, stop).await,
         Some(tls) => match tokio::time::timeout(limits::TLS_HANDSHAKE_TIMEOUT, tls.accept(socket)).await {
-            Ok(Ok(socket)) => speak(Watched::new(socket), peer, router, protocols, stop).await,
+            Ok(Ok(socket)) => speak(Watched::new(socket), peer, answer, protocols, stop).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
         },
     }
 }
 
-/// One connection to its end.
-pub async fn speak<S>(socket: S, peer: SocketAddr, router: Router, protocols: &Builder<TokioExecutor>, mut stop: watch::Receiver<bool>)
+/// One connection to its end; each request on it is given to `answer`.
+pub async fn speak<S, A, F, B>(socket: S, peer: SocketAddr, answer: A, protocols: &Builder<TokioExecutor>, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let spoke = AtomicBool::new(false);
-    let service = service_fn(|request: http::Request<Incoming>| {
+    let service = service_fn(|request: Request<Incoming>| {
         spoke.store(true, Ordering::Relaxed);
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(Peer(peer));
-        router.clone().call(request)
+        answer(request).map(Ok::<_, Infallible>)
     });
     let mut connection = pin!(protocols.serve_connection(TokioIo::new(socket), service));
     // hyper bounds the time of a request's head, but not the time until it knows which HTTP is spoken.

@@ -13,8 +13,8 @@ use crate::app::App;
 use crate::http::cache::BodyCache;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
-use crate::telemetry::Metrics;
-use crate::telemetry::Sample;
+use crate::telemetry::numbers::Metrics;
+use crate::telemetry::numbers::Sample;
 
 /// Source: the OpenMetrics specification.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -38,9 +38,10 @@ use crate::server::listen::Listening;
 use crate::server::metrics::Scrape;
 use crate::server::metrics::Source;
 use crate::server::origin::Origins;
+use crate::server::router::Site;
 use crate::server::shutdown::Signals;
 use crate::server::tls::TlsError;
-use crate::telemetry::Metrics;
+use crate::telemetry::numbers::Metrics;
 
 /// What a server is started with. `upstream` is the registry to gate, found out by whoever starts it.
 pub struct Options {
@@ -104,8 +105,8 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         access: Arc::clone(&app.access),
         clock,
     };
-    let pages = admin::router(context).merge(npm::router(Arc::clone(&app.catalog), bodies));
-    let service = Service { app, pages, reasons, sources: vec![source] };
+    let registry = npm::Registry::new(Arc::clone(&app.catalog), bodies);
+    let service = Service { app, pages: admin::router(context), registry, reasons, sources: vec![source] };
     Ok(service.run(&config, listener, address, tls))
 }
 
@@ -125,20 +126,21 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 struct Service {
     app: Arc<App>,
     pages: Router,
+    registry: npm::Registry,
     reasons: Reasons,
     sources: Vec<Source>,
 }
 
 impl Service {
     fn run(self, config: &Config, listener: TcpListener, address: SocketAddr, tls: Option<tokio_rustls::TlsAcceptor>) -> Running {
-        let Service { app, pages, reasons, sources } = self;
+        let Service { app, pages, registry, reasons, sources } = self;
         let metrics = Arc::new(Metrics::default());
         let origins = Origins::new(&config.server, address);
         let callers = Callers::new(Arc::clone(&app.access));
-        let door = Arc::new(Door::new(origins, callers, Arc::clone(&metrics), config.server.body_bytes_max, &app.instance));
+        let door = Arc::new(Door::new(origins, callers, Arc::clone(&metrics), config.server.body_bytes_max, &app.instance, app.clock.clone()));
         let health = Arc::new(Health::new(reasons));
-        let router = router::mount(&door, Arc::clone(&health), Arc::new(Scrape { metrics, sources }), pages);
-        let listening = Listening { listener, tls, router, door, connections_max: limits::connections_that_fit() };
+        let site = Arc::new(Site::new(Arc::clone(&health), Arc::new(Scrape { metrics, sources }), pages, registry));
+        let listening = Listening { listener, tls, site, door, connections_max: limits::connections_that_fit() };
         let (stop, stopped) = watch::channel(false);
         let admin_token_created = app.admin_token.clone();
         let ended = tokio::spawn(async move {

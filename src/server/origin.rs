@@ -3,9 +3,12 @@
 
 use std::net::IpAddr;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use http::HeaderMap;
 use http::HeaderName;
+use http::HeaderValue;
 use http::Uri;
 use http::header;
 use http::uri::Authority;
@@ -33,6 +36,14 @@ pub struct Origins {
     trusted_proxies: Vec<IpNet>,
     is_tls: bool,
     listen: SocketAddr,
+    /// What was let in last: nearly always what comes next.
+    known: ArcSwapOption<Known>,
+}
+
+/// A spelling of `Host` and the base it leads to, for whoever is no trusted proxy.
+struct Known {
+    host: HeaderValue,
+    base: Arc<str>,
 }
 
 impl Origins {
@@ -47,6 +58,7 @@ impl Origins {
             trusted_proxies: config.trusted_proxies.clone(),
             is_tls: config.tls.is_some(),
             listen,
+            known: ArcSwapOption::empty(),
         }
     }
 
@@ -58,8 +70,23 @@ impl Origins {
     ///
     /// # Errors
     /// 400 without a readable Host, 421 for one that is not allowed.
-    pub fn base(&self, peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<String, Problem> {
+    pub fn base(&self, peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<Arc<str>, Problem> {
         let trusted = self.trusts(peer);
+        // Nothing but the one `Host` decides then.
+        let host = (!trusted && uri.authority().is_none()).then(|| only(headers, &header::HOST)).flatten();
+        if let (Some(host), Some(known)) = (host, &*self.known.load())
+            && known.host == host
+        {
+            return Ok(Arc::clone(&known.base));
+        }
+        let base: Arc<str> = self.base_of(trusted, uri, headers)?.into();
+        if let Some(host) = host {
+            self.known.store(Some(Arc::new(Known { host: host.clone(), base: Arc::clone(&base) })));
+        }
+        Ok(base)
+    }
+
+    fn base_of(&self, trusted: bool, uri: &Uri, headers: &HeaderMap) -> Result<String, Problem> {
         // A request that names two hosts is one that two readers read differently, wherever its answer's links lead.
         let stated = stated_host(uri, headers)?;
         if let Some(url) = &self.public_url {
@@ -117,6 +144,12 @@ fn address_of(hop: &str) -> Option<IpAddr> {
     let bare = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(hop);
     let address = bare.parse::<IpAddr>().ok().or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip()));
     address.map(|address| address.to_canonical())
+}
+
+/// The value of a header that stands there once.
+fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
 /// The value that the nearest proxy wrote: the last.
@@ -254,8 +287,8 @@ mod tests {
     fn a_public_url_needs_no_host() {
         let origins = origins(Some("https://npm.acme.example/airlock/"), "0.0.0.0:4873");
         let base = |given: &[(&str, &str)]| origins.base(STRANGER.parse().unwrap(), &"/x".parse().unwrap(), &headers(given));
-        assert_eq!(base(&[("host", "10.1.2.3:4873")]).unwrap(), "https://npm.acme.example/airlock");
-        assert_eq!(base(&[("x-forwarded-host", "evil.example")]).unwrap(), "https://npm.acme.example/airlock");
+        assert_eq!(base(&[("host", "10.1.2.3:4873")]).unwrap().as_ref(), "https://npm.acme.example/airlock");
+        assert_eq!(base(&[("x-forwarded-host", "evil.example")]).unwrap().as_ref(), "https://npm.acme.example/airlock");
     }
 
     #[test]

@@ -4,17 +4,20 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::extract::MatchedPath;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::middleware::from_fn;
+use axum::response::Response;
 use axum::routing::get;
 
 use crate::admin;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
+use crate::http::route::Matched;
 use crate::http::route::Needs;
 use crate::http::route::Route;
 use crate::protocol::npm;
-use crate::server::door;
-use crate::server::door::Door;
 use crate::server::health;
 use crate::server::health::Health;
 use crate::server::metrics;
@@ -35,13 +38,43 @@ pub fn template(of: &str) -> Option<&'static str> {
     ROUTES.iter().copied().flatten().map(|route| route.template).find(|template| *template == of)
 }
 
-/// What answers besides the server itself, behind the door.
-pub fn mount(door: &Arc<Door>, health: Arc<Health>, scrape: Arc<Scrape>, pages: Router) -> Router {
-    let alive = Router::new().route(LIVEZ, get(health::livez)).merge(Router::new().route(READYZ, get(health::readyz)).with_state(health));
-    let numbers = Router::new().route(METRICS, get(metrics::metrics)).with_state(scrape);
-    let inside = numbers.merge(pages).layer(from_fn_with_state(Arc::clone(door), door::admit));
-    let outside = alive.method_not_allowed_fallback(wrong_method);
-    outside.merge(inside).layer(from_fn_with_state(Arc::clone(door), door::observe))
+/// Whether a path is of Airlock's own pages and not of the registry.
+pub fn is_own(path: &str) -> bool {
+    path.starts_with("/-/airlock")
+}
+
+/// Whether a path is answered to whoever asks, under whatever name.
+pub fn is_outside(path: &str) -> bool {
+    path == LIVEZ || path == READYZ
+}
+
+/// Everything that answers.
+pub struct Site {
+    pub outside: Router,
+    /// Airlock's own pages, behind the door.
+    pub pages: Router,
+    /// Every other path, behind the door. Asked directly: it is what is asked all day.
+    pub registry: npm::Registry,
+}
+
+impl Site {
+    pub fn new(health: Arc<Health>, scrape: Arc<Scrape>, pages: Router, registry: npm::Registry) -> Site {
+        let alive = Router::new().route(LIVEZ, get(health::livez)).merge(Router::new().route(READYZ, get(health::readyz)).with_state(health));
+        let outside = alive.method_not_allowed_fallback(wrong_method).layer(from_fn(matched));
+        let numbers = Router::new().route(METRICS, get(metrics::metrics)).with_state(scrape);
+        let pages = numbers.merge(pages).layer(from_fn(matched));
+        Site { outside, pages, registry }
+    }
+}
+
+/// Tells the door which route it was.
+async fn matched(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().and_then(|path| template(path.as_str()));
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(Matched(route));
+    }
+    response
 }
 
 async fn wrong_method() -> Problem {

@@ -51,7 +51,8 @@ impl Stage {
         let slow = Arc::new(Slow::default());
         let reasons: Reasons = Box::new(|| Box::pin(async { vec!["the disk is full".to_owned()] }));
         let (instance, token_file) = (app.instance.clone(), app.admin_token.clone().unwrap());
-        let service = Service { app, pages: pages(Arc::clone(&slow)), reasons, sources: Vec::new() };
+        let registry = npm::Registry::new(Arc::clone(&app.catalog), Arc::new(BodyCache::new(1 << 20)));
+        let service = Service { app, pages: pages(Arc::clone(&slow)), registry, reasons, sources: Vec::new() };
         let running = service.run(&config, listener, address, tls);
         let token = std::fs::read_to_string(token_file).unwrap().trim().to_owned();
         Stage { running, instance, token, slow, _folder: folder }
@@ -87,10 +88,10 @@ fn pages(slow: Arc<Slow>) -> Router {
     };
     Router::new()
         .route("/-/airlock/", get(|| async { "console" }))
-        .route("/slow", get(wait))
-        .route("/crash", get(crash))
+        .route("/-/airlock/slow", get(wait))
+        .route("/-/airlock/crash", get(crash))
         .route(
-            "/length",
+            "/-/airlock/length",
             post(|body: Result<Bytes, axum::extract::rejection::BytesRejection>| async move {
                 body.map(|bytes| bytes.len().to_string()).map_err(Problem::from)
             }),
@@ -98,6 +99,11 @@ fn pages(slow: Arc<Slow>) -> Router {
         .fallback(any(|caller: Caller| async move { format!("{} {:?} {}", caller.base, caller.name, caller.address) }))
         .layer(axum::extract::DefaultBodyLimit::disable())
         .with_state(slow)
+}
+
+/// For connections on which no request is made.
+async fn nothing(_: http::Request<hyper::body::Incoming>) -> http::Response<axum::body::Body> {
+    http::Response::new(axum::body::Body::empty())
 }
 
 async fn crash() -> &'static str {
@@ -117,11 +123,11 @@ async fn the_base_is_the_allowed_host_and_no_other() {
     let stage = Stage::set(|_| {}).await;
     let instance = format!("airlock-instance: {}\r\n", stage.instance);
     let good =
-        stage.say("GET /left-pad HTTP/1.1\r\nHost: localhost:4873\r\nX-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n").await;
+        stage.say("GET /-/airlock/who HTTP/1.1\r\nHost: localhost:4873\r\nX-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n").await;
     check(&good, 200, &["http://localhost:4873 None 127.0.0.1", &instance, "airlock-request-id: ", "x-content-type-options: nosniff"]);
-    let evil = stage.say("GET /left-pad HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").await;
+    let evil = stage.say("GET /-/airlock/who HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").await;
     check(&evil, 421, &["allowed_hosts", "public_url", "application/problem+json", &instance]);
-    let none = stage.say("GET /left-pad HTTP/1.1\r\nConnection: close\r\n\r\n").await;
+    let none = stage.say("GET /-/airlock/who HTTP/1.1\r\nConnection: close\r\n\r\n").await;
     check(&none, 400, &["no Host"]);
     let probe = stage.say("GET /-/airlock/livez HTTP/1.1\r\nHost: 10.0.0.7:4873\r\nConnection: close\r\n\r\n").await;
     check(&probe, 200, &["\r\n\r\nok", &instance]);
@@ -131,23 +137,23 @@ async fn the_base_is_the_allowed_host_and_no_other() {
 #[tokio::test]
 async fn without_anonymous_readers_a_token_is_needed() {
     let stage = Stage::set(|config| config.access.anonymous = Anonymous::None).await;
-    check(&stage.get("/left-pad", "").await, 401, &["www-authenticate: Bearer", "www-authenticate: Basic"]);
+    check(&stage.get("/-/airlock/who", "").await, 401, &["www-authenticate: Bearer", "www-authenticate: Basic"]);
     check(&stage.get("/-/airlock/metrics", "").await, 401, &[]);
     check(&stage.get("/-/airlock/livez", "").await, 200, &[]);
     check(&stage.get("/-/airlock/readyz", "").await, 503, &["the disk is full"]);
     let bearer = format!("Authorization: Bearer {}\r\n", stage.token);
-    check(&stage.get("/left-pad", &bearer).await, 200, &["Some(\"admin\")"]);
-    check(&stage.get(&format!("/left-pad?token={}", stage.token), "").await, 401, &[]);
-    check(&stage.get("/left-pad", &format!("{bearer}{bearer}")).await, 400, &[]);
-    check(&stage.get("/left-pad", "Authorization: Bearer airlock_x\r\n").await, 401, &["www-authenticate: Bearer"]);
+    check(&stage.get("/-/airlock/who", &bearer).await, 200, &["Some(\"admin\")"]);
+    check(&stage.get(&format!("/-/airlock/who?token={}", stage.token), "").await, 401, &[]);
+    check(&stage.get("/-/airlock/who", &format!("{bearer}{bearer}")).await, 400, &[]);
+    check(&stage.get("/-/airlock/who", "Authorization: Bearer airlock_x\r\n").await, 401, &["www-authenticate: Bearer"]);
     stage.running.shutdown().await;
 }
 
 #[tokio::test]
 async fn a_request_of_ones_own_is_a_loop() {
     let stage = Stage::set(|_| {}).await;
-    check(&stage.get("/left-pad", &format!("airlock-via: {}\r\n", stage.instance)).await, 508, &["--upstream"]);
-    check(&stage.get("/left-pad", "airlock-via: another\r\n").await, 200, &[]);
+    check(&stage.get("/-/airlock/who", &format!("airlock-via: {}\r\n", stage.instance)).await, 508, &["--upstream"]);
+    check(&stage.get("/-/airlock/who", "airlock-via: another\r\n").await, 200, &[]);
     stage.running.shutdown().await;
 }
 
@@ -155,7 +161,7 @@ async fn a_request_of_ones_own_is_a_loop() {
 async fn a_crash_is_an_answer_and_the_next_request_lives() {
     let stage = Stage::set(|_| {}).await;
     let mut socket = TcpStream::connect(stage.running.address).await.unwrap();
-    let both = "GET /crash HTTP/1.1\r\nHost: localhost\r\n\r\nGET /left-pad HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let both = "GET /-/airlock/crash HTTP/1.1\r\nHost: localhost\r\n\r\nGET /-/airlock/who HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     socket.write_all(both.as_bytes()).await.unwrap();
     let answers = heard(&mut socket).await;
     check(&answers, 500, &["application/problem+json", "HTTP/1.1 200 OK", "http://localhost None"]);
@@ -166,7 +172,7 @@ async fn a_crash_is_an_answer_and_the_next_request_lives() {
 #[tokio::test]
 async fn bodies_are_refused_before_they_are_read() {
     let stage = Stage::set(|config| config.server.body_bytes_max = 1_000).await;
-    let head = "POST /length HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+    let head = "POST /-/airlock/length HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
     check(&stage.say(&format!("{head}Content-Length: 1000\r\n\r\n{}", "x".repeat(1_000))).await, 200, &["\r\n\r\n1000"]);
     // Nothing of this body is ever sent.
     check(&stage.say(&format!("{head}Content-Length: 10000000000\r\n\r\n")).await, 413, &["body_bytes_max"]);
@@ -178,20 +184,20 @@ async fn bodies_are_refused_before_they_are_read() {
 #[tokio::test]
 async fn heads_are_bounded() {
     let stage = Stage::set(|_| {}).await;
-    check(&stage.get("/left-pad", &format!("X-Long: {}\r\n", "x".repeat(limits::HEAD_BYTES_MAX))).await, 431, &[]);
-    check(&stage.get("/left-pad", &"X-Many: x\r\n".repeat(limits::HEADERS_MAX)).await, 431, &[]);
-    check(&stage.get("/left-pad", &"X-Some: x\r\n".repeat(limits::HEADERS_MAX / 2)).await, 200, &[]);
+    check(&stage.get("/-/airlock/who", &format!("X-Long: {}\r\n", "x".repeat(limits::HEAD_BYTES_MAX))).await, 431, &[]);
+    check(&stage.get("/-/airlock/who", &"X-Many: x\r\n".repeat(limits::HEADERS_MAX)).await, 431, &[]);
+    check(&stage.get("/-/airlock/who", &"X-Some: x\r\n".repeat(limits::HEADERS_MAX / 2)).await, 200, &[]);
     stage.running.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_says_nothing_whole_is_closed() {
-    for said in ["", "PRI * HT", "GET /left-pad HTTP/1.1\r\nHost: loc"] {
+    for said in ["", "PRI * HT", "GET /-/airlock/who HTTP/1.1\r\nHost: loc"] {
         let (ours, mut theirs) = tokio::io::duplex(4_096);
         let (_stop, stopped) = watch::channel(false);
         let peer = SocketAddr::from(([192, 0, 2, 1], 1));
         let speaking = tokio::spawn(async move {
-            listen::speak(Watched::new(ours), peer, Router::new(), &limits::protocols(), stopped).await;
+            listen::speak(Watched::new(ours), peer, nothing, &limits::protocols(), stopped).await;
         });
         theirs.write_all(said.as_bytes()).await.unwrap();
         let began = tokio::time::Instant::now();
@@ -205,9 +211,9 @@ async fn a_connection_that_says_nothing_whole_is_closed() {
 async fn a_connection_is_kept_for_a_minute_between_requests() {
     let (ours, mut theirs) = tokio::io::duplex(4_096);
     let (_stop, stopped) = watch::channel(false);
-    let router = Router::new().fallback(any(|| async { "here" }));
+    let here = async |_: http::Request<hyper::body::Incoming>| http::Response::new(axum::body::Body::from("here"));
     let peer = SocketAddr::from(([192, 0, 2, 1], 1));
-    tokio::spawn(async move { listen::speak(Watched::new(ours), peer, router, &limits::protocols(), stopped).await });
+    tokio::spawn(async move { listen::speak(Watched::new(ours), peer, here, &limits::protocols(), stopped).await });
     for _ in 0..3 {
         theirs.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         let mut answer = Vec::new();
@@ -224,7 +230,7 @@ async fn stopping_finishes_what_is_under_way() {
     let address = running.address;
     let mut idle = TcpStream::connect(address).await.unwrap();
     let mut busy = TcpStream::connect(address).await.unwrap();
-    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    busy.write_all(b"GET /-/airlock/slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     slow.begun.notified().await;
     let stopping = tokio::spawn(running.shutdown());
     assert_eq!(heard(&mut idle).await, "", "an idle connection is closed");
@@ -261,7 +267,7 @@ async fn tls_is_spoken_and_links_say_so() {
     let client = tokio_rustls::TlsConnector::from(Arc::new(client.with_root_certificates(roots).with_no_client_auth()));
     let socket = TcpStream::connect(stage.running.address).await.unwrap();
     let mut socket = client.connect("localhost".try_into().unwrap(), socket).await.unwrap();
-    socket.write_all(b"GET /left-pad HTTP/1.1\r\nHost: localhost:4873\r\nConnection: close\r\n\r\n").await.unwrap();
+    socket.write_all(b"GET /-/airlock/who HTTP/1.1\r\nHost: localhost:4873\r\nConnection: close\r\n\r\n").await.unwrap();
     check(&heard(&mut socket).await, 200, &["https://localhost:4873 None"]);
     stage.running.shutdown().await;
 }
@@ -305,7 +311,7 @@ async fn own_pages_are_closed_to_other_sites() {
     let page = stage.get("/-/airlock/", "").await;
     check(&page, 200, &["content-security-policy: default-src 'none'", "x-frame-options: DENY", "referrer-policy: no-referrer"]);
     assert!(!stage.get("/left-pad", "").await.contains("content-security-policy"));
-    let write = "POST /length HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n";
+    let write = "POST /-/airlock/length HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n";
     check(&stage.say(&format!("{write}Origin: http://evil.example\r\n\r\n")).await, 403, &["another site"]);
     check(&stage.say(&format!("{write}Origin: http://localhost\r\n\r\n")).await, 200, &[]);
     stage.running.shutdown().await;
@@ -346,8 +352,8 @@ async fn a_length_on_the_wire_is_the_bodys() {
         crate::http::cache::Rendered::new(&key, &manner, Bytes::from_static(PAGE.as_bytes())).respond(&method, &headers)
     };
     let peer = SocketAddr::from(([192, 0, 2, 1], 1));
-    let router = Router::new().fallback(any(answer));
-    tokio::spawn(async move { listen::speak(Watched::new(ours), peer, router, &limits::protocols(), stopped).await });
+    let answer = move |request: http::Request<hyper::body::Incoming>| answer(request.method().clone(), request.headers().clone());
+    tokio::spawn(async move { listen::speak(Watched::new(ours), peer, answer, &limits::protocols(), stopped).await });
     let (mut reader, mut writer) = tokio::io::split(theirs);
     let ask = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     writer.write_all(ask.as_bytes()).await.unwrap();

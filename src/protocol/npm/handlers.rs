@@ -4,17 +4,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
-use http::Uri;
 use http::header;
+use http::request::Parts;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
@@ -26,7 +24,6 @@ use crate::http::cache::BodyKey;
 use crate::http::cache::Manner;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
-use crate::http::route::Matched;
 use crate::http::route::Route;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
@@ -85,45 +82,42 @@ const NEVER_CHANGES_FOR_ONE: &str = "private, max-age=31536000, immutable";
 const JSON: &str = "application/json";
 const TGZ: &str = "application/octet-stream";
 
-/// Answers every path that no other router takes. Needs the caller middleware around it.
-pub fn router(catalog: Arc<Catalog>, bodies: Arc<BodyCache>) -> Router {
-    Router::new().fallback(answer).with_state(Registry { catalog, bodies })
-}
-
-#[derive(Clone)]
-struct Registry {
+/// The registry as npm's clients ask it.
+pub struct Registry {
     catalog: Arc<Catalog>,
     bodies: Arc<BodyCache>,
 }
 
 /// A request without its path.
-struct Asked {
-    method: Method,
-    headers: HeaderMap,
-    caller: Caller,
+struct Asked<'r> {
+    method: &'r Method,
+    headers: &'r HeaderMap,
+    caller: &'r Caller,
     /// Whether the client means to write back what it reads, and so needs every field.
     to_write: bool,
 }
 
-async fn answer(State(registry): State<Registry>, method: Method, uri: Uri, headers: HeaderMap, caller: Caller) -> Response {
-    let to_write = uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "write=true"));
-    let asked = Asked { method, headers, caller, to_write };
-    let (template, answered) = match path::parse(uri.path()) {
-        Ok(target) => (template(&target), registry.of_target(&asked, uri.path(), target).await),
-        Err(bad) => (None, Err(bad.into())),
-    };
-    let mut response = answered.unwrap_or_else(|failure| failure.response(&asked.caller.base));
-    if let Some(template) = template {
-        response.extensions_mut().insert(Matched(template));
-    }
-    response
-}
-
 impl Registry {
-    async fn of_target(&self, asked: &Asked, path: &str, target: Target) -> Result<Response, Failure> {
-        let reads = asked.method == Method::GET || asked.method == Method::HEAD;
+    pub fn new(catalog: Arc<Catalog>, bodies: Arc<BodyCache>) -> Registry {
+        Registry { catalog, bodies }
+    }
+
+    /// Answers every path that is not Airlock's own. Says with the answer which route it was, if it was any.
+    pub async fn answer(&self, request: &Parts, caller: &Caller) -> (Response, Option<&'static str>) {
+        let to_write = request.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "write=true"));
+        let asked = Asked { method: &request.method, headers: &request.headers, caller, to_write };
+        let path = request.uri.path();
+        let (template, answered) = match path::parse(path) {
+            Ok(target) => (template(&target), self.of_target(&asked, path, target).await),
+            Err(bad) => (None, Err(bad.into())),
+        };
+        (answered.unwrap_or_else(|failure| failure.response(&caller.base)), template)
+    }
+
+    async fn of_target(&self, asked: &Asked<'_>, path: &str, target: Target) -> Result<Response, Failure> {
+        let reads = *asked.method == Method::GET || *asked.method == Method::HEAD;
         if !reads && target != Target::NotServed {
-            return Err(Failure::method(&asked.method, READING));
+            return Err(Failure::method(asked.method, READING));
         }
         match target {
             Target::NotServed => Err(Failure::not_served(path)),
@@ -136,10 +130,10 @@ impl Registry {
         }
     }
 
-    async fn packument(&self, asked: &Asked, name: PackageName) -> Result<Response, Failure> {
+    async fn packument(&self, asked: &Asked<'_>, name: PackageName) -> Result<Response, Failure> {
         asked.caller.require(Role::Reader)?;
         let sighted = self.catalog.exposed(&npm(name)).await?;
-        let form = if asked.to_write { Form::Full } else { accept::form(&asked.headers) };
+        let form = if asked.to_write { Form::Full } else { accept::form(asked.headers) };
         let (key, content_type) = match form {
             Form::Full => ("full", JSON),
             Form::Abbreviated => ("abbreviated", accept::ABBREVIATED),
@@ -147,7 +141,7 @@ impl Registry {
         self.rendered(asked, &sighted, key, content_type, move |exposed, base| render::packument(exposed, base, form)).await
     }
 
-    async fn version(&self, asked: &Asked, name: PackageName, wanted: &str) -> Result<Response, Failure> {
+    async fn version(&self, asked: &Asked<'_>, name: PackageName, wanted: &str) -> Result<Response, Failure> {
         asked.caller.require(Role::Reader)?;
         let package = npm(name);
         let sighted = self.catalog.exposed(&package).await?;
@@ -155,7 +149,7 @@ impl Registry {
         let version = Version::parse(wanted).ok();
         let listed = version.as_ref().and_then(|version| exposed.release(version));
         let Some(release) = listed.or_else(|| exposed.pointer(wanted).and_then(|version| exposed.release(version))) else {
-            return Err(self.not_listed(package, version, wanted).await);
+            return Err(Box::pin(self.not_listed(package, version, wanted)).await);
         };
         let version = release.version.clone();
         self.rendered(asked, &sighted, &format!("version/{version}"), JSON, move |exposed, base| match exposed.release(&version) {
@@ -189,17 +183,17 @@ impl Registry {
         }
     }
 
-    async fn tarball(&self, asked: &Asked, tarball: TarballName) -> Result<Response, Failure> {
+    async fn tarball(&self, asked: &Asked<'_>, tarball: TarballName) -> Result<Response, Failure> {
         asked.caller.require(Role::Reader)?;
         let download = self
             .catalog
-            .artifact(&npm(tarball.package), &tarball.file, (asked.method == Method::GET).then(|| asked.caller.puller()).as_ref())
+            .artifact(&npm(tarball.package), &tarball.file, (*asked.method == Method::GET).then(|| asked.caller.puller()).as_ref())
             .await?;
         let kept = if asked.caller.name.is_some() { NEVER_CHANGES_FOR_ONE } else { NEVER_CHANGES };
-        Ok(body::send(&download.content, &asked.method, &asked.headers, TGZ, kept))
+        Ok(body::send(&download.content, asked.method, asked.headers, TGZ, kept))
     }
 
-    async fn dist_tags(&self, asked: &Asked, name: PackageName) -> Result<Response, Failure> {
+    async fn dist_tags(&self, asked: &Asked<'_>, name: PackageName) -> Result<Response, Failure> {
         asked.caller.require(Role::Reader)?;
         let sighted = self.catalog.exposed(&npm(name)).await?;
         Ok(dated(json(asked, render::tags(&sighted.exposed)), sighted.stale_for))
@@ -208,7 +202,7 @@ impl Registry {
     /// The body that `write` makes of what is exposed, made once for everyone who asks for the same.
     async fn rendered<W>(
         &self,
-        asked: &Asked,
+        asked: &Asked<'_>,
         sighted: &Sighted,
         form: &str,
         content_type: &'static str,
@@ -218,12 +212,12 @@ impl Registry {
         W: FnOnce(&Exposed, &str) -> Result<Bytes, Fault> + Send + 'static,
     {
         let exposed = Arc::clone(&sighted.exposed);
-        let base = asked.caller.base.clone();
+        let base = Arc::clone(&asked.caller.base);
         let key = BodyKey { stamp: *exposed.stamp(), base: &asked.caller.base, form };
         let manner = Manner { content_type, cache_control: CHANGES, last_modified: Some(exposed.modified()) };
         let build = move || write(&exposed, &base).map_err(Problem::from);
         let rendered = self.bodies.get_or_build(key, manner, build).await?;
-        let mut response = rendered.respond(&asked.method, &asked.headers);
+        let mut response = rendered.respond(asked.method, asked.headers);
         if asked.caller.name.is_some() {
             response.headers_mut().insert(header::CACHE_CONTROL, CHANGES_FOR_ONE);
         }
@@ -247,19 +241,19 @@ fn template(target: &Target) -> Option<&'static str> {
     }
 }
 
-fn whoami(asked: &Asked) -> Result<Response, Failure> {
+fn whoami(asked: &Asked<'_>) -> Result<Response, Failure> {
     let name = asked.caller.person()?;
     Ok(json(asked, Bytes::from(serde_json::json!({ "username": name }).to_string())))
 }
 
 /// A small answer that nobody keeps: npm keeps whatever has an `ETag`.
-fn json(asked: &Asked, body: Bytes) -> Response {
+fn json(asked: &Asked<'_>, body: Bytes) -> Response {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    if asked.method != Method::HEAD {
+    if *asked.method != Method::HEAD {
         *response.body_mut() = Body::from(body);
     }
     response

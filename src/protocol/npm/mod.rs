@@ -20,7 +20,7 @@ pub mod substance;
 pub mod write;
 
 pub use crate::protocol::npm::handlers::ROUTES;
-pub use crate::protocol::npm::handlers::router;
+pub use crate::protocol::npm::handlers::Registry;
 
 use std::cmp::Ordering;
 

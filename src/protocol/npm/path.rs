@@ -1,6 +1,8 @@
 //! What a request path asks for. Paths are read raw: split at slashes first, then each segment decoded exactly once, so
 //! that no spelling reaches another package than the one it names. Nothing is normalised and nothing is redirected.
 
+use std::borrow::Cow;
+
 use percent_encoding::percent_decode_str;
 
 use crate::model::package::NotAName;
@@ -62,8 +64,8 @@ pub fn parse(raw: &str) -> Result<Target, BadPath> {
     if rest.is_empty() {
         return Ok(Target::NotServed);
     }
-    let segments = rest.split('/').map(decode).collect::<Result<Vec<String>, BadPath>>()?;
-    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let segments = rest.split('/').map(decode).collect::<Result<Vec<Cow<'_, str>>, BadPath>>()?;
+    let segments: Vec<&str> = segments.iter().map(|segment| &**segment).collect();
     match segments.as_slice() {
         ["-", own @ ..] if !own.is_empty() => registrys_own(own),
         _ => {
@@ -127,7 +129,7 @@ fn is_plain(text: &str) -> bool {
 
 /// Decodes one segment once. A percent sign without two hexadecimal digits is an error, and so is anything that is not
 /// UTF-8, which overlong forms are not.
-fn decode(segment: &str) -> Result<String, BadPath> {
+fn decode(segment: &str) -> Result<Cow<'_, str>, BadPath> {
     let bytes = segment.as_bytes();
     let broken = memchr::memchr_iter(b'%', bytes)
         .any(|at| !bytes.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)));
@@ -135,7 +137,7 @@ fn decode(segment: &str) -> Result<String, BadPath> {
         return Err(BadPath::Encoding("a percent sign is not followed by two hexadecimal digits"));
     }
     match percent_decode_str(segment).decode_utf8() {
-        Ok(text) => Ok(text.into_owned()),
+        Ok(text) => Ok(text),
         Err(_) => Err(BadPath::Encoding("it is not UTF-8")),
     }
 }

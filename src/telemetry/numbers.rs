@@ -1,7 +1,6 @@
-//! Logs and numbers: one line a request, one number a fact. Secrets are never given to either.
+//! One number a fact: what the server counts itself, and what other rooms are asked for when somebody reads.
 
 use std::fmt;
-use std::fmt::Write;
 use std::sync::atomic::AtomicI64;
 
 use prometheus_client::collector::Collector;
@@ -15,66 +14,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::format::debug_fn;
-use tracing_subscriber::util::SubscriberInitExt;
-
-/// What is logged when nobody says otherwise.
-pub const LEVEL: &str = "info";
-
-#[derive(Debug, thiserror::Error)]
-pub enum TelemetryError {
-    #[error(
-        "the log level {level:?} cannot be read: {why}; it is error, warn, info, debug or trace, or a list such as info,airlock::upstream=debug"
-    )]
-    Level { level: String, why: String },
-    #[error("logging was started twice")]
-    Twice,
-}
-
-/// Starts logging to standard error: for people on a terminal, one JSON object a line elsewhere. `level` is what
-/// `AIRLOCK_LOG` says, as the configuration read it.
-pub fn start(level: Option<&str>, terminal: bool) -> Result<(), TelemetryError> {
-    let level = level.filter(|level| !level.trim().is_empty()).unwrap_or(LEVEL);
-    let filter =
-        EnvFilter::builder().parse(level).map_err(|why| TelemetryError::Level { level: level.to_owned(), why: why.to_string() })?;
-    let to = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = if terminal {
-        to.with_target(false).fmt_fields(debug_fn(write_field)).finish().try_init()
-    } else {
-        to.json().flatten_event(true).with_current_span(true).with_span_list(false).finish().try_init()
-    };
-    started.map_err(|_| TelemetryError::Twice)
-}
-
-/// One field for a terminal: the message as it is, the others as `name=value`; control characters made visible, so that
-/// what a package or a client says cannot move the cursor. JSON does the same by its grammar.
-fn write_field(writer: &mut Writer<'_>, field: &tracing::field::Field, value: &dyn fmt::Debug) -> fmt::Result {
-    if field.name() != "message" {
-        write!(writer, "{}=", field.name())?;
-    }
-    write!(Visible(writer), "{value:?}")?;
-    // `debug_fn` puts nothing between fields.
-    writer.write_char(' ')
-}
-
-/// Passes text on with its control characters escaped.
-struct Visible<'w, 'v>(&'w mut Writer<'v>);
-
-impl Write for Visible<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for c in text.chars() {
-            let hidden = c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
-            if hidden {
-                write!(self.0, "{}", c.escape_default())?;
-            } else {
-                self.0.write_char(c)?;
-            }
-        }
-        Ok(())
-    }
-}
 
 /// What a request is counted by. The route is a template, never a path, so that the number of series is bounded.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -221,48 +160,7 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::Arc;
-    use std::sync::Mutex;
-
     use super::*;
-
-    #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_terminal_is_not_steered_by_what_is_logged() {
-        let kept = Kept::default();
-        let into = kept.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_ansi(false)
-            .without_time()
-            .fmt_fields(debug_fn(write_field))
-            .with_writer(move || into.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, || {
-            tracing::info!(name = %"\u{1b}[2Jleft\u{202e}pad\nfake line", count = 3, "hello \u{1b}[31m");
-        });
-        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(text.matches('\n').count(), 1, "{text:?}");
-        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
-        assert!(text.contains("count=3") && text.contains("left\\u{202e}pad\\nfake line"), "{text:?}");
-    }
-
-    #[test]
-    fn a_level_that_is_none_is_named() {
-        assert!(matches!(start(Some("airlock=loudest"), false), Err(TelemetryError::Level { .. })));
-    }
 
     #[test]
     fn samples_of_one_name_stand_together() {
