@@ -16,7 +16,6 @@ use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
 
-use axum::BoxError;
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
@@ -112,11 +111,7 @@ impl Door {
 
     /// One request from its head on: id, count, the time a handler may take, what every answer carries; logged when the
     /// answer's body is over.
-    pub async fn answer<B>(self: &Arc<Door>, site: &Site, peer: SocketAddr, request: Request<B>) -> http::Response<Logged>
-    where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    pub async fn answer(self: &Arc<Door>, site: &Site, peer: SocketAddr, request: Request<Body>) -> http::Response<Logged> {
         let began = Instant::now();
         let id = self.next_id();
         let peer = peer.ip().to_canonical();
@@ -165,12 +160,8 @@ impl Door {
     }
 
     /// Lets the request in, and asks whoever it is for.
-    async fn ask<B>(&self, site: &Site, asker: Asker, mut parts: Parts, body: B) -> Outcome
-    where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        let body = if body.is_end_stream() { Body::empty() } else { Body::new(Bounded::new(Body::new(body), self.body_bytes_max)) };
+    async fn ask(&self, site: &Site, asker: Asker, mut parts: Parts, body: Body) -> Outcome {
+        let body = if http_body::Body::is_end_stream(&body) { body } else { Body::new(Bounded::new(body, self.body_bytes_max)) };
         let path = parts.uri.path();
         if router::is_outside(path) {
             return Box::pin(own(&site.outside, Request::from_parts(parts, body), None)).await;

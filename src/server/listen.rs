@@ -10,11 +10,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::BoxError;
+use axum::body::Body;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::Request;
 use http::Response;
-use http_body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioExecutor;
@@ -22,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -29,7 +30,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use crate::clock::Clock;
 use crate::server::door::Door;
+use crate::server::http1;
+use crate::server::http1::Again;
+use crate::server::http1::End;
 use crate::server::limits;
 use crate::server::limits::Connections;
 use crate::server::router::Site;
@@ -78,8 +83,8 @@ impl Listening {
                 continue;
             };
             let (tls, protocols, stop) = (self.tls.clone(), Arc::clone(&protocols), stop.clone());
-            let (door, site) = (Arc::clone(&self.door), Arc::clone(&self.site));
-            let answer = move |request: Request<Incoming>| {
+            let (door, site, clock) = (Arc::clone(&self.door), Arc::clone(&self.site), self.door.clock.clone());
+            let answer = move |request: Request<Body>| {
                 let (door, site) = (Arc::clone(&door), Arc::clone(&site));
                 async move { door.answer(&site, peer, request).await }
             };
@@ -87,7 +92,7 @@ impl Listening {
             open.spawn(async move {
                 let _held = (permit, counted);
                 gauge.inc();
-                converse(socket, peer, tls, answer, &protocols, stop).await;
+                converse(socket, peer, tls, &clock, answer, &protocols, stop).await;
                 gauge.dec();
             });
         }
@@ -114,18 +119,19 @@ async fn converse<A, F, B>(
     socket: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
+    clock: &Clock,
     answer: A,
     protocols: &Builder<TokioExecutor>,
     stop: watch::Receiver<bool>,
 ) where
-    A: Fn(Request<Incoming>) -> F,
+    A: Fn(Request<Body>) -> F,
     F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
     match tls {
-        None => speak(Watched::new(socket), peer, answer, protocols, stop).await,
+        None => speak(Watched::new(socket), peer, clock, answer, protocols, stop).await,
         Some(tls) => match tokio::time::timeout(limits::TLS_HANDSHAKE_TIMEOUT, tls.accept(socket)).await {
-            Ok(Ok(socket)) => speak(Watched::new(socket), peer, answer, protocols, stop).await,
+            Ok(Ok(socket)) => speak(Watched::new(socket), peer, clock, answer, protocols, stop).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
         },
@@ -133,17 +139,26 @@ async fn converse<A, F, B>(
 }
 
 /// One connection to its end; each request on it is given to `answer`.
-pub async fn speak<S, A, F, B>(socket: S, peer: SocketAddr, answer: A, protocols: &Builder<TokioExecutor>, mut stop: watch::Receiver<bool>)
+pub async fn speak<S, A, F, B>(mut socket: S, peer: SocketAddr, clock: &Clock, answer: A, protocols: &Builder<TokioExecutor>, mut stop: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    A: Fn(Request<Incoming>) -> F,
+    A: Fn(Request<Body>) -> F,
     F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
 {
+    let read = match http1::converse(&mut socket, clock, &answer, stop.clone()).await {
+        End::Elsewhere(read) => read,
+        End::Closed => {
+            // The other end may be gone, and then there is nobody to take leave of.
+            let _ = socket.shutdown().await;
+            return;
+        }
+    };
+    let socket = Again { read, socket };
     let spoke = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         spoke.store(true, Ordering::Relaxed);
-        answer(request).map(Ok::<_, Infallible>)
+        answer(request.map(Body::new)).map(Ok::<_, Infallible>)
     });
     let mut connection = pin!(protocols.serve_connection(TokioIo::new(socket), service));
     // hyper bounds the time of a request's head, but not the time until it knows which HTTP is spoken.

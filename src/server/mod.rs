@@ -2,6 +2,7 @@
 
 pub mod door;
 pub mod health;
+pub mod http1;
 pub mod limits;
 pub mod listen;
 pub mod metrics;

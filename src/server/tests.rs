@@ -102,7 +102,7 @@ fn pages(slow: Arc<Slow>) -> Router {
 }
 
 /// For connections on which no request is made.
-async fn nothing(_: http::Request<hyper::body::Incoming>) -> http::Response<axum::body::Body> {
+async fn nothing(_: http::Request<axum::body::Body>) -> http::Response<axum::body::Body> {
     http::Response::new(axum::body::Body::empty())
 }
 
@@ -197,7 +197,7 @@ async fn a_connection_that_says_nothing_whole_is_closed() {
         let (_stop, stopped) = watch::channel(false);
         let peer = SocketAddr::from(([192, 0, 2, 1], 1));
         let speaking = tokio::spawn(async move {
-            listen::speak(Watched::new(ours), peer, nothing, &limits::protocols(), stopped).await;
+            listen::speak(Watched::new(ours), peer, &Clock::system(), nothing, &limits::protocols(), stopped).await;
         });
         theirs.write_all(said.as_bytes()).await.unwrap();
         let began = tokio::time::Instant::now();
@@ -211,9 +211,9 @@ async fn a_connection_that_says_nothing_whole_is_closed() {
 async fn a_connection_is_kept_for_a_minute_between_requests() {
     let (ours, mut theirs) = tokio::io::duplex(4_096);
     let (_stop, stopped) = watch::channel(false);
-    let here = async |_: http::Request<hyper::body::Incoming>| http::Response::new(axum::body::Body::from("here"));
+    let here = async |_: http::Request<axum::body::Body>| http::Response::new(axum::body::Body::from("here"));
     let peer = SocketAddr::from(([192, 0, 2, 1], 1));
-    tokio::spawn(async move { listen::speak(Watched::new(ours), peer, here, &limits::protocols(), stopped).await });
+    tokio::spawn(async move { listen::speak(Watched::new(ours), peer, &Clock::system(), here, &limits::protocols(), stopped).await });
     for _ in 0..3 {
         theirs.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         let mut answer = Vec::new();
@@ -352,8 +352,8 @@ async fn a_length_on_the_wire_is_the_bodys() {
         crate::http::cache::Rendered::new(&key, &manner, Bytes::from_static(PAGE.as_bytes())).respond(&method, &headers)
     };
     let peer = SocketAddr::from(([192, 0, 2, 1], 1));
-    let answer = move |request: http::Request<hyper::body::Incoming>| answer(request.method().clone(), request.headers().clone());
-    tokio::spawn(async move { listen::speak(Watched::new(ours), peer, answer, &limits::protocols(), stopped).await });
+    let answer = move |request: http::Request<axum::body::Body>| answer(request.method().clone(), request.headers().clone());
+    tokio::spawn(async move { listen::speak(Watched::new(ours), peer, &Clock::system(), answer, &limits::protocols(), stopped).await });
     let (mut reader, mut writer) = tokio::io::split(theirs);
     let ask = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     writer.write_all(ask.as_bytes()).await.unwrap();
