@@ -1,5 +1,5 @@
-//! Rendered bodies, plain and gzip, within a budget of bytes; and the answer made from one: conditional requests, HEAD,
-//! content codings, lengths. A hit parses nothing, compresses nothing and copies no body.
+//! Rendered bodies within a budget of bytes, each in the coding that somebody asked for; and the answer made from one:
+//! conditional requests, HEAD, lengths. A hit parses nothing, compresses nothing and copies no body.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -62,6 +62,22 @@ pub struct BodyKey<'k> {
     pub base: &'k str,
     /// The form, `full`, `abbreviated`, `version/1.3.0`.
     pub form: &'k str,
+    pub coding: Coding,
+}
+
+/// How a body is coded on its way. Nearly everyone asks for gzip, so that the plain form, ten times its size, is in memory
+/// only where somebody wants it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Coding {
+    Plain,
+    Gzip,
+}
+
+impl Coding {
+    /// The one that a client likes best.
+    pub fn wanted(request: &HeaderMap) -> Coding {
+        if accepts_gzip(request) { Coding::Gzip } else { Coding::Plain }
+    }
 }
 
 /// A [`BodyKey`] that is kept; hashes as that one does, by having its fields in its order.
@@ -70,17 +86,18 @@ struct KeptKey {
     stamp: DocumentDigest,
     base: Box<str>,
     form: Box<str>,
+    coding: Coding,
 }
 
 impl BodyKey<'_> {
     fn kept(&self) -> KeptKey {
-        KeptKey { stamp: self.stamp, base: self.base.into(), form: self.form.into() }
+        KeptKey { stamp: self.stamp, base: self.base.into(), form: self.form.into(), coding: self.coding }
     }
 }
 
 impl KeptKey {
     fn borrowed(&self) -> BodyKey<'_> {
-        BodyKey { stamp: self.stamp, base: &self.base, form: &self.form }
+        BodyKey { stamp: self.stamp, base: &self.base, form: &self.form, coding: self.coding }
     }
 }
 
@@ -109,14 +126,12 @@ struct Parts {
     cache_control: HeaderValue,
     /// Whole seconds since the epoch, rounded up, and the same as a header.
     last_modified: Option<(u64, HeaderValue)>,
-    plain: Coded,
-    gzip: Option<Coded>,
-}
-
-#[derive(Debug)]
-struct Coded {
     bytes: Bytes,
-    etag: HeaderValue,
+    /// Of `bytes`; plain also where gzip was wanted and gains nothing.
+    coding: Coding,
+    /// Of the two codings of this body: a client may hold the other.
+    plain_etag: HeaderValue,
+    gzip_etag: HeaderValue,
 }
 
 impl Rendered {
@@ -132,7 +147,11 @@ impl Rendered {
         hasher.update(&plain);
         let tag = HEXLOWER.encode(&hasher.finalize()[..16]);
         let etag = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("\"\""));
-        let gzip = (plain.len() >= GZIP_FROM_BYTES).then(|| gzip(&plain)).flatten().filter(|packed| packed.len() < plain.len());
+        let packed = (of.coding == Coding::Gzip && plain.len() >= GZIP_FROM_BYTES).then(|| gzip(&plain)).flatten();
+        let (bytes, coding) = match packed.filter(|packed| packed.len() < plain.len()) {
+            Some(packed) => (packed, Coding::Gzip),
+            None => (plain, Coding::Plain),
+        };
         let last_modified = manner.last_modified.map(|at| {
             let seconds = u64::try_from(at.millis().max(0).saturating_add(999) / 1_000).unwrap_or(0);
             let text = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
@@ -142,24 +161,22 @@ impl Rendered {
             content_type: HeaderValue::from_static(manner.content_type),
             cache_control: HeaderValue::from_static(manner.cache_control),
             last_modified,
-            gzip: gzip.map(|bytes| Coded { bytes, etag: etag(format!("\"{tag}-gzip\"")) }),
-            plain: Coded { bytes: plain, etag: etag(format!("\"{tag}\"")) },
+            bytes,
+            coding,
+            plain_etag: etag(format!("\"{tag}\"")),
+            gzip_etag: etag(format!("\"{tag}-gzip\"")),
         }))
     }
 
     /// The answer to GET or HEAD.
     pub fn respond(&self, method: &Method, request: &HeaderMap) -> Response {
         let parts = &self.0;
-        let (chosen, coding) = match &parts.gzip {
-            Some(gzip) if accepts_gzip(request) => (gzip, Some(HeaderValue::from_static("gzip"))),
-            Some(_) | None => (&parts.plain, None),
-        };
-        let unchanged = parts.unchanged(chosen, request);
+        let unchanged = parts.unchanged(request);
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
         // Of here and of the door, so that the map does not grow.
         headers.reserve(12);
-        headers.insert(header::ETAG, unchanged.unwrap_or(chosen).etag.clone());
+        headers.insert(header::ETAG, unchanged.unwrap_or(parts.etag()).clone());
         headers.insert(header::CACHE_CONTROL, parts.cache_control.clone());
         headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
         if let Some((_, text)) = &parts.last_modified {
@@ -170,35 +187,41 @@ impl Rendered {
             return response;
         }
         headers.insert(header::CONTENT_TYPE, parts.content_type.clone());
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(chosen.bytes.len()));
-        if let Some(coding) = coding {
-            headers.insert(header::CONTENT_ENCODING, coding);
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(parts.bytes.len()));
+        if parts.coding == Coding::Gzip {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         if *method != Method::HEAD {
-            *response.body_mut() = Body::from(chosen.bytes.clone());
+            *response.body_mut() = Body::from(parts.bytes.clone());
         }
         response
     }
 
-    pub fn plain(&self) -> &Bytes {
-        &self.0.plain.bytes
+    /// As they are sent.
+    pub fn bytes(&self) -> &Bytes {
+        &self.0.bytes
     }
 
     fn weight(&self) -> u64 {
-        const OVERHEAD_BYTES: usize = 512;
-        let gzip = self.0.gzip.as_ref().map_or(0, |gzip| gzip.bytes.len());
-        u64::try_from(self.0.plain.bytes.len() + gzip + OVERHEAD_BYTES).unwrap_or(u64::MAX)
+        const OVERHEAD_BYTES: usize = 768;
+        u64::try_from(self.0.bytes.len() + OVERHEAD_BYTES).unwrap_or(u64::MAX)
     }
 }
 
 impl Parts {
-    /// The coding that the client still holds. `If-None-Match` beats `If-Modified-Since`. Source: RFC 9110, 13.2.2.
-    fn unchanged<'p>(&'p self, chosen: &'p Coded, request: &HeaderMap) -> Option<&'p Coded> {
+    fn etag(&self) -> &HeaderValue {
+        match self.coding {
+            Coding::Plain => &self.plain_etag,
+            Coding::Gzip => &self.gzip_etag,
+        }
+    }
+
+    /// The tag of the coding that the client still holds. `If-None-Match` beats `If-Modified-Since`. Source: RFC 9110, 13.2.2.
+    fn unchanged(&self, request: &HeaderMap) -> Option<&HeaderValue> {
         if request.contains_key(header::IF_NONE_MATCH) {
-            let codings = [Some(chosen), Some(&self.plain), self.gzip.as_ref()];
             return etags(request).find_map(|tag| match tag {
-                "*" => Some(chosen),
-                tag => codings.into_iter().flatten().find(|coded| coded.etag.as_bytes() == tag.as_bytes()),
+                "*" => Some(self.etag()),
+                tag => [&self.plain_etag, &self.gzip_etag].into_iter().find(|etag| etag.as_bytes() == tag.as_bytes()),
             });
         }
         let (modified, _) = self.last_modified.as_ref()?;
@@ -206,7 +229,7 @@ impl Parts {
         let (Some(text), None) = (since.next(), since.next()) else { return None };
         let since = httpdate::parse_http_date(text.to_str().ok()?).ok()?;
         let since = since.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-        (*modified <= since).then_some(chosen)
+        (*modified <= since).then_some(self.etag())
     }
 }
 

@@ -348,7 +348,8 @@ async fn a_length_on_the_wire_is_the_bodys() {
     let (_stop, stopped) = watch::channel(false);
     let answer = |method: http::Method, headers: http::HeaderMap| async move {
         let manner = crate::http::cache::Manner { content_type: "text/plain", cache_control: "no-cache", last_modified: None };
-        let key = crate::http::cache::BodyKey { stamp: crate::model::digest::DocumentDigest::of(b"x"), base: "", form: "full" };
+        let coding = crate::http::cache::Coding::Plain;
+        let key = crate::http::cache::BodyKey { stamp: crate::model::digest::DocumentDigest::of(b"x"), base: "", form: "full", coding };
         crate::http::cache::Rendered::new(&key, &manner, Bytes::from_static(PAGE.as_bytes())).respond(&method, &headers)
     };
     let peer = SocketAddr::from(([192, 0, 2, 1], 1));

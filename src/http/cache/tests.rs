@@ -10,7 +10,7 @@ const MANNER: Manner =
     Manner { content_type: "application/json", cache_control: "no-cache", last_modified: Some(Timestamp::from_millis(1_000_500)) };
 
 fn key(form: &str) -> BodyKey<'_> {
-    BodyKey { stamp: DocumentDigest::of(b"left-pad"), base: "http://localhost:4873", form }
+    BodyKey { stamp: DocumentDigest::of(b"left-pad"), base: "http://localhost:4873", form, coding: Coding::Plain }
 }
 
 fn long() -> Bytes {
@@ -21,8 +21,14 @@ fn headers(of: &[(&'static str, &str)]) -> HeaderMap {
     of.iter().map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap())).collect()
 }
 
-fn get(rendered: &Rendered, request: &[(&'static str, &str)]) -> Response {
-    rendered.respond(&Method::GET, &headers(request))
+/// What is sent of `plain` to this request.
+fn get(plain: &Bytes, request: &[(&'static str, &str)]) -> Response {
+    respond(plain, &headers(request))
+}
+
+fn respond(plain: &Bytes, request: &HeaderMap) -> Response {
+    let key = BodyKey { coding: Coding::wanted(request), ..key("full") };
+    Rendered::new(&key, &MANNER, plain.clone()).respond(&Method::GET, request)
 }
 
 fn header<'r>(response: &'r Response, name: &str) -> &'r str {
@@ -35,7 +41,7 @@ async fn body(response: Response) -> Bytes {
 
 #[tokio::test]
 async fn a_body_is_sent_plain_or_gzip_with_its_length() {
-    let rendered = Rendered::new(&key("full"), &MANNER, long());
+    let rendered = long();
     let plain = get(&rendered, &[]);
     assert_eq!((plain.status(), header(&plain, "content-encoding")), (StatusCode::OK, ""));
     assert_eq!(header(&plain, "content-length"), "9000");
@@ -56,7 +62,7 @@ async fn a_body_is_sent_plain_or_gzip_with_its_length() {
 
 #[test]
 fn codings_are_chosen_as_asked() {
-    let rendered = Rendered::new(&key("full"), &MANNER, long());
+    let rendered = long();
     for (asked, expect) in [
         ("gzip", "gzip"),
         ("gzip,deflate", "gzip"),
@@ -78,13 +84,13 @@ fn codings_are_chosen_as_asked() {
     ] {
         assert_eq!(header(&get(&rendered, &[("accept-encoding", asked)]), "content-encoding"), expect, "{asked:?}");
     }
-    let tiny = Rendered::new(&key("full"), &MANNER, Bytes::from_static(b"{}"));
+    let tiny = Bytes::from_static(b"{}");
     assert_eq!(header(&get(&tiny, &[("accept-encoding", "gzip")]), "content-encoding"), "");
 }
 
 #[test]
 fn what_the_client_holds_is_not_sent_again() {
-    let rendered = Rendered::new(&key("full"), &MANNER, long());
+    let rendered = long();
     let plain = header(&get(&rendered, &[]), "etag").to_owned();
     let packed = header(&get(&rendered, &[("accept-encoding", "gzip")]), "etag").to_owned();
     let (listed, weak) = (format!("\"a\", {plain}, \"b\""), format!("W/{plain}"));
@@ -113,13 +119,13 @@ fn what_the_client_holds_is_not_sent_again() {
         for (name, value) in &request {
             given.append(*name, value.parse().unwrap());
         }
-        let response = rendered.respond(&Method::GET, &given);
+        let response = respond(&rendered, &given);
         assert_eq!(response.status(), expect, "{request:?}");
         assert_eq!(header(&response, "vary"), "accept, accept-encoding");
         assert!(!header(&response, "etag").is_empty());
     }
     let given = headers(&[("if-none-match", packed.as_str())]);
-    assert_eq!(header(&rendered.respond(&Method::GET, &given), "etag"), packed, "a 304 names what the client holds");
+    assert_eq!(header(&respond(&rendered, &given), "etag"), packed, "a 304 names what the client holds");
 }
 
 #[tokio::test]
@@ -133,8 +139,9 @@ async fn head_has_the_length_and_no_body() {
 #[test]
 fn a_tag_tells_forms_bases_and_contents_apart() {
     let tag = |base: &str, form: &str, content: &'static [u8]| {
-        let key = BodyKey { stamp: DocumentDigest::of(b"x"), base, form };
-        header(&get(&Rendered::new(&key, &MANNER, Bytes::from_static(content)), &[]), "etag").to_owned()
+        let key = BodyKey { stamp: DocumentDigest::of(b"x"), base, form, coding: Coding::Plain };
+        let rendered = Rendered::new(&key, &MANNER, Bytes::from_static(content));
+        header(&rendered.respond(&Method::GET, &HeaderMap::new()), "etag").to_owned()
     };
     let all = [
         tag("http://a", "full", b"{}"),
@@ -161,7 +168,7 @@ async fn a_hundred_callers_share_one_build() {
                 held.lock().unwrap().recv().unwrap();
                 Ok(long())
             };
-            cache.get_or_build(key("full"), MANNER, build).await.unwrap().plain().len()
+            cache.get_or_build(key("full"), MANNER, build).await.unwrap().bytes().len()
         })
     });
     let callers: Vec<_> = callers.collect();
@@ -173,7 +180,7 @@ async fn a_hundred_callers_share_one_build() {
     }
     assert_eq!(builds.load(Ordering::SeqCst), 1);
     let again = cache.get_or_build(key("full"), MANNER, || panic!("it is kept")).await.unwrap();
-    assert_eq!(again.plain().len(), 9_000);
+    assert_eq!(again.bytes().len(), 9_000);
     assert!(cache.flights.lock().unwrap().is_empty());
 }
 
@@ -202,4 +209,17 @@ async fn the_budget_holds_and_one_large_body_fits() {
     cache.get_or_build(key("large"), MANNER, || panic!("it is kept")).await.unwrap();
     cache.get_or_build(key("larger"), MANNER, || Ok(Bytes::from(vec![0; 2_000_000]))).await.unwrap();
     assert!(cache.condition().bytes <= BUDGET);
+}
+
+#[tokio::test]
+async fn a_coding_is_made_for_whoever_asks_for_it_and_kept() {
+    let cache = Arc::new(BodyCache::new(BODY_CACHE_BYTES));
+    let packed = BodyKey { coding: Coding::Gzip, ..key("full") };
+    let made = cache.get_or_build(packed, MANNER, || Ok(long())).await.unwrap();
+    assert!(made.bytes().len() < 1_000);
+    assert!(cache.condition().bytes < 2_000, "the plain form is not kept with it");
+    cache.get_or_build(key("full"), MANNER, || Ok(long())).await.unwrap();
+    cache.get_or_build(packed, MANNER, || panic!("it is kept")).await.unwrap();
+    cache.get_or_build(key("full"), MANNER, || panic!("it is kept")).await.unwrap();
+    assert_eq!(cache.condition().builds, 2);
 }

@@ -21,6 +21,7 @@ use crate::catalog::exposure::Exposed;
 use crate::http::body;
 use crate::http::cache::BodyCache;
 use crate::http::cache::BodyKey;
+use crate::http::cache::Coding;
 use crate::http::cache::Manner;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
@@ -213,7 +214,8 @@ impl Registry {
     {
         let exposed = Arc::clone(&sighted.exposed);
         let base = Arc::clone(&asked.caller.base);
-        let key = BodyKey { stamp: *exposed.stamp(), base: &asked.caller.base, form };
+        let coding = Coding::wanted(asked.headers);
+        let key = BodyKey { stamp: *exposed.stamp(), base: &asked.caller.base, form, coding };
         let manner = Manner { content_type, cache_control: CHANGES, last_modified: Some(exposed.modified()) };
         let build = move || write(&exposed, &base).map_err(Problem::from);
         let rendered = self.bodies.get_or_build(key, manner, build).await?;
