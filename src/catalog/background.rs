@@ -7,18 +7,23 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::Id;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::artifact::find;
 use crate::model::job::Job;
 use crate::model::job::Work;
+use crate::model::package::PackageId;
 use crate::quarantine::workflow::ATTEMPTS_MAX;
+use crate::storage::record::PackageState;
 
 /// How often due jobs are looked for when nothing rings.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Packages read at once on the walk.
 const PAGE: usize = 64;
+/// For so many times as long as it works the walk rests: it takes a quarter of a core at most, and serving has the rest.
+const RESTS: u32 = 3;
 /// Jobs are leased, some at a time, while fewer than this are under way.
 const UNDER_WAY_MAX: usize = 48;
 
@@ -120,6 +125,7 @@ impl Catalog {
         let mut last = None;
         let mut missed = 0_u64;
         loop {
+            let began = Instant::now();
             let packages = match self.state.packages(last.as_ref(), PAGE).await {
                 Ok(packages) => packages,
                 Err(error) => {
@@ -137,17 +143,7 @@ impl Catalog {
                 if state.releases.values().all(|one| one.inspections.is_empty() && one.decisions.is_empty()) {
                     continue;
                 }
-                // A document that is lost is asked for again.
-                let shelf = match self.known(&package, &state).await {
-                    Ok(Some(shelf)) => Ok(shelf),
-                    Ok(None) => self.shelf(&package).await,
-                    Err(error) => Err(error),
-                };
-                let judged = match shelf {
-                    Ok(shelf) => self.view(&shelf).await.map(drop),
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = judged
+                if let Err(error) = self.find_waiting(&package, &state).await
                     && !matches!(error, CatalogError::UnknownPackage(_))
                 {
                     tracing::warn!(%package, %error, "could not be judged: what waits of it for people is not in the queue until it is asked for");
@@ -155,9 +151,24 @@ impl Catalog {
                 }
                 tokio::task::yield_now().await;
             }
+            tokio::time::sleep(began.elapsed() * RESTS).await;
         }
         if missed == 0 {
             self.board_is_complete();
         }
+    }
+
+    /// Without bringing the package into memory, where its document is there.
+    async fn find_waiting(self: &Arc<Self>, package: &PackageId, state: &Arc<PackageState>) -> Result<(), CatalogError> {
+        if self.look_through(package, state).await? {
+            return Ok(());
+        }
+        // It changed meanwhile, or its document is lost and is asked for again.
+        let state = self.state.package(package).await?;
+        let shelf = match self.known(package, &state).await? {
+            Some(shelf) => shelf,
+            None => self.shelf(package).await?,
+        };
+        self.view(&shelf).await.map(drop)
     }
 }

@@ -48,17 +48,18 @@ pub fn write(index: &Index) -> Bytes {
 pub fn read(kept: &Bytes) -> Option<Index> {
     let end = memchr::memchr(b'\n', kept)?;
     let head: Head = serde_json::from_slice(kept.get(..end)?).ok()?;
-    let frame_end = (end + 1).checked_add(head.frame_bytes)?;
-    if head.edition != EDITION || frame_end > kept.len() {
+    // Copied, so that the line of JSON does not stay in memory for as long as the manifests do.
+    let rest = Bytes::copy_from_slice(kept.get(end + 1..)?);
+    if head.edition != EDITION || head.frame_bytes > rest.len() {
         return None;
     }
-    let text = kept.slice(frame_end..);
+    let text = rest.slice(head.frame_bytes..);
     let inside = head.rows.iter().all(|row| row.manifest.start <= row.manifest.end && row.manifest.end <= text.len());
     let distinct = head.rows.iter().map(|row| &row.version).collect::<HashSet<_>>().len() == head.rows.len();
     (inside && distinct).then(|| Index {
         package: head.package,
         source: head.source,
-        frame: kept.slice(end + 1..frame_end),
+        frame: rest.slice(..head.frame_bytes),
         pointers: head.pointers,
         rows: head.rows,
         text,

@@ -46,7 +46,7 @@ use crate::upstream::Upstreams;
 use crate::upstream::coalesce::Flights;
 
 /// Indexes kept in memory, in bytes.
-const SHELVES_BYTES: u64 = 96 * 1_024 * 1_024;
+const SHELVES_BYTES: u64 = 80 * 1_024 * 1_024;
 /// Packages whose index is in memory, about.
 const SHELVES: usize = 20_000;
 /// Names that upstream does not know, remembered for [`UNKNOWN_FOR`].

@@ -26,6 +26,7 @@ use crate::model::time::Timestamp;
 use crate::quarantine::intake::Before;
 use crate::quarantine::intake::join;
 use crate::storage::ledger::file::is_full;
+use crate::storage::record::LastSight;
 use crate::storage::record::PackageState;
 use crate::storage::state::CommitError;
 use crate::storage::state::IndexNote;
@@ -123,8 +124,7 @@ impl Catalog {
             return Ok(Some(shelf));
         }
         let Some(sight) = &state.last_sight else { return Ok(None) };
-        let kept = self.documents.get(&sight.document).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
-        let Some(index) = kept.as_ref().and_then(kept::read).filter(|index| index.package == *package) else { return Ok(None) };
+        let Some(index) = self.kept_index(package, sight).await? else { return Ok(None) };
         let note = self.state.note(package).await.filter(|note| note.source == sight.source);
         let heard = match note {
             Some(note) => {
@@ -141,6 +141,27 @@ impl Catalog {
         // A newer one that came in between is not overwritten; one that comes now overwrites.
         let Ok(shelf) = self.shelves.get_or_insert_with(package, || Ok::<_, Infallible>(shelf));
         Ok(Some(shelf))
+    }
+
+    /// The index of a sight as it is kept; `None` where its document is lost.
+    async fn kept_index(&self, package: &PackageId, sight: &LastSight) -> Result<Option<Index>, CatalogError> {
+        let kept = self.documents.get(&sight.document).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
+        Ok(kept.as_ref().and_then(kept::read).filter(|index| index.package == *package))
+    }
+
+    /// Looks what of a package waits for people, as of `state`, and leaves nothing of it in memory. `false` where that
+    /// cannot be told from what is kept.
+    pub(crate) async fn look_through(&self, package: &PackageId, state: &Arc<PackageState>) -> Result<bool, CatalogError> {
+        let Some(sight) = state.last_sight.as_ref().filter(|_| !self.is_private(package)) else { return Ok(false) };
+        let Some(index) = self.kept_index(package, sight).await? else { return Ok(false) };
+        let (quarantine, judged, now) = (Arc::clone(&self.quarantine), Arc::clone(state), self.clock.now());
+        let judge = move || (quarantine.standings(&index, &judged, now), index);
+        let (standings, index) = tokio::task::spawn_blocking(judge).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
+        if self.state.revision(package).await? != state.revision {
+            return Ok(false);
+        }
+        self.post(&index, &standings, state);
+        Ok(true)
     }
 
     async fn refresh(self: Arc<Self>, package: &PackageId, older_than: Duration) -> Result<Refreshed, CatalogError> {

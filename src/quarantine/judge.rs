@@ -173,7 +173,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 fn current_inspections<'s>(case: &Case<'s>) -> Vec<&'s Inspection> {
     let Some(state) = case.state else { return Vec::new() };
     let of_row = case.row.artifacts.iter().filter_map(|artifact| state.inspections.get(&artifact.file));
-    of_row.filter(|one| one.edition == inspection::EDITION && one.substance == case.substance).collect()
+    of_row.map(|one| &**one).filter(|one| one.edition == inspection::EDITION && one.substance == case.substance).collect()
 }
 
 /// The digest an artifact is bound to for good, by its first inspection.

@@ -2,6 +2,7 @@
 //! had again by folding the ledger from its first record.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
@@ -94,7 +95,7 @@ fn inspected(release: &mut ReleaseState, file: &str, inspection: &Inspection) {
     let earlier = release.inspections.get(file).filter(|earlier| earlier.pins());
     let pinned = release.pins.get(file).or_else(|| earlier.map(|earlier| &earlier.digest));
     if pinned.is_none_or(|pinned| *pinned == inspection.digest) {
-        release.inspections.insert(file.to_owned(), inspection.clone());
+        release.inspections.insert(file.to_owned(), Arc::new(inspection.clone()));
     }
 }
 

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
@@ -57,7 +58,9 @@ enum Message {
 
 pub struct Pulls {
     folder: PathBuf,
-    sender: mpsc::SyncSender<Message>,
+    /// Bounded by `waiting`: a bounded channel would hold room for all that may wait from its first moment on, 8 MB.
+    sender: mpsc::Sender<Message>,
+    waiting: Arc<AtomicUsize>,
     lost: AtomicU64,
     writer: Mutex<Option<thread::JoinHandle<()>>>,
 }
@@ -66,10 +69,12 @@ impl Pulls {
     /// Keeps pulls in `folder`, which is made if it is not there.
     pub fn open(folder: &Path) -> io::Result<Arc<Pulls>> {
         fs::create_dir_all(folder)?;
-        let (sender, receiver) = mpsc::sync_channel(WAITING_MAX);
-        let to = folder.to_owned();
-        let writer = thread::Builder::new().name("pulls".to_owned()).spawn(move || write_all(&to, &receiver))?;
-        Ok(Arc::new(Pulls { folder: folder.to_owned(), sender, lost: AtomicU64::new(0), writer: Mutex::new(Some(writer)) }))
+        let (sender, receiver) = mpsc::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let (to, taken) = (folder.to_owned(), Arc::clone(&waiting));
+        let writer = thread::Builder::new().name("pulls".to_owned()).spawn(move || write_all(&to, &receiver, &taken))?;
+        let writer = Mutex::new(Some(writer));
+        Ok(Arc::new(Pulls { folder: folder.to_owned(), sender, waiting, lost: AtomicU64::new(0), writer }))
     }
 
     /// Never waits.
@@ -79,7 +84,9 @@ impl Pulls {
             address: printable(&puller.address, TEXT_BYTES_MAX),
             user_agent: printable(&puller.user_agent, TEXT_BYTES_MAX),
         };
-        if self.sender.try_send(Message::Pulled(release.clone(), puller, at)).is_err() {
+        let has_room = self.waiting.fetch_add(1, Ordering::Relaxed) < WAITING_MAX;
+        if !has_room || self.sender.send(Message::Pulled(release.clone(), puller, at)).is_err() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -147,7 +154,7 @@ fn days(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 type Sums = HashMap<(String, ReleaseId, Puller), (Timestamp, Timestamp, u64)>;
 
-fn write_all(folder: &Path, messages: &mpsc::Receiver<Message>) {
+fn write_all(folder: &Path, messages: &mpsc::Receiver<Message>, waiting_count: &AtomicUsize) {
     while let Ok(first) = messages.recv() {
         let mut sums: Sums = HashMap::new();
         let mut waiting = Vec::new();
@@ -157,6 +164,7 @@ fn write_all(folder: &Path, messages: &mpsc::Receiver<Message>) {
         while let Some(message) = next {
             match message {
                 Message::Pulled(release, puller, at) => {
+                    waiting_count.fetch_sub(1, Ordering::Relaxed);
                     let day: String = at.to_string().chars().take(10).collect();
                     let sum = sums.entry((day, release, puller)).or_insert((at, at, 0));
                     sum.0 = sum.0.min(at);

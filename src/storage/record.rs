@@ -2,6 +2,7 @@
 //! version in `Record::VERSION` and a fixture in `tests/fixtures/records`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -173,9 +174,9 @@ pub struct ReleaseState {
     pub changed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub removed_at: Option<Timestamp>,
-    /// By file name.
+    /// By file name. Shared: a state is copied whenever a record changes it, and a map makes room for eleven at a time.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub inspections: BTreeMap<String, Inspection>,
+    pub inspections: BTreeMap<String, Arc<Inspection>>,
     /// Oldest first, since the last reopening.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub decisions: Vec<Decision>,

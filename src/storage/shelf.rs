@@ -34,7 +34,7 @@ use crate::storage::summary::Summary;
 
 /// States that the engine does not have yet; past it the writer puts them away itself before it goes on.
 const PENDING_MAX: usize = 4_096;
-const HOT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+const HOT_BYTES_MAX: u64 = 24 * 1024 * 1024;
 const HOT_PACKAGES: usize = 20_000;
 const NOTES_MAX: usize = 20_000;
 /// Faults of the engine that one call lives through before it gives up.
@@ -91,11 +91,16 @@ impl Shelf {
     pub fn package(&self, package: &PackageId) -> Result<Arc<PackageState>, ReadError> {
         self.recovering(|rack| {
             let known = self.summary().revision(package);
-            self.state(rack, package, known)
+            let state = self.read(rack, package, known)?;
+            if known != Sequence(0) {
+                self.hot.insert(package.clone(), Arc::clone(&state));
+            }
+            Ok(state)
         })
     }
 
-    /// One snapshot: no record takes effect while it is read.
+    /// One snapshot: no record takes effect while it is read. What is read stays no hotter than it was: whoever asks for pages
+    /// walks over everything, and would fill memory with what nobody asks for next.
     pub fn packages(&self, after: Option<&PackageId>, limit: usize) -> Result<Vec<(PackageId, Arc<PackageState>)>, ReadError> {
         use std::ops::Bound;
         self.recovering(|rack| {
@@ -106,7 +111,7 @@ impl Shelf {
                 range.take(limit).map(|(package, revision)| (package.clone(), *revision)).collect()
             };
             let states = known.into_iter().map(|(package, revision)| {
-                let state = self.state(rack, &package, revision)?;
+                let state = self.read(rack, &package, revision)?;
                 Ok((package, state))
             });
             states.collect()
@@ -237,7 +242,7 @@ impl Shelf {
     }
 
     /// `known` is the revision the package has.
-    fn state(&self, rack: &Rack, package: &PackageId, known: Sequence) -> Result<Arc<PackageState>, EngineFault> {
+    fn read(&self, rack: &Rack, package: &PackageId, known: Sequence) -> Result<Arc<PackageState>, EngineFault> {
         if let Some(state) = rack.pending.get(package) {
             return Ok(Arc::clone(state));
         }
@@ -254,11 +259,7 @@ impl Shelf {
             None => None,
         };
         match state {
-            Some(state) if state.revision == known => {
-                let state = Arc::new(state);
-                self.hot.insert(package.clone(), Arc::clone(&state));
-                Ok(state)
-            }
+            Some(state) if state.revision == known => Ok(Arc::new(state)),
             Some(state) => Err(EngineFault::Damaged(format!("{package} is as of {}, not {}", state.revision.0, known.0))),
             None => Err(EngineFault::Damaged(format!("{package} is missing"))),
         }
@@ -363,8 +364,8 @@ impl Weighter<PackageId, Arc<PackageState>> for Weight {
     /// Memory in bytes, about. Counts entries only, because it is asked often.
     fn weight(&self, _: &PackageId, state: &Arc<PackageState>) -> u64 {
         const PACKAGE_BYTES: u64 = 300;
-        // A map of one inspection has room for eleven.
-        const RELEASE_BYTES: u64 = 6_000;
+        // With an inspection of 352 bytes; its map, and the one of releases, have room for more than they hold.
+        const RELEASE_BYTES: u64 = 1_200;
         PACKAGE_BYTES + RELEASE_BYTES * state.releases.len() as u64
     }
 }
@@ -376,11 +377,11 @@ mod tests {
     use crate::storage::record::ReleaseState;
 
     #[test]
-    fn a_package_of_forty_megabytes_stays_in_memory() {
-        const LARGE_BYTES: u64 = 40_000_000;
+    fn a_package_of_half_the_budget_stays_in_memory() {
+        const LARGE_BYTES: u64 = HOT_BYTES_MAX / 2;
         let package = PackageId::npm("large").unwrap();
         let mut state = PackageState::default();
-        for number in 0..10_000 {
+        for number in 0..12_000 {
             state.releases.insert(Version::parse(&format!("1.0.{number}")).unwrap(), ReleaseState::default());
         }
         let state = Arc::new(state);

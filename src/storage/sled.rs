@@ -28,7 +28,8 @@ use crate::storage::state::IndexNote;
 const VALUE_BYTES_MAX: usize = 4 * 1024;
 /// Of one package's state as text.
 const STATE_BYTES_MAX: usize = 256 * 1024 * 1024;
-const CACHE_BYTES: u64 = 32 * 1024 * 1024;
+/// What is read often is on the shelf in front of it.
+const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 const FLUSH_EVERY_MILLIS: u64 = 1_000;
 const CALLS_WAITING_MAX: usize = 64;
 const OPEN_WAIT: Duration = Duration::from_secs(30);

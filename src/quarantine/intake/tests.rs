@@ -1,5 +1,7 @@
 //! What a new index changes.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::model::digest::Digest;
 use crate::model::digest::Integrity;
@@ -53,7 +55,7 @@ fn pinned(version: &str) -> PackageState {
         substance: None,
     };
     let mut state = seen();
-    let release = ReleaseState { inspections: [(format!("x-{version}.tgz"), inspection)].into(), ..ReleaseState::default() };
+    let release = ReleaseState { inspections: [(format!("x-{version}.tgz"), Arc::new(inspection))].into(), ..ReleaseState::default() };
     state.releases.insert(Version::parse(version).unwrap(), release);
     state
 }

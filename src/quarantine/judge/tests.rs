@@ -1,5 +1,6 @@
 //! The judgement, case by case.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -65,7 +66,7 @@ impl Given {
             facts,
             substance: None,
         };
-        self.state.inspections.insert("left-pad-1.0.0.tgz".into(), inspection);
+        self.state.inspections.insert("left-pad-1.0.0.tgz".into(), Arc::new(inspection));
         self
     }
 
@@ -241,7 +242,7 @@ fn what_policy_rejects_takes_two() {
 #[test]
 fn nobody_approves_bytes_that_do_not_verify() {
     let given = published(DAY * 99).inspected(Facts::default()).with(|given| {
-        let inspection = given.state.inspections.values_mut().next().unwrap();
+        let inspection = Arc::make_mut(given.state.inspections.values_mut().next().unwrap());
         inspection.integrity = IntegrityOutcome::Disagrees { stated: "a".into(), found: "b".into() };
     });
     given.decided(Verb::Approve, "ann").decided(Verb::Approve, "bob").stands(Standing::Rejected);
@@ -292,7 +293,7 @@ fn a_change_upstream_after_the_bytes_were_pinned_is_only_noted() {
 #[test]
 fn an_older_inspection_is_no_inspection() {
     let given = published(DAY * 99).inspected(Facts::default());
-    given.with(|given| given.state.inspections.values_mut().for_each(|one| one.edition = 0)).stands(Standing::Admissible);
+    given.with(|given| given.state.inspections.values_mut().for_each(|one| Arc::make_mut(one).edition = 0)).stands(Standing::Admissible);
 }
 
 #[test]

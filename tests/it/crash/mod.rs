@@ -7,6 +7,7 @@ mod full;
 mod install;
 mod kill;
 mod ledger;
+mod million;
 mod person;
 mod start;
 mod world;
