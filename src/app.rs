@@ -131,6 +131,7 @@ impl App {
         if let Err(error) = tokio::task::spawn_blocking(move || pulls.close()).await {
             tracing::error!(%error, "pulls could not be written down");
         }
+        self.blobs.close().await;
         self.state.close().await;
     }
 }
