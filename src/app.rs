@@ -103,7 +103,7 @@ impl App {
             Arc::clone(&upstreams),
             Arc::clone(&pulls),
             clock.clone(),
-            config.upstream.fresh_for,
+            &config.upstream,
         ));
         let access = Arc::new(Access::new(Arc::clone(&state), clock.clone(), &config.access));
         let admin_token = access.bootstrap(&config.storage.data_dir).await?;
