@@ -22,8 +22,8 @@ use crate::model::package::Version;
 /// What waits for its turn or has it, over all packages. What finds no place is not asked for ahead.
 const PLACES: usize = 1_024;
 /// Packages that are asked for, and releases that are inspected, ahead and at once: a fraction of what requests may take.
-const ASKED_AT_ONCE: usize = 4;
-const INSPECTED_AT_ONCE: usize = 4;
+const ASKED_AT_ONCE: usize = 12;
+const INSPECTED_AT_ONCE: usize = 8;
 /// Packages whose wanted ranges are remembered until they are asked for, and ranges of each.
 const WANTED_MAX: usize = 4_096;
 const RANGES_MAX: usize = 4;
