@@ -103,7 +103,7 @@ impl App {
             Arc::clone(&upstreams),
             Arc::clone(&pulls),
             clock.clone(),
-            config.upstream.fresh_for,
+            &config.upstream,
         ));
         let access = Arc::new(Access::new(Arc::clone(&state), clock.clone(), &config.access));
         let admin_token = access.bootstrap(&config.storage.data_dir).await?;
@@ -131,6 +131,7 @@ impl App {
         if let Err(error) = tokio::task::spawn_blocking(move || pulls.close()).await {
             tracing::error!(%error, "pulls could not be written down");
         }
+        self.blobs.close().await;
         self.state.close().await;
     }
 }

@@ -5,6 +5,7 @@ pub mod artifact;
 pub mod background;
 pub mod explanation;
 pub mod exposure;
+pub mod foresight;
 pub mod kept;
 pub mod queue;
 pub mod refresh;
@@ -22,12 +23,14 @@ use quick_cache::sync::Cache;
 use quick_cache::sync::DefaultLifecycle;
 
 use crate::catalog::exposure::Exposed;
+use crate::catalog::foresight::Foresight;
 use crate::catalog::queue::Board;
 use crate::catalog::queue::Wanted;
 use crate::catalog::refresh::Refreshed;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::ShelfWeight;
 use crate::clock::Clock;
+use crate::config;
 use crate::ecosystem::Ecosystem;
 use crate::model::digest::Verified;
 use crate::model::package::PackageId;
@@ -67,6 +70,7 @@ pub struct Catalog {
     shelves: Shelves,
     unknown: Cache<PackageId, Timestamp>,
     refreshes: Flights<PackageId, Result<Refreshed, CatalogError>>,
+    foresight: Foresight,
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
     counts: Counts,
@@ -179,7 +183,7 @@ impl Catalog {
         upstreams: Arc<Upstreams>,
         pulls: Arc<Pulls>,
         clock: Clock,
-        fresh_for: Duration,
+        config: &config::upstream::Upstream,
     ) -> Catalog {
         Catalog {
             quarantine,
@@ -188,10 +192,11 @@ impl Catalog {
             upstreams,
             pulls,
             clock,
-            fresh_for,
+            fresh_for: config.fresh_for,
             shelves: shelves(),
             unknown: Cache::new(UNKNOWN_MAX),
             refreshes: Flights::new(REFRESHES_MAX),
+            foresight: Foresight::new(config.ask_ahead),
             board: Mutex::default(),
             wanted: Mutex::default(),
             counts: Counts::default(),
@@ -205,6 +210,7 @@ impl Catalog {
         if self.inspect_ahead(&shelf, &view).await {
             view = self.view(&shelf).await?;
         }
+        self.foresee(&shelf, &view.exposed);
         Ok(Sighted { exposed: Arc::clone(&view.exposed), stale_for: self.stale_for(&shelf) })
     }
 

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -38,6 +39,8 @@ use crate::upstream::Validators;
 const ROUNDS_MAX: usize = 4;
 /// Documents of one package, over all rounds.
 const DOCUMENTS_MAX: usize = 256;
+/// Documents up to this are read where they are: it takes less long than to wake another thread twice.
+const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// How often a sight is joined anew because the package changed meanwhile.
 const ATTEMPTS_MAX: usize = 8;
 /// After a failure upstream is left alone for this long, while what is known is served.
@@ -285,12 +288,9 @@ impl Catalog {
             }
             let reader = Arc::clone(&ecosystem);
             let (name, documents) = (package.clone(), fetched.clone());
-            let reading = tokio::task::spawn_blocking(move || reader.read(&name, &documents));
-            match reading
-                .await
-                .map_err(|error| Trouble::Unreadable(Unreadable::Malformed(error.to_string())))?
-                .map_err(Trouble::Unreadable)?
-            {
+            let bytes = documents.iter().map(|document| document.body.len()).sum();
+            let reading = compute(bytes, move || reader.read(&name, &documents)).await;
+            match reading.map_err(|crash| Trouble::Unreadable(Unreadable::Malformed(crash)))?.map_err(Trouble::Unreadable)? {
                 Reading::Complete(index) => return Ok(Said::Index(Box::new(index), heard)),
                 Reading::NeedMore(paths) => wanted = paths,
             }
@@ -310,6 +310,7 @@ impl Catalog {
             };
             let absent_at = known.map(|shelf| shelf.checked_at()).or(state.last_sight.as_ref().map(|sight| sight.at));
             let (fresh, previous, joined) = (fresh.clone(), known.cloned(), Arc::clone(&state));
+            let bytes = fresh.weight() + previous.as_ref().map_or(0, |shelf| shelf.index.weight());
             let work = move || {
                 let before = match (&joined.last_sight, &previous, &versions) {
                     (None, _, _) => Before::Nothing,
@@ -321,7 +322,7 @@ impl Catalog {
                 let document = kept::write(&intake.index);
                 (intake, document)
             };
-            let (intake, document) = tokio::task::spawn_blocking(work).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
+            let (intake, document) = compute(bytes, work).await.map_err(CatalogError::Storage)?;
             let digest = self.documents.put(document).await.map_err(|error| not_kept(&package, &error))?;
             let same = state.last_sight.as_ref().is_some_and(|sight| sight.source == intake.index.source && sight.document == digest);
             if !same {
@@ -350,6 +351,14 @@ impl Catalog {
         let now: Timestamp = self.clock.now();
         !shelf.is_fresh(now, age)
     }
+}
+
+/// Runs `work` on `bytes` of documents: here if they are few, else off the serving threads. A panic is an error that says so.
+async fn compute<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+    if bytes > INLINE_BYTES_MAX {
+        return tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string());
+    }
+    std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|_| "the reading of a document crashed".to_owned())
 }
 
 fn not_kept(package: &PackageId, error: &io::Error) -> CatalogError {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub struct Shelf {
     view: ArcSwapOption<View>,
     /// Upstream is slow: nobody waits for it before.
     impatient_until: Mutex<Option<Timestamp>>,
+    /// In milliseconds: when upstream had confirmed what a client last read.
+    read_of: AtomicI64,
 }
 
 /// What upstream was last heard to say.
@@ -69,7 +72,13 @@ impl View {
 
 impl Shelf {
     pub fn new(index: Arc<Index>, heard: Heard) -> Shelf {
-        Shelf { index, heard: Mutex::new(heard), view: ArcSwapOption::empty(), impatient_until: Mutex::default() }
+        Shelf {
+            index,
+            heard: Mutex::new(heard),
+            view: ArcSwapOption::empty(),
+            impatient_until: Mutex::default(),
+            read_of: AtomicI64::new(i64::MIN),
+        }
     }
 
     pub fn checked_at(&self) -> Timestamp {
@@ -82,6 +91,12 @@ impl Shelf {
 
     pub fn hear(&self, heard: Heard) {
         *lock(&self.heard) = heard;
+    }
+
+    /// Whether nobody read it since upstream last confirmed it. Asked once for each reading.
+    pub fn is_first_read(&self) -> bool {
+        let checked_at = self.checked_at().millis();
+        self.read_of.load(Ordering::Relaxed) != checked_at && self.read_of.swap(checked_at, Ordering::Relaxed) != checked_at
     }
 
     /// When upstream last confirmed it, where it did not when it was asked since.

@@ -100,7 +100,8 @@ async fn world() -> World {
     });
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::test(Timestamp::parse("2026-11-20T12:00:00Z").unwrap());
-    let upstreams = Arc::new(Upstreams::new(&crate::config::upstream::Upstream::default(), url, "test", clock.clone()).unwrap());
+    let config = crate::config::upstream::Upstream { fresh_for: FRESH_FOR, ..crate::config::upstream::Upstream::default() };
+    let upstreams = Arc::new(Upstreams::new(&config, url, "test", clock.clone()).unwrap());
     let state = Arc::new(MemoryState::new());
     let npm: Arc<dyn Ecosystem> = Arc::new(Npm);
     let ecosystems: Ecosystems = [(EcosystemId::Npm, npm)].into();
@@ -108,7 +109,7 @@ async fn world() -> World {
     let quarantine = Quarantine::new(state.clone(), blobs, upstreams.clone(), ecosystems, Arc::new(Policy::default()), clock.clone());
     let disk = Arc::new(Disk { documents: DiskDocuments::open(folder.path()).unwrap(), is_full: AtomicBool::new(false) });
     let pulls = Pulls::open(&folder.path().join("pulls")).unwrap();
-    let catalog = Catalog::new(Arc::new(quarantine), state.clone(), disk.clone(), upstreams, pulls, clock.clone(), FRESH_FOR);
+    let catalog = Catalog::new(Arc::new(quarantine), state.clone(), disk.clone(), upstreams, pulls, clock.clone(), &config);
     World { catalog: Arc::new(catalog), disk, state, clock, answer, _folder: folder }
 }
 

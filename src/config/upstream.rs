@@ -14,6 +14,8 @@ pub struct Upstream {
     pub token: Option<Secret>,
     /// How long an index is served without asking upstream.
     pub fresh_for: Duration,
+    /// Packages that are asked for ahead, of those that one which was asked for needs.
+    pub ask_ahead: usize,
     pub timeout: Duration,
     pub retries: u32,
     pub index_bytes_max: u64,
@@ -56,6 +58,7 @@ impl Default for Upstream {
             url: None,
             token: None,
             fresh_for: Duration::from_secs(5 * 60),
+            ask_ahead: 64,
             timeout: Duration::from_secs(30),
             retries: 2,
             index_bytes_max: 256_000_000,

@@ -23,6 +23,7 @@ use crate::config::value::Value;
 use crate::config::value::each;
 use crate::model::package::PackageName;
 
+const ASK_AHEAD_MOST: u64 = 1_000;
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 const RETRIES_MAX: u64 = 10;
@@ -62,6 +63,15 @@ pub(super) fn keys() -> Vec<Key> {
             |config| Some(quoted(&write_duration(config.upstream.fresh_for))),
             |draft, value| {
                 draft.config.upstream.fresh_for = value.duration(Duration::ZERO..=DAY * 30)?;
+                Ok(())
+            },
+        ),
+        Key::new(
+            "upstream.ask_ahead",
+            "of the packages that one needs, so many are asked for and inspected while a client reads that one; 0: none",
+            |config| Some(config.upstream.ask_ahead.to_string()),
+            |draft, value| {
+                draft.config.upstream.ask_ahead = usize::try_from(value.number(0..=ASK_AHEAD_MOST)?).unwrap_or_default();
                 Ok(())
             },
         ),

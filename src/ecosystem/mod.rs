@@ -66,6 +66,13 @@ pub struct Track {
     pub prerelease: Option<String>,
 }
 
+/// Another package that installing a release takes, and which of its releases: the range is the dialect's.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Need {
+    pub package: PackageId,
+    pub range: String,
+}
+
 /// A package format. Pure: values in, values out.
 pub trait Ecosystem: Send + Sync {
     fn id(&self) -> EcosystemId;
@@ -90,6 +97,16 @@ pub trait Ecosystem: Send + Sync {
 
     /// Which is newer. A version that cannot be ordered is older than all that can.
     fn precedence(&self, left: &Version, right: &Version) -> Ordering;
+
+    /// What a client that installs the release with this manifest will ask for next. A guess: nothing depends on it.
+    fn needs(&self, _manifest: &[u8]) -> Vec<Need> {
+        Vec::new()
+    }
+
+    /// Which of `versions` a client takes for a range of [`Need`]. A guess as well.
+    fn choose<'v>(&self, _range: &str, _pointers: &'v [(String, Version)], _versions: &[&'v Version]) -> Option<&'v Version> {
+        None
+    }
 
     /// `None` when the version cannot be ordered.
     fn track(&self, version: &Version) -> Option<Track>;

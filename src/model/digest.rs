@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::io::Read;
+use std::io::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -262,6 +263,16 @@ impl Verified {
         Ok(Verified { digest: found, size, content: Content::File(Arc::new(file)) })
     }
 
+    /// The same bytes in this file: written whole through the handle that they are read through from then on. `file` is empty,
+    /// open for both, and nobody else writes to it. Blocks. Errs also when what is read here does not hash to the digest any more.
+    pub fn kept_in(&self, mut file: File) -> io::Result<Verified> {
+        match &self.content {
+            Content::Memory(bytes) => file.write_all(bytes)?,
+            Content::File(from) => copy(from, &self.digest, self.size, &mut file)?,
+        }
+        Ok(Verified { digest: self.digest, size: self.size, content: Content::File(Arc::new(file)) })
+    }
+
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
@@ -293,9 +304,44 @@ impl Verified {
     }
 }
 
+/// From the start of `from`, wherever its cursor is: the handle is shared.
+fn copy(from: &File, digest: &Digest, size: u64, to: &mut File) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    const BLOCK_BYTES: u64 = 256 * 1024;
+    let mut block = vec![0; 256 * 1024];
+    let mut hasher = Sha512::new();
+    let mut offset = 0;
+    while offset < size {
+        let wanted = usize::try_from((size - offset).min(BLOCK_BYTES)).map_err(io::Error::other)?;
+        from.read_exact_at(&mut block[..wanted], offset)?;
+        hasher.update(&block[..wanted]);
+        to.write_all(&block[..wanted])?;
+        offset += wanted as u64;
+    }
+    if Digest(hasher.finalize().into()) != *digest {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "the file changed since it was hashed"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_that_are_kept_in_a_file_stay_what_they_were() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let file = |name: &str| File::options().read(true).write(true).create_new(true).open(path(name)).unwrap();
+        let bytes = Bytes::from(vec![7; 300_000]);
+        let first = Verified::measure(bytes.clone()).kept_in(file("first")).unwrap();
+        let second = first.kept_in(file("second")).unwrap();
+        for kept in [&first, &second] {
+            assert_eq!((kept.digest(), kept.size(), kept.to_bytes().unwrap()), (&Digest::of(&bytes), 300_000, bytes.clone()));
+        }
+        std::fs::write(path("second"), vec![8; 300_000]).unwrap();
+        assert!(second.kept_in(file("third")).is_err(), "bytes that changed are proven by nothing");
+    }
 
     #[test]
     fn one_hash_that_disagrees_is_enough() {

@@ -116,13 +116,11 @@ impl Quarantine {
 
     /// Opens what was cleared. A copy that is lost is fetched again, and must be the very bytes that were judged.
     pub async fn open(&self, clearance: Clearance, artifact: &Artifact) -> Result<Verified, OpenError> {
-        if let Some(content) = self.kept(&clearance.digest).await? {
-            return Ok(content);
-        }
-        if self.blobs.promote(&clearance.digest).await?
-            && let Some(content) = self.kept(&clearance.digest).await?
-        {
-            return Ok(content);
+        match self.blobs.promote(&clearance.digest).await {
+            Ok(Some(content)) => return Ok(content),
+            // A damaged one was set aside by the store, and counts as gone.
+            Ok(None) | Err(BlobError::Damaged { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
         // On the heap, as it is rare: whoever opens what is there is spared its size.
         Box::pin(self.fetched_again(clearance, artifact)).await
@@ -140,13 +138,5 @@ impl Quarantine {
             return Err(OpenError::OutOfDate);
         }
         Ok(fetched)
-    }
-
-    /// The approved copy. A damaged one was set aside by the store, and counts as gone.
-    async fn kept(&self, digest: &Digest) -> Result<Option<Verified>, BlobError> {
-        match self.blobs.open(Zone::Approved, digest).await {
-            Err(BlobError::Damaged { .. }) => Ok(None),
-            opened => opened,
-        }
     }
 }

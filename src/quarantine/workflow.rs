@@ -118,6 +118,14 @@ impl Subject {
     }
 }
 
+/// Bytes that were looked at.
+struct Seen {
+    content: Verified,
+    outcome: IntegrityOutcome,
+    /// `None` where they are not the bytes they should be; an error says how the inspection crashed.
+    facts: Option<Result<Facts, String>>,
+}
+
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -265,23 +273,26 @@ impl Quarantine {
     }
 
     async fn examine(&self, subject: &Subject, bytes: Bytes) -> Result<(), InspectError> {
-        let (mut content, mut outcome) = self.hash(subject, bytes).await?;
-        if matches!(outcome, IntegrityOutcome::Disagrees { .. }) {
+        let pinned = self.pinned(subject).await?;
+        let mut seen = self.look(subject, bytes, pinned).await?;
+        if matches!(seen.outcome, IntegrityOutcome::Disagrees { .. }) {
             // A transfer may go wrong once: ask again before it is held against the release.
-            drop(content);
-            (content, outcome) = self.hash(subject, self.fetch(subject).await?).await?;
+            drop(seen);
+            seen = self.look(subject, self.fetch(subject).await?, pinned).await?;
         }
-        if let Some(pinned) = self.pinned(subject).await?
+        let Seen { content, outcome, facts } = seen;
+        if let Some(pinned) = pinned
             && pinned != *content.digest()
         {
             return Err(InspectError::OtherBytes { pinned: Box::new(pinned), found: Box::new(*content.digest()) });
         }
-        let facts = match &outcome {
-            IntegrityOutcome::Disagrees { .. } => Facts::default(),
-            IntegrityOutcome::Agrees | IntegrityOutcome::WeaklyAgrees | IntegrityOutcome::Unstated => {
+        let facts = match facts {
+            Some(facts) => {
+                let facts = facts.map_err(InspectError::Crashed)?;
                 self.blobs.put(Zone::Quarantine, &content).await?;
-                self.look_inside(subject, &content).await?
+                facts
             }
+            None => Facts::default(),
         };
         self.counts.bytes.fetch_add(facts.unpacked_bytes, Ordering::Relaxed);
         let now = self.clock.now();
@@ -296,26 +307,28 @@ impl Quarantine {
         Ok(())
     }
 
-    async fn hash(&self, subject: &Subject, bytes: Bytes) -> Result<(Verified, IntegrityOutcome), InspectError> {
-        let integrity = subject.artifact.integrity.clone();
-        let compute = move || {
-            let content = Verified::measure(bytes.clone());
-            let outcome = integrity.compare(&bytes, content.digest());
-            (content, outcome)
-        };
-        self.compute(compute).await
-    }
-
-    async fn look_inside(&self, subject: &Subject, content: &Verified) -> Result<Facts, InspectError> {
+    /// Hashes the bytes and looks inside, in one go: the bytes are in the core's cache then.
+    async fn look(&self, subject: &Subject, bytes: Bytes, pinned: Option<Digest>) -> Result<Seen, InspectError> {
         let package = subject.release.package.clone();
         let Some(ecosystem) = self.ecosystem(package.ecosystem).map(Arc::clone) else {
             return Err(InspectError::Crashed(format!("{} is reserved, not built yet", package.ecosystem)));
         };
         let version = subject.release.version.clone();
         let manifest = subject.manifest.clone();
-        let bytes = content.to_bytes().map_err(|error| InspectError::Crashed(error.to_string()))?;
-        let look = move || inspect_or_say_why(&*ecosystem, &package, &version, &manifest, &bytes);
-        self.compute(look).await?.map_err(InspectError::Crashed)
+        let integrity = subject.artifact.integrity.clone();
+        let look = move || {
+            let content = Verified::measure(bytes.clone());
+            let outcome = integrity.compare(&bytes, content.digest());
+            let is_worth_it = match &outcome {
+                IntegrityOutcome::Disagrees { .. } => false,
+                IntegrityOutcome::Agrees | IntegrityOutcome::WeaklyAgrees | IntegrityOutcome::Unstated => {
+                    pinned.is_none_or(|pinned| pinned == *content.digest())
+                }
+            };
+            let facts = is_worth_it.then(|| inspect_or_say_why(&*ecosystem, &package, &version, &manifest, &bytes));
+            Seen { content, outcome, facts }
+        };
+        self.compute(look).await
     }
 
     /// Runs `compute` off the serving threads, as many at a time as there are cores.

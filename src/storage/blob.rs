@@ -30,18 +30,23 @@ pub enum BlobError {
 
 #[async_trait]
 pub trait Blobs: Send + Sync {
-    /// Writes under a temporary name, syncs, renames, syncs the folder: it is there whole or not at all.
+    /// Writes under a temporary name and renames: it is there whole or not at all, and a crash of the process takes nothing
+    /// away. It is put down on the disk within seconds; what a power cut takes before has to be fetched again.
     async fn put(&self, zone: Zone, blob: &Verified) -> Result<(), BlobError>;
 
     /// Opened and hashed whole once in the life of the process; afterwards the same open file.
     async fn open(&self, zone: Zone, digest: &Digest) -> Result<Option<Verified>, BlobError>;
 
-    /// Moves from quarantine to approved by rename and folder sync; fine if it is there already. `false` if it is in neither.
-    async fn promote(&self, digest: &Digest) -> Result<bool, BlobError>;
+    /// Opens the approved copy as [`Blobs::open`] does, after moving it there from quarantine if need be. `None` if it is
+    /// in neither.
+    async fn promote(&self, digest: &Digest) -> Result<Option<Verified>, BlobError>;
 
     /// Moves back from approved to quarantine.
     async fn demote(&self, digest: &Digest) -> Result<(), BlobError>;
 
     /// Whether both zones can be written, for readiness; the reason if not.
     async fn health(&self) -> Result<(), String>;
+
+    /// Returns when everything that was put is down on the disk. What is put afterwards may not be.
+    async fn close(&self);
 }

@@ -3,6 +3,7 @@
 mod blobs;
 mod documents;
 mod files;
+mod settling;
 
 pub use blobs::DiskBlobs;
 pub use documents::DiskDocuments;

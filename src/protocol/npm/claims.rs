@@ -13,7 +13,7 @@ use crate::protocol::npm::manifest::as_text;
 const INSTALL_EVENTS: [&str; 3] = ["preinstall", "install", "postinstall"];
 
 /// Fields whose dependencies are installed along with a package; npm installs peers too.
-const INSTALLED_FIELDS: [&str; 3] = ["dependencies", "optionalDependencies", "peerDependencies"];
+pub const INSTALLED_FIELDS: [&str; 3] = ["dependencies", "optionalDependencies", "peerDependencies"];
 
 /// What npm runs for a package with a `binding.gyp` and no install script.
 const GYP_BUILD: &str = "node-gyp rebuild";
@@ -76,7 +76,7 @@ fn exotic_dependencies(manifest: &Manifest<'_>) -> Result<Vec<ExoticDependency>,
 /// Whether a client would look for this anywhere but in its registry. A range, a tag and an alias of a range or tag are
 /// not exotic; everything with a scheme, a slash or the name of an archive is: git in all its spellings, `owner/name`,
 /// addresses, files, links, and what leaks out of a workspace. Source: npm-package-arg, `resolve`.
-fn is_exotic(wanted: &str) -> bool {
+pub fn is_exotic(wanted: &str) -> bool {
     let wanted = wanted.trim();
     if let Some(target) = prefixed(wanted, "npm:") {
         let range = target.char_indices().skip(1).find(|(_, c)| *c == '@').and_then(|(at, _)| target.get(at + 1..));

@@ -9,6 +9,7 @@ pub mod head;
 pub mod inspect;
 pub mod integrity;
 pub mod manifest;
+pub mod needs;
 pub mod order;
 pub mod path;
 pub mod read;
@@ -28,6 +29,7 @@ use bytes::Bytes;
 
 use crate::ecosystem::Ecosystem;
 use crate::ecosystem::Fetched;
+use crate::ecosystem::Need;
 use crate::ecosystem::Reading;
 use crate::ecosystem::Track;
 use crate::ecosystem::Unreadable;
@@ -70,6 +72,14 @@ impl Ecosystem for Npm {
 
     fn precedence(&self, left: &Version, right: &Version) -> Ordering {
         order::precedence(left, right)
+    }
+
+    fn needs(&self, manifest: &[u8]) -> Vec<Need> {
+        needs::needs(manifest)
+    }
+
+    fn choose<'v>(&self, range: &str, pointers: &'v [(String, Version)], versions: &[&'v Version]) -> Option<&'v Version> {
+        needs::choose(range, pointers, versions)
     }
 
     fn track(&self, version: &Version) -> Option<Track> {

@@ -1,8 +1,8 @@
-//! Blobs on disk: `<data>/quarantine` and `<data>/approved`. A file is hashed through the very handle that is then served.
+//! Blobs on disk: `<data>/quarantine` and `<data>/approved`. A file is hashed through the very handle that is then served,
+//! or was written through it from bytes that had been hashed.
 
 use std::fs::File;
 use std::io;
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -21,10 +21,9 @@ use crate::model::digest::Verified;
 use crate::storage::blob::BlobError;
 use crate::storage::blob::Blobs;
 use crate::storage::blob::Zone;
-use crate::storage::disk::files::Durability;
 use crate::storage::disk::files::Shards;
+use crate::storage::disk::settling::Settling;
 use crate::storage::ledger::file::is_full;
-use crate::storage::ledger::file::sync_folder;
 
 /// Blobs up to this are kept in memory instead of open.
 const SMALL_BYTES_MAX: u64 = 64 * 1024;
@@ -36,8 +35,9 @@ const LOCKS: usize = 256;
 pub struct DiskBlobs(Arc<Inner>);
 
 struct Inner {
-    quarantine: Shards,
-    approved: Shards,
+    quarantine: Arc<Shards>,
+    approved: Arc<Shards>,
+    settling: Settling,
     open: Cache<(bool, Digest), Verified, Weight>,
     /// By digest: who opens, moves or writes a blob does it alone, so that nothing is remembered of where it was before.
     locks: Vec<Arc<Mutex<()>>>,
@@ -61,9 +61,12 @@ impl DiskBlobs {
     /// Blocks.
     pub fn open(data_dir: &Path) -> io::Result<DiskBlobs> {
         const ITEMS: usize = 4_096;
+        let quarantine = Arc::new(Shards::open(data_dir.join("quarantine"))?);
+        let approved = Arc::new(Shards::open(data_dir.join("approved"))?);
         Ok(DiskBlobs(Arc::new(Inner {
-            quarantine: Shards::open(data_dir.join("quarantine"))?,
-            approved: Shards::open(data_dir.join("approved"))?,
+            settling: Settling::begin(vec![Arc::clone(&approved), Arc::clone(&quarantine)])?,
+            quarantine,
+            approved,
             open: Cache::with_weighter(ITEMS, CACHE_BYTES_MAX, Weight),
             locks: (0..LOCKS).map(|_| Arc::default()).collect(),
         })))
@@ -108,14 +111,10 @@ impl Inner {
     }
 
     fn put(&self, zone: Zone, digest: &Digest, blob: &Verified) -> Result<(), BlobError> {
-        let written = self.zone(zone).write(&digest.hex(), Durability::Synced, |file| match blob.reading() {
-            Reading::Memory(bytes) => file.write_all(bytes),
-            Reading::File(from) => copy(from, blob.size(), file),
-        });
-        written.map_err(|fault| self.failed(digest, fault))?;
-        if blob.size() <= SMALL_BYTES_MAX && matches!(blob.reading(), Reading::Memory(_)) {
-            self.open.insert(key(zone, digest), blob.clone());
-        }
+        let written = self.zone(zone).write(&digest.hex(), |file| blob.kept_in(file)).map_err(|fault| self.failed(digest, fault))?;
+        self.settling.note(digest);
+        let is_small = blob.size() <= SMALL_BYTES_MAX && matches!(blob.reading(), Reading::Memory(_));
+        self.open.insert(key(zone, digest), if is_small { blob.clone() } else { written });
         Ok(())
     }
 
@@ -151,24 +150,31 @@ impl Inner {
         }
     }
 
-    /// `false` when it is in neither zone.
-    fn carry(&self, from: Zone, to: Zone, digest: &Digest) -> Result<bool, BlobError> {
-        let failed = |fault| self.failed(digest, fault);
+    /// Nothing happens where it is in neither zone, or in `to` only.
+    fn carry(&self, from: Zone, to: Zone, digest: &Digest) -> Result<(), BlobError> {
         let hex = digest.hex();
-        let (source, target) = (self.zone(from).path(&hex), self.zone(to).path(&hex));
         // Before it moves: from then on nothing finds it in the zone that it leaves.
         let opened = self.open.remove(&key(from, digest)).map(|(_, blob)| blob);
-        if !source.try_exists().map_err(failed)? {
-            return target.try_exists().map_err(failed);
+        match self.zone(to).place(&self.zone(from).path(&hex), &hex) {
+            Ok(()) => {}
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(fault) => return Err(self.failed(digest, fault)),
         }
-        self.zone(to).place(&source, &hex, Durability::Synced).map_err(failed)?;
-        if let Some(shard) = source.parent() {
-            sync_folder(shard).map_err(failed)?;
-        }
+        self.settling.note(digest);
         if let Some(blob) = opened {
             self.open.insert(key(to, digest), blob);
         }
-        Ok(true)
+        Ok(())
+    }
+
+    fn promote(&self, digest: &Digest) -> Result<Option<Verified>, BlobError> {
+        match self.read(Zone::Approved, digest) {
+            // A damaged one was set aside just now; the one in quarantine, if there is one, takes its place.
+            Ok(None) | Err(BlobError::Damaged { .. }) => {}
+            found => return found,
+        }
+        self.carry(Zone::Quarantine, Zone::Approved, digest)?;
+        self.read(Zone::Approved, digest)
     }
 }
 
@@ -186,12 +192,15 @@ impl Blobs for DiskBlobs {
         self.alone(digest, move |inner, digest| inner.read(zone, digest)).await
     }
 
-    async fn promote(&self, digest: &Digest) -> Result<bool, BlobError> {
-        self.alone(digest, |inner, digest| inner.carry(Zone::Quarantine, Zone::Approved, digest)).await
+    async fn promote(&self, digest: &Digest) -> Result<Option<Verified>, BlobError> {
+        if let Some(blob) = self.0.open.get(&key(Zone::Approved, digest)) {
+            return Ok(Some(blob));
+        }
+        self.alone(digest, Inner::promote).await
     }
 
     async fn demote(&self, digest: &Digest) -> Result<(), BlobError> {
-        self.alone(digest, |inner, digest| inner.carry(Zone::Approved, Zone::Quarantine, digest)).await.map(|_| ())
+        self.alone(digest, |inner, digest| inner.carry(Zone::Approved, Zone::Quarantine, digest)).await
     }
 
     async fn health(&self) -> Result<(), String> {
@@ -204,25 +213,17 @@ impl Blobs for DiskBlobs {
         });
         probed.await.map_err(|fault| fault.to_string())?
     }
+
+    async fn close(&self) {
+        let inner = Arc::clone(&self.0);
+        if let Err(fault) = spawn_blocking(move || inner.settling.end()).await {
+            tracing::error!(%fault, "blobs were not put down on the disk");
+        }
+    }
 }
 
 fn key(zone: Zone, digest: &Digest) -> (bool, Digest) {
     (zone == Zone::Approved, *digest)
-}
-
-/// From the start of `from`, wherever its cursor is: the handle is shared.
-fn copy(from: &File, size: u64, to: &mut File) -> io::Result<()> {
-    use std::os::unix::fs::FileExt;
-    const BLOCK_BYTES: u64 = 256 * 1024;
-    let mut block = vec![0; 256 * 1024];
-    let mut offset = 0;
-    while offset < size {
-        let wanted = usize::try_from((size - offset).min(BLOCK_BYTES)).map_err(io::Error::other)?;
-        from.read_exact_at(&mut block[..wanted], offset)?;
-        to.write_all(&block[..wanted])?;
-        offset += wanted as u64;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -256,11 +257,13 @@ mod tests {
         for size in [10, 100_000] {
             let Bench { folder: _folder, blobs } = &Bench::new();
             let blob = blob(size);
-            assert!(!blobs.promote(blob.digest()).await.unwrap());
+            assert!(blobs.promote(blob.digest()).await.unwrap().is_none());
             blobs.put(Zone::Quarantine, &blob).await.unwrap();
             assert!(blobs.open(Zone::Approved, blob.digest()).await.unwrap().is_none());
             assert_eq!(blobs.open(Zone::Quarantine, blob.digest()).await.unwrap().unwrap().size(), size as u64);
-            assert!(blobs.promote(blob.digest()).await.unwrap() && blobs.promote(blob.digest()).await.unwrap());
+            for _ in 0..2 {
+                assert_eq!(blobs.promote(blob.digest()).await.unwrap().unwrap().to_bytes().unwrap(), blob.to_bytes().unwrap());
+            }
             assert!(blobs.open(Zone::Quarantine, blob.digest()).await.unwrap().is_none());
             let opened = blobs.open(Zone::Approved, blob.digest()).await.unwrap().unwrap();
             assert_eq!(opened.to_bytes().unwrap().len(), size);

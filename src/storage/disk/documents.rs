@@ -10,7 +10,6 @@ use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
 use crate::model::digest::DocumentDigest;
-use crate::storage::disk::files::Durability;
 use crate::storage::disk::files::Shards;
 use crate::storage::document::Documents;
 
@@ -30,7 +29,7 @@ impl Documents for DiskDocuments {
         let shards = Arc::clone(&self.0);
         let put = spawn_blocking(move || {
             let digest = DocumentDigest::of(&document);
-            shards.write(&digest.hex(), Durability::Unsynced, |file| file.write_all(&document))?;
+            shards.write(&digest.hex(), |mut file| file.write_all(&document))?;
             Ok(digest)
         });
         put.await.map_err(io::Error::other)?

@@ -1,5 +1,6 @@
 //! Files that appear whole under their name or not at all.
 
+use std::collections::BTreeSet;
 use std::fs::DirBuilder;
 use std::fs::File;
 use std::io;
@@ -18,13 +19,6 @@ pub struct Shards {
     folder: PathBuf,
     unfinished: PathBuf,
     next: AtomicU64,
-}
-
-/// Whether a file has to outlive a power cut.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    Synced,
-    Unsynced,
 }
 
 impl Shards {
@@ -52,14 +46,12 @@ impl Shards {
         self.folder.join(hex.get(..2).unwrap_or("00"))
     }
 
-    pub fn write(&self, hex: &str, durability: Durability, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    /// Writes a file that is under its name, whole, when this returns. Whether it outlives a power cut is not known then.
+    pub fn write<T>(&self, hex: &str, write: impl FnOnce(File) -> io::Result<T>) -> io::Result<T> {
         let temporary = self.unfinished.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
-        let written = File::create(&temporary).and_then(|mut file| {
-            write(&mut file)?;
-            file.flush()?;
-            if durability == Durability::Synced { file.sync_all() } else { Ok(()) }
-        });
-        let placed = written.and_then(|()| self.place(&temporary, hex, durability));
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(&temporary);
+        let written = file.and_then(write);
+        let placed = written.and_then(|written| self.place(&temporary, hex).map(|()| written));
         if placed.is_err() {
             // It is unfinished either way; what cannot be removed now goes at the next start.
             let _ = std::fs::remove_file(&temporary);
@@ -68,16 +60,36 @@ impl Shards {
     }
 
     /// Renames `from`, on the same file system, to where `hex` belongs.
-    pub fn place(&self, from: &Path, hex: &str, durability: Durability) -> io::Result<()> {
-        let shard = self.shard(hex);
-        match std::fs::create_dir(&shard) {
-            Ok(()) if durability == Durability::Synced => sync_folder(&self.folder)?,
-            Ok(()) => {}
-            Err(there) if there.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(fault) => return Err(fault),
+    pub fn place(&self, from: &Path, hex: &str) -> io::Result<()> {
+        let to = self.path(hex);
+        match std::fs::rename(from, &to) {
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => {}
+            placed => return placed,
         }
-        std::fs::rename(from, shard.join(hex))?;
-        if durability == Durability::Synced { sync_folder(&shard) } else { Ok(()) }
+        // The first file of its shard.
+        match std::fs::create_dir(self.shard(hex)) {
+            Err(fault) if fault.kind() != io::ErrorKind::AlreadyExists => Err(fault),
+            Ok(()) | Err(_) => std::fs::rename(from, &to),
+        }
+    }
+
+    /// Puts the file down on the disk. `false`: it is not there.
+    pub fn sync(&self, hex: &str) -> io::Result<bool> {
+        match File::open(self.path(hex)) {
+            Ok(file) => file.sync_all().map(|()| true),
+            Err(absent) if absent.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Puts down the names of these files.
+    pub fn sync_names<'h>(&self, hexes: impl Iterator<Item = &'h str>) -> io::Result<()> {
+        let shards: BTreeSet<PathBuf> = hexes.map(|hex| self.shard(hex)).collect();
+        if shards.is_empty() {
+            return Ok(());
+        }
+        shards.iter().try_for_each(|shard| sync_folder(shard))?;
+        sync_folder(&self.folder)
     }
 
     /// Moves a damaged file out of the way, where people can look at it.

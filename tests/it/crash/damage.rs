@@ -52,6 +52,8 @@ enum Damage {
     Deleted,
     /// Every file, each at a place of its own.
     Cut,
+    /// Every file is there and has no byte: what a power cut leaves of a file that was renamed and not put down yet.
+    Emptied,
     /// The largest file, which is the engine's own.
     LargestCut,
     /// A page of every file.
@@ -67,6 +69,7 @@ impl Damage {
         match self {
             Damage::Deleted => fs::remove_dir_all(folder).unwrap(),
             Damage::Cut => files.iter().for_each(|file| cut(file, dice)),
+            Damage::Emptied => files.iter().for_each(|file| fs::OpenOptions::new().write(true).open(file).unwrap().set_len(0).unwrap()),
             Damage::LargestCut => cut(files.iter().max_by_key(|file| fs::metadata(file).unwrap().len()).unwrap(), dice),
             Damage::Noise => files.iter().for_each(|file| overwrite(file, dice, 1)),
             Damage::MuchNoise => files.iter().for_each(|file| overwrite(file, dice, 20)),
@@ -223,5 +226,6 @@ async fn damaged_documents_and_blobs_change_no_answer() {
     known.holds(Stop::Clean, &["quarantine", "approved"], Damage::Deleted, &mut dice).await;
     known.holds(Stop::Unclean, &["quarantine", "approved"], Damage::Cut, &mut dice).await;
     known.holds(Stop::Unclean, &["quarantine", "approved"], Damage::Noise, &mut dice).await;
+    known.holds(Stop::Unclean, &["documents", "quarantine", "approved"], Damage::Emptied, &mut dice).await;
     known.holds(Stop::Clean, &["projection", "documents", "quarantine", "approved"], Damage::Deleted, &mut dice).await;
 }

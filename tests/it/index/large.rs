@@ -64,7 +64,7 @@ async fn twenty_five_megabytes_and_2500_versions() {
     eprintln!("abbreviated: {:?} for {} bytes", began.elapsed(), brief.body.len());
     assert_eq!(brief.json()["versions"].as_object().unwrap().len(), versions.len());
     assert!(brief.body.len() * 10 < full.body.len());
-    assert_eq!(airlock.upstream.log().len(), 1, "read once");
+    assert_eq!(airlock.upstream.count("/big"), 1, "read once");
     assert_eq!(airlock.get("/big/1.99.0").await.status, 403);
     assert_eq!(airlock.get("/big/1.2400.0").await.json()["version"], "1.2400.0");
     airlock.advance("7d");

@@ -1,6 +1,7 @@
 //! From the first sight of a release to its standing: what is listed, what is served, what is explained.
 
 mod age;
+mod ahead;
 mod archives;
 mod changes;
 mod findings;
