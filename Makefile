@@ -1,7 +1,8 @@
 # run: the gate, in front of the registry that npm on this machine is configured with. ARGS="--listen …" goes to `serve`.
 # test: everything, real clients included; clients are installed once into target/clients. No network otherwise.
 # lint: formatting, clippy, the house rules.
-# bench: what benches/ measures.
+# bench: the pure parts, timed by criterion, then counted in instructions by valgrind where there is one. Some four minutes
+# when it is built.
 
 CARGO ?= cargo
 ARGS ?=
@@ -20,4 +21,5 @@ lint:
 	$(CARGO) test --locked --test architecture
 
 bench:
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench pure
+	$(CARGO) bench --locked --bench pure -- --counts
