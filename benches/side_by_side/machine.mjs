@@ -1,0 +1,43 @@
+// The machine and the programs that a run was made with.
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import os from 'node:os';
+
+import { run } from './children.mjs';
+import { installedVersion } from './servers/peers.mjs';
+
+/** The first line of what a program says of itself, whichever way it says it. */
+async function version(command, args) {
+  const { out, err } = await run(command, args);
+  return /\d+\.\d[\w.+-]*/.exec(out + err)?.[0] ?? 'unknown';
+}
+
+export async function machine({ programs, airlock, peers, repository }) {
+  const git = async (...args) => (await run('git', ['-C', repository, ...args])).out.trim();
+  const pnpr = await version(peers.pnpr, ['--version']);
+  return {
+    cpu: os.cpus()[0].model,
+    cores: os.cpus().length,
+    memory: os.totalmem(),
+    kernel: `${os.type()} ${os.release()}`,
+    versions: {
+      airlock: await version(airlock, ['--version']),
+      nginx: await version(programs.nginx, ['-v']),
+      pnpr,
+      verdaccio: installedVersion(peers.folder, 'verdaccio'),
+      wrk: await version(programs.wrk, ['-v']),
+      npm: await version(programs.npm, ['--version']),
+      node: process.versions.node,
+    },
+    commit: (await git('rev-parse', '--short', 'HEAD')) || 'unknown',
+    /** Of the code that makes the binary; the page itself changes with each run. */
+    changed: (await git('status', '--porcelain', '--', 'src', 'Cargo.toml', 'Cargo.lock')) !== '',
+    binary: createHash('sha256').update(readFileSync(airlock)).digest('hex').slice(0, 12),
+  };
+}
+
+/** Load averages of 1, 5 and 15 minutes. */
+export function loadAverage() {
+  return os.loadavg().map((load) => Number(load.toFixed(2)));
+}
