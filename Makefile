@@ -2,11 +2,12 @@
 # test: everything, real clients included; clients are installed once into target/clients. No network otherwise.
 # lint: formatting, clippy, the house rules.
 # bench: what benches/ measures.
+# side-by-side: Airlock beside nginx, pnpr and Verdaccio, into docs/performance.md; needs nginx and wrk. ARGS="--help" tells parts and options.
 
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: run test lint bench
+.PHONY: run test lint bench side-by-side
 
 run:
 	$(CARGO) run --release --locked -- serve $(ARGS)
@@ -21,3 +22,7 @@ lint:
 
 bench:
 	$(CARGO) bench --locked
+
+side-by-side:
+	$(CARGO) build --release --locked
+	node benches/side_by_side/main.mjs $(ARGS)

@@ -2,6 +2,9 @@
 
 import { parseArgs } from 'node:util';
 
+/** What somebody can put right who reads it. */
+export class Unusable extends Error {}
+
 export const PARTS = ['packuments', 'not-modified', 'tarballs', 'clients', 'warm-install', 'cold-install'];
 
 const USAGE = `usage: make side-by-side ARGS="[PART …] [--option …]"
@@ -20,7 +23,7 @@ parts, all of them where none is named: ${PARTS.join(' ')}
   --no-page            leave docs/performance.md as it is; results are in target/side_by_side/results only
 `;
 
-/** Throws a `TypeError` that says what is wrong and what can be said. */
+/** Throws `Unusable`, which says what is wrong and what can be said. */
 export function options(args) {
   const number = (of) => ({ type: 'string', default: String(of) });
   const shape = {
@@ -34,18 +37,20 @@ export function options(args) {
     'client-seconds': number(60),
     installs: number(5),
     'no-page': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   };
   let read;
   try {
     read = parseArgs({ args, options: shape, allowPositionals: true });
   } catch (error) {
-    throw new TypeError(`${error.message}\n\n${USAGE}`);
+    throw new Unusable(`${error.message}\n\n${USAGE}`);
   }
   const { values, positionals } = read;
-  for (const part of positionals) if (!PARTS.includes(part)) throw new TypeError(`there is no part "${part}"\n\n${USAGE}`);
+  if (values.help) throw new Unusable(USAGE);
+  for (const part of positionals) if (!PARTS.includes(part)) throw new Unusable(`there is no part "${part}"\n\n${USAGE}`);
   const whole = (name) => {
     const value = Number(values[name]);
-    if (!Number.isSafeInteger(value) || value < 1) throw new TypeError(`--${name} takes a whole number from 1\n\n${USAGE}`);
+    if (!Number.isSafeInteger(value) || value < 1) throw new Unusable(`--${name} takes a whole number from 1\n\n${USAGE}`);
     return value;
   };
   return {

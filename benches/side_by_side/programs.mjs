@@ -3,6 +3,8 @@
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 
+import { Unusable } from './options.mjs';
+
 const NEEDED = {
   nginx: 'apt-get install nginx-light',
   wrk: 'apt-get install wrk',
@@ -24,7 +26,7 @@ export function programs(airlock) {
   }
   if (process.platform !== 'linux') missing.push('figures are read from /proc, so this runs on Linux only');
   if (!executable(airlock)) missing.push(`${airlock} is not there: cargo build --release --locked, or --airlock PATH`);
-  if (missing.length > 0) throw new TypeError(missing.join('\n'));
+  if (missing.length > 0) throw new Unusable(missing.join('\n'));
   return found;
 }
 

@@ -12,7 +12,7 @@ export function spread(values) {
 }
 
 /** The ratio of two things measured in turn: of their medians, and the spread of the ratios within each round. `null` where the
- *  second did nothing in some round, such as no answer in time. */
+ *  second did nothing in some round, such as give no answer in time. */
 export function ratio(ours, theirs) {
   if (theirs.some((value) => !(value > 0))) return null;
   const rounds = ours.map((value, round) => value / theirs[round]);

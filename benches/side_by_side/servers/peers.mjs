@@ -11,7 +11,7 @@ const VERDACCIO = '6';
 /** A dependency of Verdaccio asks for a tag, `node-fetch@cjs`, that not every mirror has; that is the release it points to. */
 const OVERRIDES = { 'node-fetch': '2.6.7' };
 
-/** `{ pnpr, verdaccio }`: the native binary and the script. pnpr's npm package only starts its binary, so that is started. */
+/** `{ folder, pnpr, verdaccio }`: the native binary and the script. pnpr's npm package only starts its binary, so that is started. */
 export async function installPeers(folder) {
   mkdirSync(folder, { recursive: true });
   const modules = path.join(folder, 'node_modules');
@@ -23,7 +23,7 @@ export async function installPeers(folder) {
     const packages = [`@pnpm/pnpr@${PNPR}`, `verdaccio@${VERDACCIO}`];
     await said('npm', ['install', '--save-exact', '--ignore-scripts', '--no-audit', '--no-fund', ...packages], { cwd: folder });
   }
-  return { pnpr, verdaccio };
+  return { folder, pnpr, verdaccio };
 }
 
 /** The release of an installed package. */
