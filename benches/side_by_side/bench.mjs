@@ -1,4 +1,4 @@
-// What all parts share: the servers, started when a part first needs them, and what is said on the way.
+// What all parts share: the servers, and what is said on the way.
 
 import path from 'node:path';
 
@@ -16,34 +16,26 @@ export class Bench {
     this.clients = options.clients;
     this.binary = airlock;
     this.fileFolder = path.join(folder, 'nginx');
-    this.airlockFolder = path.join(folder, 'airlock');
-    this.started = false;
+    /** Airlock first, so that its answers are there for nginx. */
+    this.registries = [];
+    this.fileServers = [];
+    this.running = [];
   }
 
-  /** Starts every server that is compared; again it does nothing. */
-  async start() {
-    if (this.started) return;
-    this.started = true;
+  /** Starts every server that is compared, each over what it kept in this run. What ran before is stopped, so that no part inherits the memory
+   *  or the unfinished work of another. `how` is for Airlock. */
+  async restart(how) {
+    for (const server of this.running) await server.stop();
     const { servers } = this.options;
-    this.airlock = await startAirlock(this.binary, this.airlockFolder, this.origin);
-    this.compared = [];
-    if (servers.includes('pnpr')) this.compared.push(await startPnpr(this.peers.pnpr, path.join(this.folder, 'pnpr'), this.origin));
+    this.airlock = await startAirlock(this.binary, path.join(this.folder, 'airlock'), this.origin, { ...how, log: this.options.airlockLog });
+    this.registries = [this.airlock];
+    if (servers.includes('pnpr')) this.registries.push(await startPnpr(this.peers.pnpr, path.join(this.folder, 'pnpr'), this.origin));
     if (servers.includes('verdaccio')) {
-      this.compared.push(await startVerdaccio(this.peers.verdaccio, path.join(this.folder, 'verdaccio'), this.origin));
+      this.registries.push(await startVerdaccio(this.peers.verdaccio, path.join(this.folder, 'verdaccio'), this.origin));
     }
     const files = await startFileServer(this.programs.nginx, this.fileFolder);
     this.fileServers = files.filter((_, at) => servers.includes(['nginx', 'nginx-log'][at]));
-  }
-
-  /** Airlock first, so that its answers are there for nginx. */
-  get registries() {
-    return [this.airlock, ...this.compared];
-  }
-
-  /** The same data folder, opened again. */
-  async restartAirlock(how) {
-    await this.airlock.stop();
-    this.airlock = await startAirlock(this.binary, this.airlockFolder, this.origin, how);
+    this.running = [...this.registries, ...files];
   }
 
   say(text) {

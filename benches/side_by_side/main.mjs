@@ -54,7 +54,7 @@ async function main(args) {
     const run = { at: new Date().toISOString(), command: args, machine: await machine({ programs, airlock, peers, repository: REPOSITORY }), parts: {} };
     for (const part of options.parts) {
       bench.say(`\n${part}`);
-      await bench.start();
+      await bench.restart();
       const before = loadAverage();
       const figures = await PARTS[part](bench);
       run.parts[part] = { at: new Date().toISOString(), load: [before, loadAverage()], options: { ...options.load, installs: options.installs }, figures };

@@ -12,6 +12,7 @@ const USAGE = `usage: make side-by-side ARGS="[PART …] [--option …]"
 parts, all of them where none is named: ${PARTS.join(' ')}
 
   --airlock PATH       the binary to measure              [target/release/airlock]
+  --airlock-log LEVEL  AIRLOCK_LOG, such as warn: no line a request [what Airlock does by default]
   --servers LIST       of nginx, nginx-log, pnpr, verdaccio, those to compare with  [all]
   --rounds N           rounds of each load                [5]
   --seconds N          of load on a server in a round     [4]
@@ -28,6 +29,7 @@ export function options(args) {
   const number = (of) => ({ type: 'string', default: String(of) });
   const shape = {
     airlock: { type: 'string', default: 'target/release/airlock' },
+    'airlock-log': { type: 'string' },
     servers: { type: 'string', default: 'nginx,nginx-log,pnpr,verdaccio' },
     rounds: number(5),
     seconds: number(4),
@@ -56,6 +58,7 @@ export function options(args) {
   return {
     parts: positionals.length > 0 ? PARTS.filter((part) => positionals.includes(part)) : PARTS,
     airlock: values.airlock,
+    airlockLog: values['airlock-log'],
     servers: values.servers.split(','),
     load: { rounds: whole('rounds'), seconds: whole('seconds'), connections: whole('connections'), threads: whole('threads') },
     clients: { connections: whole('clients'), seconds: whole('client-seconds'), threads: 2 },

@@ -16,6 +16,7 @@ export async function load(wrk, server, { url, headers = {}, paths = [], connect
   const out = await said(wrk, paths.length > 0 ? [...args, '--', ...paths] : args);
   const cpu = server.cpuSeconds() - before;
   await server.settle();
+  server.emptyLog();
   const figures = JSON.parse(/^JSON (.*)$/m.exec(out)[1]);
   const { requests, bytes, microseconds, errors } = figures;
   return {

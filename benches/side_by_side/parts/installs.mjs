@@ -58,7 +58,7 @@ export async function coldInstall(bench) {
   let cold = 0;
   const through = async () => {
     cold += 1;
-    const server = await startAirlock(bench.binary, path.join(bench.folder, `cold-${cold}`), bench.origin);
+    const server = await startAirlock(bench.binary, path.join(bench.folder, `cold-${cold}`), bench.origin, { log: bench.options.airlockLog });
     await sleep(IDLE_MS);
     const idle = server.memory();
     const before = server.cpuSeconds();

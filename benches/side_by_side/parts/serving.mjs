@@ -70,14 +70,12 @@ export async function tarballs(bench) {
   return cases;
 }
 
-/** The paths of all documents in one form, packed, for each server that answered them right: `[{ server, paths, headers }]`. */
-export async function documentsInTurn(bench, form) {
-  const asked = new Map();
-  for (const name of PACKUMENTS) {
-    for (const { server, path: one } of await documents(bench, name, form)) asked.set(server, [...(asked.get(server) ?? []), one]);
-  }
+/** The paths of all documents in one form, packed, at each of `servers`: `[{ server, paths, headers }]`. */
+export async function documentsInTurn(bench, form, servers) {
+  const asked = [];
+  for (const name of PACKUMENTS) asked.push(...(await documents(bench, name, form)));
   const headers = { accept: FORMS[form], 'accept-encoding': 'gzip' };
-  return [...asked].filter(([, paths]) => paths.length === PACKUMENTS.length).map(([server, paths]) => ({ server, paths, headers }));
+  return servers.map((one) => ({ server: one, paths: asked.filter(({ server }) => server === one).map(({ path: of }) => of), headers }));
 }
 
 /** What each server answers for a document in one form, checked: `[{ server, answer, path }]`, the file servers last. A peer that

@@ -8,9 +8,12 @@ import { start } from '../children.mjs';
 import { freePort, get, ready } from '../network.mjs';
 import { Server } from './server.mjs';
 
+const LOG = 'airlock.log';
+
 /** Starts `binary` over `folder/data`. With `manyClients` all clients of this machine may open more connections than one may:
- *  a thousand clients of one address are a proxy in front of a thousand machines, and that is what this configures. */
-export async function startAirlock(binary, folder, origin, { manyClients = false } = {}) {
+ *  a thousand clients of one address are a proxy in front of a thousand machines, and that is what this configures. `log` is
+ *  what it logs, where that is not the default. */
+export async function startAirlock(binary, folder, origin, { manyClients = false, log } = {}) {
   mkdirSync(folder, { recursive: true });
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -18,19 +21,20 @@ export async function startAirlock(binary, folder, origin, { manyClients = false
   const trusted = manyClients ? 'trusted_proxies = ["127.0.0.1"]\n' : '';
   writeFileSync(configuration, `[server]\nlisten = "127.0.0.1:${port}"\n${trusted}\n[upstream]\nurl = "${origin.url}/"\nfresh_for = "1d"\n`);
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('AIRLOCK_')));
+  if (log) env.AIRLOCK_LOG = log;
   const args = ['serve', '--config', configuration, '--data-dir', path.join(folder, 'data')];
-  const child = start(binary, args, { cwd: folder, env, log: path.join(folder, 'airlock.log') });
+  const child = start(binary, args, { cwd: folder, env, log: path.join(folder, LOG) });
   await ready(child, `${url}/-/ping`);
-  return new Airlock(url, child, path.join(folder, 'data', 'admin-token'));
+  return new Airlock(url, child, folder);
 }
 
 /** Where a release stands that clients see. */
 const SEEN = ['admissible', 'approved'];
 
 class Airlock extends Server {
-  constructor(url, child, tokenFile) {
-    super('Airlock', url, child);
-    this.tokenFile = tokenFile;
+  constructor(url, child, folder) {
+    super('Airlock', url, child, path.join(folder, LOG));
+    this.tokenFile = path.join(folder, 'data', 'admin-token');
     this.packsLater = true;
   }
 

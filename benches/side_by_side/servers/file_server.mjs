@@ -18,7 +18,9 @@ export async function startFileServer(nginx, folder) {
   const log = path.join(folder, 'nginx.log');
   const child = start(nginx, ['-p', folder, '-c', configuration, '-e', log], { cwd: folder, log });
   await ready(child, `http://127.0.0.1:${ports[0]}/`);
-  return ['nginx', 'nginx, log on'].map((name, at) => Object.assign(new Server(name, `http://127.0.0.1:${ports[at]}`, child), { isFileServer: true }));
+  const quiet = new Server('nginx', `http://127.0.0.1:${ports[0]}`, child);
+  const logged = new Server('nginx, log on', `http://127.0.0.1:${ports[1]}`, child, path.join(folder, 'access.log'));
+  return [quiet, logged].map((server) => Object.assign(server, { isFileServer: true }));
 }
 
 /** Puts a body, and its packed form where there is one, below `name`; the path to ask for. */

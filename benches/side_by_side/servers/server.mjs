@@ -1,14 +1,18 @@
 // A server under measurement: where it answers, who its processes are, what they used.
 
+import { truncateSync } from 'node:fs';
+
 import { stop } from '../children.mjs';
 import { cpuSeconds, family, memory, settle } from '../usage.mjs';
 
 export class Server {
-  /** `name` is how the page calls it; `url` has no slash at its end; `child` is its first process. */
-  constructor(name, url, child) {
+  /** `name` is how the page calls it; `url` has no slash at its end; `child` is its first process; `log`,
+   *  where given, is a file that grows with each request. */
+  constructor(name, url, child, log = null) {
     this.name = name;
     this.url = url;
     this.child = child;
+    this.log = log;
     /** Whether its first answers may not be packed yet. */
     this.packsLater = false;
   }
@@ -34,6 +38,11 @@ export class Server {
 
   async settle() {
     await settle(this.pids);
+  }
+
+  /** Half a minute of load writes a gigabyte of log. It is appended to, so it can be emptied while it is written. */
+  emptyLog() {
+    if (this.log) truncateSync(this.log);
   }
 
   async stop() {
