@@ -1,6 +1,5 @@
-// What stands behind the origin's cache: on a miss it fetches from the real registry, and gives the answer the shape a real
-// registry's answers have: addresses of tarballs at the origin itself, gzip, ETag, Last-Modified, and an abbreviated form
-// where that is asked for (some mirrors have the full one only).
+// What stands behind the origin's cache: on a miss it fetches from the real registry, and gives the answer the shape that a real registry's have:
+// addresses of tarballs at the origin itself, gzip, ETag, Last-Modified, and an abbreviated form (some mirrors have the full one only).
 
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
@@ -11,16 +10,10 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
 import { said } from '../children.mjs';
+import { abbreviated, asOf, readdress } from './documents.mjs';
 
 const ABBREVIATED = 'application/vnd.npm.install-v1+json';
 const FETCH_SECONDS_MAX = 300;
-
-/** What an abbreviated document keeps of each version. Source: npm's registry documentation, "package-metadata". */
-const ABBREVIATED_FIELDS = [
-  'name', 'version', 'deprecated', 'dependencies', 'optionalDependencies', 'devDependencies', 'bundleDependencies', 'bundledDependencies',
-  'peerDependencies', 'peerDependenciesMeta', 'acceptDependencies', 'bin', 'directories', 'dist', 'engines', 'cpu', 'os', 'libc',
-  'funding', '_hasShrinkwrap', 'hasInstallScript',
-];
 
 export class Recorder {
   /** `registry` and `origin` without a slash at their ends. */
@@ -50,7 +43,7 @@ export class Recorder {
   async answer(request, response) {
     this.misses += 1;
     const form = request.headers['x-form'];
-    const fetched = await fetchFrom(`${this.registry}${request.url}`, form === 'abbreviated' ? ABBREVIATED : '*/*');
+    const fetched = await fetchFrom(`${this.registry}${request.url}`);
     if (fetched.status !== 200) {
       response.writeHead(fetched.status, { 'content-type': fetched.type }).end(fetched.body);
       return;
@@ -59,26 +52,24 @@ export class Recorder {
       response.writeHead(200, { 'content-type': 'application/octet-stream', ...validators(fetched.body, fetched.modified) }).end(fetched.body);
       return;
     }
-    const document = JSON.parse(fetched.body.toString());
-    for (const version of Object.values(document.versions ?? {})) {
-      const tarball = version.dist?.tarball;
-      if (tarball?.startsWith(`${this.registry}/`)) version.dist.tarball = this.origin + tarball.slice(this.registry.length);
-    }
+    // Always the full form: only that tells when a version was published.
+    const document = asOf(JSON.parse(fetched.body.toString()));
+    readdress(document, this.registry, this.origin);
     const body = Buffer.from(JSON.stringify(form === 'abbreviated' ? abbreviated(document) : document));
     const type = form === 'abbreviated' ? ABBREVIATED : 'application/json';
     const packed = await promisify(gzip)(body);
     const headers = { 'content-type': type, 'content-encoding': 'gzip', vary: 'Accept, Accept-Encoding', 'cache-control': 'public, max-age=300' };
-    response.writeHead(200, { ...headers, ...validators(body, fetched.modified ?? lastTime(document)) }).end(packed);
+    response.writeHead(200, { ...headers, ...validators(body, document.time.modified) }).end(packed);
   }
 }
 
 /** curl goes through proxies and trusts the certificates that the environment names, as npm does. */
-async function fetchFrom(url, accept) {
+async function fetchFrom(url) {
   const file = path.join(tmpdir(), `side-by-side-${randomUUID()}`);
   try {
     const written = '%{http_code}\\n%{content_type}\\n%header{last-modified}';
     const options = ['-sS', '-L', '--compressed', '--retry', '4', '--max-time', String(FETCH_SECONDS_MAX), '-o', file, '-w', written];
-    const [status, type, modified] = (await said('curl', [...options, '-H', `Accept: ${accept}`, url])).split('\n');
+    const [status, type, modified] = (await said('curl', [...options, url])).split('\n');
     const body = await readFile(file).catch(() => Buffer.alloc(0));
     return { status: Number(status), type: type || 'application/json', modified: modified || null, body };
   } finally {
@@ -89,24 +80,4 @@ async function fetchFrom(url, accept) {
 function validators(body, modified) {
   const etag = `"${createHash('sha1').update(body).digest('hex')}"`;
   return { etag, 'last-modified': new Date(modified ?? 0).toUTCString() };
-}
-
-/** The last time that a document tells of; `null` where it tells none. */
-function lastTime(document) {
-  const times = Object.values(document.time ?? {}).map(Date.parse).filter(Number.isFinite);
-  return times.length > 0 ? Math.max(...times) : null;
-}
-
-function abbreviated(document) {
-  if (!document.time) return document;
-  const versions = {};
-  for (const [name, version] of Object.entries(document.versions ?? {})) {
-    const kept = {};
-    for (const field of ABBREVIATED_FIELDS) if (version[field] !== undefined) kept[field] = version[field];
-    const scripts = version.scripts ?? {};
-    if (scripts.preinstall || scripts.install || scripts.postinstall) kept.hasInstallScript = true;
-    versions[name] = kept;
-  }
-  const modified = new Date(lastTime(document) ?? 0).toISOString();
-  return { name: document.name, modified, 'dist-tags': document['dist-tags'], versions };
 }
