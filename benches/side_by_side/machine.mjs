@@ -3,11 +3,14 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { run } from './children.mjs';
 import { installedVersion } from './servers/peers.mjs';
 
-/** The first line of what a program says of itself, whichever way it says it. */
+const BUSY_MS = 2_000;
+
+/** The release that a program tells of itself, whichever way it tells it. */
 async function version(command, args) {
   const { out, err } = await run(command, args);
   return /\d+\.\d[\w.+-]*/.exec(out + err)?.[0] ?? 'unknown';
@@ -35,6 +38,15 @@ export async function machine({ programs, airlock, peers, repository }) {
     changed: (await git('status', '--porcelain', '--', 'src', 'Cargo.toml', 'Cargo.lock')) !== '',
     binary: createHash('sha256').update(readFileSync(airlock)).digest('hex').slice(0, 12),
   };
+}
+
+/** How many cores others keep busy, over two seconds in which nothing is asked of our servers. */
+export async function busyCores() {
+  const sample = () => os.cpus().map(({ times }) => ({ idle: times.idle, all: Object.values(times).reduce((left, right) => left + right, 0) }));
+  const before = sample();
+  await sleep(BUSY_MS);
+  const busy = sample().map(({ idle, all }, core) => 1 - (idle - before[core].idle) / Math.max(1, all - before[core].all));
+  return Number(busy.reduce((left, right) => left + right, 0).toFixed(2));
 }
 
 /** Load averages of 1, 5 and 15 minutes. */

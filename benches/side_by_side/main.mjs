@@ -1,7 +1,7 @@
 // The side-by-side comparison: Airlock, nginx, pnpr and Verdaccio on one machine, in front of one recorded origin, under the same load
 // and the same installs, in turn. It writes docs/performance.md and target/side_by_side/results/TIME.json.
 //
-//   make side-by-side                                      all parts; about an hour
+//   make side-by-side                                      all parts; about 45 minutes
 //   make side-by-side ARGS="packuments --rounds 3"         one part, shorter; the others stay on the page as they are
 //   make side-by-side ARGS="--help"                        every part and option
 //
@@ -19,7 +19,7 @@ import path from 'node:path';
 
 import { Bench } from './bench.mjs';
 import { said, stopAll } from './children.mjs';
-import { loadAverage, machine } from './machine.mjs';
+import { busyCores, loadAverage, machine } from './machine.mjs';
 import { Unusable, options as read } from './options.mjs';
 import { write } from './page.mjs';
 import { clients } from './parts/clients.mjs';
@@ -55,9 +55,10 @@ async function main(args) {
     for (const part of options.parts) {
       bench.say(`\n${part}`);
       await bench.restart();
+      const busy = await busyCores();
       const before = loadAverage();
       const figures = await PARTS[part](bench);
-      run.parts[part] = { at: new Date().toISOString(), load: [before, loadAverage()], options: { ...options.load, installs: options.installs }, figures };
+      run.parts[part] = { at: new Date().toISOString(), busy, load: [before, loadAverage()], options: { ...options.load, installs: options.installs }, figures };
       // Kept at once: an error in a later part loses nothing.
       keep(run);
       if (options.page) write(path.join(REPOSITORY, 'docs', 'performance.md'), run, part);

@@ -15,6 +15,9 @@ const mark = (part) => `<!-- part: ${part} -->`;
 /** Stands in each row of the table of targets, unseen: whose row it is. */
 const owner = (part) => `<!-- ${part} -->`;
 
+/** What others may use of the machine for figures that count, in cores. */
+const QUIET_CORES = 0.1;
+
 const HEADS = ['work', 'measured', 'target', ''];
 
 /** Replaces one part's section and rows by the ones of `run`. */
@@ -64,10 +67,10 @@ function machine({ cpu, cores, memory, kernel, versions }) {
 
 /** When and with what a part was measured, and how busy the machine was. */
 function circumstances(run, part) {
-  const { at, load, options } = run.parts[part];
+  const { at, busy, load, options } = run.parts[part];
   const { commit, changed, binary } = run.machine;
   const built = `${commit}${changed ? ' with changes' : ''}, binary ${binary}`;
   const command = `make side-by-side ARGS="${[part, ...run.command.filter((word) => !PARTS.includes(word))].join(' ')}"`;
   const driven = part.endsWith('install') || part === 'clients' ? '' : ` ${options.rounds} rounds of ${options.seconds} s on each server, ${options.connections} connections.`;
-  return `${at.slice(0, 16).replace('T', ' ')} UTC, ${built}; load average before ${load[0].join(', ')}, after ${load[1].join(', ')}.${driven} \`${command}\``;
+  return `${at.slice(0, 16).replace('T', ' ')} UTC, ${built}; others kept ${busy} cores busy before it began${busy > QUIET_CORES ? ', **so these figures are rough**' : ''}, load average ${load[0].join(', ')} before, ${load[1].join(', ')} after.${driven} \`${command}\``;
 }

@@ -48,16 +48,16 @@ export function cpuSeconds(pids) {
   return ticks / TICKS_PER_SECOND;
 }
 
-/** Resident memory now and at its highest, in bytes, of these processes. Shared pages count in each. */
+/** Resident memory now, the part of it that is no file's (`own`), and the highest it was, in bytes, of these processes. Shared pages count in each. */
 export function memory(pids) {
-  let resident = 0;
-  let peak = 0;
+  const sum = { resident: 0, own: 0, peak: 0 };
   for (const pid of pids) {
     const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    resident += Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1_024;
-    peak += Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1_024;
+    for (const [name, field] of [['resident', 'VmRSS'], ['own', 'RssAnon'], ['peak', 'VmHWM']]) {
+      sum[name] += Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) * 1_024;
+    }
   }
-  return { resident, peak };
+  return sum;
 }
 
 /** Waits until these processes rest, so that work left over from one measurement is not in the next. */

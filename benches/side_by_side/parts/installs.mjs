@@ -8,7 +8,7 @@ import { difference, install } from '../npm.mjs';
 import { startAirlock } from '../servers/airlock.mjs';
 
 /** Times that a server gets the same install before it counts, so that nothing it does once is in the rounds. */
-const WARMING_INSTALLS = 2;
+export const WARMING_INSTALLS = 2;
 
 /** How long a server rests after a start before its idle memory is read, in milliseconds. */
 const IDLE_MS = 2_000;

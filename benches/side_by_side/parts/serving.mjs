@@ -109,10 +109,12 @@ async function checked(bench, ask, server) {
 }
 
 async function timed(bench, about, targets, answers) {
+  const before = await bench.origin.requests();
   const results = await inTurn(bench.wrk, targets, bench.load);
+  const upstream = (await bench.origin.requests()) - before;
   for (const { server, bytes, packed } of targets) Object.assign(results[server.name], { bytes, packed });
   const ours = answers.find(({ server }) => server === bench.airlock)?.answer;
-  const done = { ...about, results, versions: ours?.versions, withheld: ours?.missing };
+  const done = { ...about, results, versions: ours?.versions, withheld: ours?.missing, upstream };
   const rates = Object.entries(results).map(([server, { runs }]) => `${server} ${median(runs.map((run) => run.perSecond)).toFixed(0)}/s`);
   bench.say(`${about.name}: ${rates.join(', ')}`);
   return done;

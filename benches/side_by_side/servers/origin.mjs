@@ -7,7 +7,7 @@ import { userInfo } from 'node:os';
 import path from 'node:path';
 
 import { start } from '../children.mjs';
-import { freePort, ready } from '../network.mjs';
+import { freePort, get, ready } from '../network.mjs';
 import { Recorder } from './recorder.mjs';
 import { Server } from './server.mjs';
 
@@ -27,7 +27,23 @@ export async function startOrigin(nginx, folder, registry) {
   await ready(child, `${url}/-/origin`).catch((error) => {
     throw new Error(`${error.message}\nThe origin needs the port in ${portFile}. If that is taken for good, remove ${folder}; it is recorded anew.`);
   });
-  return Object.assign(new Server('origin', url, child), { recorder });
+  return new Origin(url, child, recorder);
+}
+
+class Origin extends Server {
+  constructor(url, child, recorder) {
+    super('origin', url, child);
+    this.recorder = recorder;
+    /** Requests that only asked for the number of requests. */
+    this.own = 0;
+  }
+
+  /** How many requests it was sent. */
+  async requests() {
+    const { body } = await get(`${this.url}/-/requests`);
+    this.own += 1;
+    return Number(/^ \d+ \d+ (\d+)/m.exec(body.toString())[1]) - this.own;
+  }
 }
 
 function conf(folder, port, recorderPort) {
@@ -60,6 +76,7 @@ http {
   server {
     listen 127.0.0.1:${port} backlog=4096;
     location = /-/origin { return 204; }
+    location = /-/requests { stub_status; }
     location / {
       proxy_pass http://127.0.0.1:${recorderPort};
       proxy_http_version 1.1;
