@@ -20,6 +20,7 @@ export class Bench {
     this.registries = [];
     this.fileServers = [];
     this.running = [];
+    this.notes = [];
   }
 
   /** Starts every server that is compared, each over what it kept in this run. What ran before is stopped, so that no part inherits the memory
@@ -36,6 +37,17 @@ export class Bench {
     const files = await startFileServer(this.programs.nginx, this.fileFolder);
     this.fileServers = files.filter((_, at) => servers.includes(['nginx', 'nginx-log'][at]));
     this.running = [...this.registries, ...files];
+  }
+
+  /** Says what the page must say too. */
+  note(text) {
+    this.notes.push(text);
+    this.say(text);
+  }
+
+  /** What was noted since this was last asked. */
+  takeNotes() {
+    return this.notes.splice(0);
   }
 
   say(text) {

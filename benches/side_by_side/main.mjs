@@ -20,7 +20,7 @@ import path from 'node:path';
 import { Bench } from './bench.mjs';
 import { said, stopAll } from './children.mjs';
 import { busyCores, loadAverage, machine } from './machine.mjs';
-import { Unusable, options as read } from './options.mjs';
+import { USAGE, Unusable, options as read } from './options.mjs';
 import { write } from './page.mjs';
 import { clients } from './parts/clients.mjs';
 import { coldInstall, warmInstall } from './parts/installs.mjs';
@@ -43,9 +43,19 @@ const KEPT = path.join(REPOSITORY, 'target', 'side_by_side');
 
 async function main(args) {
   const options = read(args);
+  if (options.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
   const airlock = path.resolve(REPOSITORY, options.airlock);
   const programs = find(airlock);
   const folder = mkdtempSync(path.join(tmpdir(), 'side-by-side-'));
+  // Whatever ends us, what was started is stopped and what is temporary is removed.
+  const clear = async () => {
+    await stopAll();
+    rmSync(folder, { recursive: true, force: true });
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => clear().finally(() => process.exit(130)));
   try {
     const registry = (await said(programs.npm, ['config', 'get', 'registry'])).replace(/\/+$/, '');
     const peers = await installPeers(path.join(KEPT, 'peers'));
@@ -58,14 +68,13 @@ async function main(args) {
       const busy = await busyCores();
       const before = loadAverage();
       const figures = await PARTS[part](bench);
-      run.parts[part] = { at: new Date().toISOString(), busy, load: [before, loadAverage()], options: { ...options.load, installs: options.installs }, figures };
+      run.parts[part] = { at: new Date().toISOString(), busy, load: [before, loadAverage()], notes: bench.takeNotes(), options: { ...options.load, installs: options.installs }, figures };
       // Kept at once: an error in a later part loses nothing.
       keep(run);
       if (options.page) write(path.join(REPOSITORY, 'docs', 'performance.md'), run, part);
     }
   } finally {
-    await stopAll();
-    rmSync(folder, { recursive: true, force: true });
+    await clear();
   }
 }
 
@@ -73,12 +82,6 @@ function keep(run) {
   const folder = path.join(KEPT, 'results');
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, `${run.at.replaceAll(':', '-')}.json`), JSON.stringify(run, null, 1));
-}
-
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.once(signal, () => {
-    stopAll().finally(() => process.exit(130));
-  });
 }
 
 main(process.argv.slice(2)).then(

@@ -7,7 +7,7 @@ export class Unusable extends Error {}
 
 export const PARTS = ['packuments', 'not-modified', 'tarballs', 'clients', 'warm-install', 'cold-install'];
 
-const USAGE = `usage: make side-by-side ARGS="[PART …] [--option …]"
+export const USAGE = `usage: make side-by-side ARGS="[PART …] [--option …]"
 
 parts, all of them where none is named: ${PARTS.join(' ')}
 
@@ -48,7 +48,6 @@ export function options(args) {
     throw new Unusable(`${error.message}\n\n${USAGE}`);
   }
   const { values, positionals } = read;
-  if (values.help) throw new Unusable(USAGE);
   for (const part of positionals) if (!PARTS.includes(part)) throw new Unusable(`there is no part "${part}"\n\n${USAGE}`);
   const whole = (name) => {
     const value = Number(values[name]);
@@ -56,6 +55,7 @@ export function options(args) {
     return value;
   };
   return {
+    help: values.help,
     parts: positionals.length > 0 ? PARTS.filter((part) => positionals.includes(part)) : PARTS,
     airlock: values.airlock,
     airlockLog: values['airlock-log'],

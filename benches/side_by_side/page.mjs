@@ -28,7 +28,8 @@ export function write(file, run, part) {
   const before = page.slice(0, begin + BEGIN.length);
   const kept = read(page.slice(begin + BEGIN.length, end));
   const { title, text, rows } = SECTIONS[part](run.parts[part].figures);
-  kept.sections.set(part, `### ${title}\n\n${circumstances(run, part)}\n\n${text}`);
+  const notes = run.parts[part].notes.map((note) => `- ${note}`).join('\n');
+  kept.sections.set(part, [`### ${title}`, circumstances(run, part), ...(notes ? [notes] : []), text].join('\n\n'));
   kept.rows.set(part, rows.map(([work, measured, target, verdict]) => [work, measured, target, `${verdict}${owner(part)}`]));
   writeFileSync(file, `${before}\n\n${blocks(kept, machine(run.machine)).join('\n\n')}\n\n${page.slice(end)}`);
 }
@@ -71,6 +72,6 @@ function circumstances(run, part) {
   const { commit, changed, binary } = run.machine;
   const built = `${commit}${changed ? ' with changes' : ''}, binary ${binary}`;
   const command = `make side-by-side ARGS="${[part, ...run.command.filter((word) => !PARTS.includes(word))].join(' ')}"`;
-  const driven = part.endsWith('install') || part === 'clients' ? '' : ` ${options.rounds} rounds of ${options.seconds} s on each server, ${options.connections} connections.`;
+  const driven = part.endsWith('install') || part === 'clients' ? '' : ` Rounds of ${options.seconds} s on each server: ${options.rounds}; ${options.connections} connections.`;
   return `${at.slice(0, 16).replace('T', ' ')} UTC, ${built}; others kept ${busy} cores busy before it began${busy > QUIET_CORES ? ', **so these figures are rough**' : ''}, load average ${load[0].join(', ')} before, ${load[1].join(', ')} after.${driven} \`${command}\``;
 }

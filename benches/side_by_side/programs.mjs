@@ -10,7 +10,7 @@ const NEEDED = {
   wrk: 'apt-get install wrk',
   npm: 'comes with Node',
   curl: 'apt-get install curl',
-  getconf: 'apt-get install libc-bin',
+  git: 'apt-get install git',
 };
 
 /** nginx lies where only root's PATH leads. */

@@ -44,7 +44,7 @@ export async function notModifieds(bench) {
       if (await notModified(server, asked, headers, packed)) {
         targets.push({ server, url: server.url + asked, headers: { ...headers, 'if-none-match': packed }, bytes: 0 });
       } else {
-        bench.say(`${server.name} does not answer 304 for ${name}: not timed`);
+        bench.note(`${server.name} does not answer ${name} with 304: not timed`);
       }
     }
     cases.push(await timed(bench, { name, package: name, form }, targets, answers));
@@ -103,7 +103,7 @@ async function checked(bench, ask, server) {
     return await ask();
   } catch (error) {
     if (server === bench.airlock) throw error;
-    bench.say(`not timed: ${error.message}`);
+    bench.note(`${error.message}: not timed`);
     return null;
   }
 }
