@@ -7,14 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const READY_MS_MAX = 60_000;
 const ANSWER_MS_MAX = 120_000;
 
-/** A port of 127.0.0.1 that is free now. */
-export function freePort() {
+/** A port of 127.0.0.1 that is free now; `port` itself, where given. Throws where that is taken. */
+export function freePort(port = 0) {
   return new Promise((resolve, reject) => {
     const server = net.createServer();
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
+    server.listen(port, '127.0.0.1', () => {
+      const { port: free } = server.address();
+      server.close(() => resolve(free));
     });
   });
 }

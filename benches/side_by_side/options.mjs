@@ -14,6 +14,7 @@ parts, all of them where none is named: ${PARTS.join(' ')}
   --airlock PATH       the binary to measure              [target/release/airlock]
   --airlock-log LEVEL  AIRLOCK_LOG, such as warn: no line a request [what Airlock does by default]
   --servers LIST       of nginx, nginx-log, pnpr, verdaccio, those to compare with  [all]
+  --only TEXT          those loads only whose names hold it, such as "express, full"; the page stays as it is
   --rounds N           rounds of each load                [5]
   --seconds N          of load on a server in a round     [4]
   --connections N      kept open by wrk                   [32]
@@ -30,6 +31,7 @@ export function options(args) {
   const shape = {
     airlock: { type: 'string', default: 'target/release/airlock' },
     'airlock-log': { type: 'string' },
+    only: { type: 'string', default: '' },
     servers: { type: 'string', default: 'nginx,nginx-log,pnpr,verdaccio' },
     rounds: number(5),
     seconds: number(4),
@@ -63,6 +65,7 @@ export function options(args) {
     load: { rounds: whole('rounds'), seconds: whole('seconds'), connections: whole('connections'), threads: whole('threads') },
     clients: { connections: whole('clients'), seconds: whole('client-seconds'), threads: 2 },
     installs: whole('installs'),
-    page: !values['no-page'],
+    only: values.only,
+    page: !values['no-page'] && values.only === '',
   };
 }

@@ -9,12 +9,16 @@ const WARM_SECONDS = 1;
 /** Of the bytes that an answer has, this share at least must have come per request; else wrk saw other answers than were checked. */
 const BYTES_SHARE_LEAST = 0.98;
 
-/** Times one case. `targets`: `[{ server, url, headers, bytes }]`, each checked before. The runs by server name, or
- *  `{ wrong }` where the answers under load were not those. */
+/** Times one case. `targets`: `[{ server, url, headers, bytes }]`, each checked before. `results`: the runs by server name, with
+ *  `wrong` where the answers under load were not those. `restless`: who was still at work when the next one was asked. */
 export async function inTurn(wrk, targets, { rounds, seconds, connections, threads }) {
   const shape = { connections, threads };
   const results = Object.fromEntries(targets.map(({ server }) => [server.name, { runs: [] }]));
-  for (const target of targets) await load(wrk, target.server, { ...target, ...shape, seconds: WARM_SECONDS });
+  const restless = new Set();
+  for (const target of targets) {
+    const { settled } = await load(wrk, target.server, { ...target, ...shape, seconds: WARM_SECONDS });
+    if (!settled) restless.add(target.server.name);
+  }
   for (let round = 0; round < rounds; round += 1) {
     for (let at = 0; at < targets.length; at += 1) {
       const target = targets[(at + round) % targets.length];
@@ -23,9 +27,10 @@ export async function inTurn(wrk, targets, { rounds, seconds, connections, threa
       if (result.runs.some((run) => run.requests === 0)) continue;
       const run = await load(wrk, target.server, { ...target, ...shape, seconds });
       result.runs.push(run);
+      if (!run.settled) restless.add(target.server.name);
       if (run.errors.status > 0) result.wrong = `${run.errors.status} answers were errors`;
       else if (run.requests > 0 && run.bytes / run.requests < target.bytes * BYTES_SHARE_LEAST) result.wrong = 'answers were shorter than the one that was checked';
     }
   }
-  return results;
+  return { results, restless: [...restless] };
 }

@@ -15,11 +15,12 @@ export async function load(wrk, server, { url, headers = {}, paths = [], connect
   const before = server.cpuSeconds();
   const out = await said(wrk, paths.length > 0 ? [...args, '--', ...paths] : args);
   const cpu = server.cpuSeconds() - before;
-  await server.settle();
+  const settled = await server.settle();
   server.emptyLog();
   const figures = JSON.parse(/^JSON (.*)$/m.exec(out)[1]);
   const { requests, bytes, microseconds, errors } = figures;
   return {
+    settled,
     requests,
     bytes,
     perSecond: requests / (microseconds / 1e6),

@@ -18,12 +18,13 @@ export async function packuments(bench) {
     for (const form of Object.keys(FORMS)) {
       const answers = await documents(bench, name, form);
       for (const encoding of ['plain', 'gzip']) {
-        const targets = answers.flatMap(({ server, answer, path: asked }) => {
+        const targets = answers.flatMap(({ server, answer, path: of }) => {
           const body = encoding === 'gzip' ? (answer.packed ?? answer.plain) : answer.plain;
           const headers = encoding === 'gzip' ? { accept: FORMS[form], 'accept-encoding': 'gzip' } : { accept: FORMS[form] };
-          return { server, url: server.url + asked, headers, bytes: body.length, packed: encoding === 'gzip' && answer.packed !== null };
+          return { server, url: server.url + of, headers, bytes: body.length, packed: encoding === 'gzip' && answer.packed !== null };
         });
-        cases.push(await timed(bench, { name: `${name}, ${form}, ${encoding}`, package: name, form, encoding }, targets, answers));
+        const about = { name: `${name}, ${form}, ${encoding}`, package: name, form, encoding };
+        if (asked(bench, about)) cases.push(await timed(bench, about, targets, answers));
       }
       await unchanged(bench, name, form, answers);
     }
@@ -36,13 +37,14 @@ export async function notModifieds(bench) {
   const cases = [];
   for (const name of PACKUMENTS) {
     const form = 'abbreviated';
+    if (!asked(bench, { name })) continue;
     const answers = await documents(bench, name, form);
     const targets = [];
-    for (const { server, answer, path: asked } of answers) {
+    for (const { server, answer, path: of } of answers) {
       const packed = server.isFileServer ? answer.packedFileEtag : (answer.packedEtag ?? answer.etag);
       const headers = { accept: FORMS[form], 'accept-encoding': 'gzip' };
-      if (await notModified(server, asked, headers, packed)) {
-        targets.push({ server, url: server.url + asked, headers: { ...headers, 'if-none-match': packed }, bytes: 0 });
+      if (await notModified(server, of, headers, packed)) {
+        targets.push({ server, url: server.url + of, headers: { ...headers, 'if-none-match': packed }, bytes: 0 });
       } else {
         bench.note(`${server.name} does not answer ${name} with 304: not timed`);
       }
@@ -55,6 +57,7 @@ export async function notModifieds(bench) {
 export async function tarballs(bench) {
   const cases = [];
   for (const { name, version, size } of TARBALLS) {
+    if (!asked(bench, { name })) continue;
     const expected = await reference(bench.origin, name);
     const answers = [];
     for (const server of bench.registries) {
@@ -64,7 +67,7 @@ export async function tarballs(bench) {
     const ours = answers.find(({ server }) => server === bench.airlock).answer;
     const file = putFile(bench.fileFolder, `tarballs/${slug(name)}-${version}.tgz`, { plain: ours.body });
     for (const server of bench.fileServers) answers.push({ server, answer: ours, path: file });
-    const targets = answers.map(({ server, answer, path: asked }) => ({ server, url: server.url + asked, headers: {}, bytes: answer.body.length }));
+    const targets = answers.map(({ server, answer, path: of }) => ({ server, url: server.url + of, headers: {}, bytes: answer.body.length }));
     cases.push(await timed(bench, { name: `${name} ${version}`, size }, targets, []));
   }
   return cases;
@@ -72,10 +75,10 @@ export async function tarballs(bench) {
 
 /** The paths of all documents in one form, packed, at each of `servers`: `[{ server, paths, headers }]`. */
 export async function documentsInTurn(bench, form, servers) {
-  const asked = [];
-  for (const name of PACKUMENTS) asked.push(...(await documents(bench, name, form)));
+  const answers = [];
+  for (const name of PACKUMENTS) answers.push(...(await documents(bench, name, form)));
   const headers = { accept: FORMS[form], 'accept-encoding': 'gzip' };
-  return servers.map((one) => ({ server: one, paths: asked.filter(({ server }) => server === one).map(({ path: of }) => of), headers }));
+  return servers.map((one) => ({ server: one, paths: answers.filter(({ server }) => server === one).map(({ path: of }) => of), headers }));
 }
 
 /** What each server answers for a document in one form, checked: `[{ server, answer, path }]`, the file servers last. A peer that
@@ -108,10 +111,15 @@ async function checked(bench, ask, server) {
   }
 }
 
+function asked(bench, { name }) {
+  return name.includes(bench.options.only);
+}
+
 async function timed(bench, about, targets, answers) {
   const before = await bench.origin.requests();
-  const results = await inTurn(bench.wrk, targets, bench.load);
+  const { results, restless } = await inTurn(bench.wrk, targets, bench.load);
   const upstream = (await bench.origin.requests()) - before;
+  if (restless.length > 0) bench.note(`${about.name}: ${restless.join(' and ')} did not come to rest before the next one was asked, so all rates of that row are too low`);
   for (const { server, bytes, packed } of targets) Object.assign(results[server.name], { bytes, packed });
   const ours = answers.find(({ server }) => server === bench.airlock)?.answer;
   const done = { ...about, results, versions: ours?.versions, withheld: ours?.missing, upstream };

@@ -8,6 +8,7 @@ import path from 'node:path';
 
 import { start } from '../children.mjs';
 import { freePort, get, ready } from '../network.mjs';
+import { Unusable } from '../options.mjs';
 import { Recorder } from './recorder.mjs';
 import { Server } from './server.mjs';
 
@@ -17,6 +18,9 @@ export async function startOrigin(nginx, folder, registry) {
   const portFile = path.join(folder, 'port');
   if (!existsSync(portFile)) writeFileSync(portFile, String(await freePort()));
   const port = Number(readFileSync(portFile, 'utf8'));
+  await freePort(port).catch(() => {
+    throw new Unusable(`Port ${port} is taken, by another run perhaps. It stands in the recorded documents; if it is taken for good, remove ${folder}.`);
+  });
   const url = `http://127.0.0.1:${port}`;
   const recorder = new Recorder(registry, url);
   const recorderPort = await recorder.listen();
@@ -24,9 +28,7 @@ export async function startOrigin(nginx, folder, registry) {
   writeFileSync(configuration, conf(folder, port, recorderPort));
   const log = path.join(folder, 'nginx.log');
   const child = start(nginx, ['-p', folder, '-c', configuration, '-e', log], { cwd: folder, log });
-  await ready(child, `${url}/-/origin`).catch((error) => {
-    throw new Error(`${error.message}\nThe origin needs the port in ${portFile}. If that is taken for good, remove ${folder}; it is recorded anew.`);
-  });
+  await ready(child, `${url}/-/origin`);
   return new Origin(url, child, recorder);
 }
 

@@ -36,8 +36,9 @@ export class Server {
     return memory(this.pids);
   }
 
+  /** Whether it rests, after as long a wait as that takes, within reason. */
   async settle() {
-    await settle(this.pids);
+    return settle(this.pids);
   }
 
   /** Half a minute of load writes a gigabyte of log. It is appended to, so it can be emptied while it is written. */
