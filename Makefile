@@ -3,11 +3,12 @@
 # lint: formatting, clippy, the house rules.
 # bench: the pure parts, timed by criterion, then counted in instructions by valgrind where there is one. Some four minutes
 # when it is built.
+# side-by-side: Airlock beside nginx, pnpr and Verdaccio, into docs/performance.md; needs nginx and wrk. ARGS="--help" tells parts and options.
 
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: run test lint bench
+.PHONY: run test lint bench side-by-side
 
 run:
 	$(CARGO) run --release --locked -- serve $(ARGS)
@@ -23,3 +24,7 @@ lint:
 bench:
 	$(CARGO) bench --locked --bench pure
 	$(CARGO) bench --locked --bench pure -- --counts
+
+side-by-side:
+	$(CARGO) build --release --locked
+	node benches/side_by_side/main.mjs $(ARGS)
