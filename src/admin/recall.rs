@@ -30,5 +30,5 @@ pub async fn pulls(State(api): State<Api>, NamedRelease(release): NamedRelease) 
 
 fn pull(count: PullCount) -> Pull {
     let PullCount { puller, first_at, last_at, count } = count;
-    Pull { at_first: first_at, at_last: last_at, count, by: puller.by, address: puller.address, user_agent: puller.user_agent }
+    Pull { at_first: first_at, at_last: last_at, count, by: puller.by, address: puller.address.to_string(), user_agent: puller.user_agent }
 }

@@ -1,6 +1,9 @@
 //! Fetching an artifact: the release is found through the index, never through the spelling of the file name; its bytes
 //! are opened only with a clearance.
 
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,6 +18,7 @@ use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::View;
 use crate::model::index::Artifact;
 use crate::model::index::Index;
+use crate::model::index::Row;
 use crate::model::package::PackageId;
 use crate::model::pull::Puller;
 use crate::model::refusal::Refusal;
@@ -38,13 +42,15 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 impl Catalog {
     /// An artifact by the name it is asked by. Waits, for as long as policy says, for the verdict of one that was never inspected.
     /// `puller` is whom the pull is recorded of; none where only the head of the answer is wanted.
-    pub async fn artifact(self: &Arc<Self>, package: &PackageId, file: &str, puller: Option<&Puller>) -> Result<Download, CatalogError> {
+    pub async fn artifact(self: &Arc<Self>, package: &PackageId, file: &str, puller: Option<Puller>) -> Result<Download, CatalogError> {
         let mut shelf = self.shelf(package).await?;
-        if find(&shelf.index, file).is_none() && self.is_older(&shelf, RECHECK_AFTER) {
+        let mut found = shelf.find(file);
+        if found.is_none() && self.is_older(&shelf, RECHECK_AFTER) {
             // It may be newer than what is known: ask before saying that it is not there.
             shelf = Box::pin(self.asked(package, RECHECK_AFTER)).await?;
+            found = shelf.find(file);
         }
-        let Some(found) = find(&shelf.index, file) else {
+        let Some(found) = found else {
             return Err(CatalogError::UnknownRelease { package: package.clone(), wanted: format!("file {file:?}") });
         };
         for _ in 0..ATTEMPTS_MAX {
@@ -54,7 +60,7 @@ impl Catalog {
                     Ok(content) => {
                         if let Some(puller) = puller {
                             self.counts.downloads.fetch_add(1, Ordering::Relaxed);
-                            self.pulls.record(&found.release, puller, self.clock.now());
+                            self.pulls.record(found.release.clone(), puller, self.clock.now());
                         }
                         return Ok(Download { release: found.release, file: found.artifact.file, content });
                     }
@@ -77,7 +83,7 @@ impl Catalog {
 
     /// Inspects a file of the index now, for at most as long as a download would wait.
     pub(crate) async fn inspect_file(self: &Arc<Self>, shelf: &Arc<Shelf>, file: &str) -> Result<(), CatalogError> {
-        match find(&shelf.index, file) {
+        match shelf.find(file) {
             Some(found) => self.inspected(&found).await,
             None => Err(CatalogError::UnknownRelease { package: shelf.index.package.clone(), wanted: format!("file {file:?}") }),
         }
@@ -148,21 +154,60 @@ pub struct Found {
 }
 
 impl Found {
+    fn new(index: &Index, at: usize, row: &Row, artifact: &Artifact) -> Found {
+        let release = ReleaseId { package: index.package.clone(), version: row.version.clone() };
+        Found { row: at, release, artifact: artifact.clone(), manifest: index.manifest(row) }
+    }
+
     pub fn subject(self) -> Subject {
         Subject { release: self.release, artifact: self.artifact, manifest: self.manifest }
     }
 }
 
-/// By the name it is served under first, then by others.
-pub fn find(index: &Index, file: &str) -> Option<Found> {
+impl Shelf {
+    /// By the name it is served under first, then by others.
+    pub fn find(&self, file: &str) -> Option<Found> {
+        let index = &self.index;
+        match self.files.get_or_init(|| Files::of(index)).row(index, file) {
+            Some((at, row, artifact)) => Some(Found::new(index, at, row, artifact)),
+            None => find(index, file),
+        }
+    }
+}
+
+/// Which row of an index has an artifact that is served under a name: of the first row that has it.
+pub struct Files {
+    hasher: RandomState,
+    rows: HashMap<u64, u32>,
+}
+
+impl Files {
+    fn of(index: &Index) -> Files {
+        let mut files = Files { hasher: RandomState::new(), rows: HashMap::with_capacity(index.rows.len()) };
+        for (at, row) in (0..).zip(&index.rows) {
+            for artifact in &row.artifacts {
+                files.rows.entry(files.hasher.hash_one(artifact.file.as_str())).or_insert(at);
+            }
+        }
+        files
+    }
+
+    /// `None` where looking at every row says more: two names may have one hash.
+    fn row<'i>(&self, index: &'i Index, file: &str) -> Option<(usize, &'i Row, &'i Artifact)> {
+        let at = usize::try_from(*self.rows.get(&self.hasher.hash_one(file))?).ok()?;
+        let row = index.rows.get(at)?;
+        row.artifacts.iter().find(|artifact| artifact.file == file).map(|artifact| (at, row, artifact))
+    }
+}
+
+fn find(index: &Index, file: &str) -> Option<Found> {
     let by = |fits: &dyn Fn(&Artifact) -> bool| {
         let mut rows = index.rows.iter().enumerate();
         rows.find_map(|(at, row)| row.artifacts.iter().find(|artifact| fits(artifact)).map(|artifact| (at, row, artifact)))
     };
     let (row, listed, artifact) =
         by(&|artifact| artifact.file == file).or_else(|| by(&|artifact| artifact.aliases.iter().any(|alias| alias == file)))?;
-    let release = ReleaseId { package: index.package.clone(), version: listed.version.clone() };
-    Some(Found { row, release, artifact: artifact.clone(), manifest: index.manifest(listed) })
+    Some(Found::new(index, row, listed, artifact))
 }
 
 fn from_upstream(package: &PackageId, error: &UpstreamError) -> CatalogError {

@@ -11,7 +11,6 @@ use tokio::time::Instant;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
-use crate::catalog::artifact::find;
 use crate::model::job::Job;
 use crate::model::job::Work;
 use crate::model::package::PackageId;
@@ -97,7 +96,7 @@ impl Catalog {
     pub(super) async fn work_off(self: &Arc<Self>, job: &Job) {
         let Work::Inspect { release, file } = &job.work;
         let found = match self.shelf(&release.package).await {
-            Ok(shelf) => find(&shelf.index, file),
+            Ok(shelf) => shelf.find(file),
             Err(error) => {
                 // The lease runs out and it is tried again.
                 tracing::warn!(%release, %error, "a job's package could not be had");

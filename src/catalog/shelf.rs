@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
@@ -12,6 +13,7 @@ use quick_cache::Weighter;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
+use crate::catalog::artifact::Files;
 use crate::catalog::exposure::Exposed;
 use crate::catalog::exposure::Ladder;
 use crate::catalog::exposure::expose;
@@ -31,6 +33,8 @@ const ROWS_INLINE_MAX: usize = 200;
 
 pub struct Shelf {
     pub index: Arc<Index>,
+    /// Made when the first of them is asked for.
+    pub(super) files: OnceLock<Files>,
     heard: Mutex<Heard>,
     view: ArcSwapOption<View>,
     /// Upstream is slow: nobody waits for it before.
@@ -74,6 +78,7 @@ impl Shelf {
     pub fn new(index: Arc<Index>, heard: Heard) -> Shelf {
         Shelf {
             index,
+            files: OnceLock::new(),
             heard: Mutex::new(heard),
             view: ArcSwapOption::empty(),
             impatient_until: Mutex::default(),

@@ -69,7 +69,7 @@ impl Caller {
     pub fn puller(&self) -> Puller {
         let user_agent = self.user_agent.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
         let user_agent = &user_agent[..user_agent.len().min(Caller::USER_AGENT_BYTES_MAX)];
-        Puller { by: self.name.clone(), address: self.address.to_string(), user_agent: String::from_utf8_lossy(user_agent).into_owned() }
+        Puller { by: self.name.clone(), address: self.address, user_agent: String::from_utf8_lossy(user_agent).into_owned() }
     }
 }
 

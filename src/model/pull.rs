@@ -1,5 +1,7 @@
 //! Who pulled a release: what the recall list is made of.
 
+use std::net::IpAddr;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -11,7 +13,7 @@ pub struct Puller {
     /// The name of its token, if it had one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub by: Option<String>,
-    pub address: String,
+    pub address: IpAddr,
     pub user_agent: String,
 }
 

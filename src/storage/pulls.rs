@@ -11,7 +11,9 @@ use std::io::BufReader;
 use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
+use std::iter;
 use std::sync::Arc;
+use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
@@ -20,7 +22,6 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
-use std::time::Instant;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -38,6 +39,7 @@ const BATCH_FOR: Duration = Duration::from_millis(500);
 /// Days of pulls that are kept.
 const DAYS_KEPT: i64 = 400;
 const TEXT_BYTES_MAX: usize = 200;
+const DAY_MILLIS: i64 = 24 * 3_600 * 1_000;
 
 /// One line of a day's file.
 #[derive(Serialize, Deserialize)]
@@ -61,6 +63,7 @@ pub struct Pulls {
     /// Bounded by `waiting`: a bounded channel would hold room for all that may wait from its first moment on, 8 MB.
     sender: mpsc::Sender<Message>,
     waiting: Arc<AtomicUsize>,
+    hurry: Arc<Hurry>,
     lost: AtomicU64,
     writer: Mutex<Option<thread::JoinHandle<()>>>,
 }
@@ -71,21 +74,17 @@ impl Pulls {
         fs::create_dir_all(folder)?;
         let (sender, receiver) = mpsc::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        let (to, taken) = (folder.to_owned(), Arc::clone(&waiting));
-        let writer = thread::Builder::new().name("pulls".to_owned()).spawn(move || write_all(&to, &receiver, &taken))?;
+        let hurry = Arc::new(Hurry::default());
+        let (to, taken, hurried) = (folder.to_owned(), Arc::clone(&waiting), Arc::clone(&hurry));
+        let writer = thread::Builder::new().name("pulls".to_owned()).spawn(move || write_all(&to, &receiver, &taken, &hurried))?;
         let writer = Mutex::new(Some(writer));
-        Ok(Arc::new(Pulls { folder: folder.to_owned(), sender, waiting, lost: AtomicU64::new(0), writer }))
+        Ok(Arc::new(Pulls { folder: folder.to_owned(), sender, waiting, hurry, lost: AtomicU64::new(0), writer }))
     }
 
     /// Never waits.
-    pub fn record(&self, release: &ReleaseId, puller: &Puller, at: Timestamp) {
-        let puller = Puller {
-            by: puller.by.clone(),
-            address: printable(&puller.address, TEXT_BYTES_MAX),
-            user_agent: printable(&puller.user_agent, TEXT_BYTES_MAX),
-        };
+    pub fn record(&self, release: ReleaseId, puller: Puller, at: Timestamp) {
         let has_room = self.waiting.fetch_add(1, Ordering::Relaxed) < WAITING_MAX;
-        if !has_room || self.sender.send(Message::Pulled(release.clone(), puller, at)).is_err() {
+        if !has_room || self.sender.send(Message::Pulled(release, puller, at)).is_err() {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
@@ -111,6 +110,7 @@ impl Pulls {
     pub fn flush(&self) {
         let (done, written) = mpsc::sync_channel(1);
         if self.sender.send(Message::Flush(done)).is_ok() {
+            self.hurry.now();
             // The writer died when nothing comes; what it had written is there.
             let _ = written.recv();
         }
@@ -152,35 +152,47 @@ fn days(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-type Sums = HashMap<(String, ReleaseId, Puller), (Timestamp, Timestamp, u64)>;
+/// Cuts a rest short.
+#[derive(Default)]
+struct Hurry {
+    asked: Mutex<bool>,
+    changed: Condvar,
+}
 
-fn write_all(folder: &Path, messages: &mpsc::Receiver<Message>, waiting_count: &AtomicUsize) {
+impl Hurry {
+    fn now(&self) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_one();
+    }
+
+    fn rest(&self, for_at_most: Duration) {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let rested = self.changed.wait_timeout_while(asked, for_at_most, |asked| !*asked);
+        *rested.unwrap_or_else(PoisonError::into_inner).0 = false;
+    }
+}
+
+/// By day since the epoch, release and puller: the first and the last time, and how often.
+type Sums = HashMap<(i64, ReleaseId, Puller), (Timestamp, Timestamp, u64)>;
+
+/// Rests between batches and not on each message, so that who records a pull has nobody to wake.
+fn write_all(folder: &Path, messages: &mpsc::Receiver<Message>, waiting_count: &AtomicUsize, hurry: &Hurry) {
     while let Ok(first) = messages.recv() {
+        if let Message::Pulled(..) = first {
+            hurry.rest(BATCH_FOR);
+        }
         let mut sums: Sums = HashMap::new();
         let mut waiting = Vec::new();
-        let mut next = Some(first);
-        let mut held = 0;
-        let written_by = Instant::now() + BATCH_FOR;
-        while let Some(message) = next {
+        for message in iter::once(first).chain(messages.try_iter().take(WAITING_MAX)) {
             match message {
                 Message::Pulled(release, puller, at) => {
                     waiting_count.fetch_sub(1, Ordering::Relaxed);
-                    let day: String = at.to_string().chars().take(10).collect();
-                    let sum = sums.entry((day, release, puller)).or_insert((at, at, 0));
+                    let sum = sums.entry((at.millis().div_euclid(DAY_MILLIS), release, puller)).or_insert((at, at, 0));
                     sum.0 = sum.0.min(at);
                     sum.1 = sum.1.max(at);
                     sum.2 += 1;
-                    held += 1;
-                    next = if held < WAITING_MAX {
-                        messages.recv_timeout(written_by.saturating_duration_since(Instant::now())).ok()
-                    } else {
-                        None
-                    };
                 }
-                Message::Flush(done) => {
-                    waiting.push(done);
-                    next = None;
-                }
+                Message::Flush(done) => waiting.push(done),
             }
         }
         if let Err(error) = write(folder, &sums) {
@@ -193,26 +205,27 @@ fn write_all(folder: &Path, messages: &mpsc::Receiver<Message>, waiting_count: &
 }
 
 fn write(folder: &Path, sums: &Sums) -> io::Result<()> {
-    let mut days: HashMap<&str, Vec<u8>> = HashMap::new();
+    let mut days: HashMap<i64, Vec<u8>> = HashMap::new();
     for ((day, release, puller), (first_at, last_at, count)) in sums {
-        let line = Line { release: release.clone(), puller: puller.clone(), first_at: *first_at, last_at: *last_at, count: *count };
-        let text = days.entry(day).or_default();
+        let puller = Puller { user_agent: printable(&puller.user_agent, TEXT_BYTES_MAX), ..puller.clone() };
+        let line = Line { release: release.clone(), puller, first_at: *first_at, last_at: *last_at, count: *count };
+        let text = days.entry(*day).or_default();
         serde_json::to_writer(&mut *text, &line).map_err(io::Error::other)?;
         text.push(b'\n');
     }
     for (day, text) in days {
+        let day: String = Timestamp::from_millis(day.saturating_mul(DAY_MILLIS)).to_string().chars().take(10).collect();
         let file = folder.join(format!("{day}.jsonl"));
         let is_new = !file.exists();
         OpenOptions::new().create(true).append(true).open(&file)?.write_all(&text)?;
         if is_new {
-            forget_old(folder, day)?;
+            forget_old(folder, &day)?;
         }
     }
     Ok(())
 }
 
 fn forget_old(folder: &Path, today: &str) -> io::Result<()> {
-    const DAY_MILLIS: i64 = 24 * 3_600 * 1_000;
     let Ok(today) = Timestamp::parse(&format!("{today}T00:00:00Z")) else { return Ok(()) };
     let oldest: String = Timestamp::from_millis(today.millis() - DAYS_KEPT * DAY_MILLIS).to_string().chars().take(10).collect();
     for file in days(folder)? {
@@ -234,7 +247,7 @@ mod tests {
     }
 
     fn puller(name: &str) -> Puller {
-        Puller { by: Some(name.into()), address: "127.0.0.1".into(), user_agent: "npm/11".into() }
+        Puller { by: Some(name.into()), address: "127.0.0.1".parse().unwrap(), user_agent: "npm/11".into() }
     }
 
     #[tokio::test]
@@ -242,10 +255,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let pulls = Pulls::open(folder.path()).unwrap();
         let at = |text: &str| Timestamp::parse(text).unwrap();
-        pulls.record(&release("1.0.0"), &puller("ci"), at("2026-11-20T10:00:00Z"));
-        pulls.record(&release("1.0.0"), &puller("ci"), at("2026-11-21T10:00:00Z"));
-        pulls.record(&release("1.0.0"), &puller("dev"), at("2026-11-20T11:00:00Z"));
-        pulls.record(&release("2.0.0"), &puller("dev"), at("2026-11-20T11:00:00Z"));
+        pulls.record(release("1.0.0"), puller("ci"), at("2026-11-20T10:00:00Z"));
+        pulls.record(release("1.0.0"), puller("ci"), at("2026-11-21T10:00:00Z"));
+        pulls.record(release("1.0.0"), puller("dev"), at("2026-11-20T11:00:00Z"));
+        pulls.record(release("2.0.0"), puller("dev"), at("2026-11-20T11:00:00Z"));
         pulls.close();
         fs::write(folder.path().join("2026-11-19.jsonl"), b"{\"garbled\":\"\xff\xfe\"}\n").unwrap();
         fs::write(folder.path().join("2026-11-22.jsonl"), "{\"cut").unwrap();

@@ -188,7 +188,7 @@ impl Registry {
         asked.caller.require(Role::Reader)?;
         let download = self
             .catalog
-            .artifact(&npm(tarball.package), &tarball.file, (*asked.method == Method::GET).then(|| asked.caller.puller()).as_ref())
+            .artifact(&npm(tarball.package), &tarball.file, (*asked.method == Method::GET).then(|| asked.caller.puller()))
             .await?;
         let kept = if asked.caller.name.is_some() { NEVER_CHANGES_FOR_ONE } else { NEVER_CHANGES };
         Ok(body::send(&download.content, asked.method, asked.headers, TGZ, kept))
