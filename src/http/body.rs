@@ -1,7 +1,9 @@
-//! Sends proven bytes: from memory, or from their file by blocks, one block ahead of the client.
+//! Sends proven bytes: from memory, or from their file by blocks. What the system has in memory is read where it is asked
+//! for; only what is really on the disk is read by another thread, one block ahead of the client.
 
 use std::fs::File;
 use std::io;
+use std::io::IoSliceMut;
 use std::os::unix::fs::FileExt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,6 +21,8 @@ use http::StatusCode;
 use http::header;
 use http_body::Frame;
 use http_body::SizeHint;
+use rustix::io::ReadWriteFlags;
+use rustix::io::preadv2;
 use tokio::task::JoinHandle;
 
 use crate::http::cache::holds;
@@ -74,18 +78,34 @@ struct FileBody {
     size: u64,
     /// Handed out so far.
     sent: u64,
-    /// The block at `sent`, being read.
+    /// The block at `sent`, being read from the disk.
     ahead: Option<JoinHandle<io::Result<Bytes>>>,
+    /// The block that was handed out last: its room is read into again once nobody else holds it.
+    last: Bytes,
 }
 
 impl FileBody {
     fn new(file: Arc<File>, size: u64) -> FileBody {
-        FileBody { file, size, sent: 0, ahead: None }
+        FileBody { file, size, sent: 0, ahead: None, last: Bytes::new() }
+    }
+
+    fn block_bytes(&self) -> usize {
+        usize::try_from((self.size - self.sent).min(BLOCK_BYTES)).unwrap_or(usize::MAX)
+    }
+
+    /// As much of the next block as the system has in memory; `None` when that is nothing, or when it cannot tell.
+    fn read_from_memory(&mut self) -> Option<Bytes> {
+        let mut block = std::mem::take(&mut self.last).try_into_mut().unwrap_or_default();
+        block.resize(self.block_bytes(), 0);
+        let read = preadv2(&*self.file, &mut [IoSliceMut::new(&mut block)], self.sent, ReadWriteFlags::NOWAIT).ok()?;
+        block.truncate(read);
+        let block = block.freeze();
+        self.last = block.clone();
+        (read > 0).then_some(block)
     }
 
     fn read_block(&self) -> JoinHandle<io::Result<Bytes>> {
-        let (file, offset) = (Arc::clone(&self.file), self.sent);
-        let length = usize::try_from((self.size - offset).min(BLOCK_BYTES)).unwrap_or(usize::MAX);
+        let (file, offset, length) = (Arc::clone(&self.file), self.sent, self.block_bytes());
         tokio::task::spawn_blocking(move || {
             let mut block = vec![0_u8; length];
             file.read_exact_at(&mut block, offset)?;
@@ -104,7 +124,13 @@ impl http_body::Body for FileBody {
         }
         let mut reading = match self.ahead.take() {
             Some(reading) => reading,
-            None => self.read_block(),
+            None => match self.read_from_memory() {
+                Some(block) => {
+                    self.sent += block.len() as u64;
+                    return Poll::Ready(Some(Ok(Frame::data(block))));
+                }
+                None => self.read_block(),
+            },
         };
         let Poll::Ready(read) = Pin::new(&mut reading).poll(cx) else {
             self.ahead = Some(reading);
