@@ -46,6 +46,10 @@ const WAITING_MAX: usize = 1_024;
 pub const PAGE_MAX: usize = 10_000;
 /// How long changes may lie in memory alone before the engine is told; nothing depends on it.
 const PUT_AWAY_EVERY: Duration = Duration::from_millis(200);
+/// How long after a change a checkpoint is written: after a kill, a start folds what came in such a time.
+const CHECKPOINT_AFTER: Duration = Duration::from_secs(20);
+/// So many times as long as the last one took, at least, is between two checkpoints, however many packages there are.
+const CHECKPOINT_RESTS: u32 = 50;
 
 /// Ledger and sled in one data folder.
 pub struct LocalState {
@@ -77,6 +81,8 @@ impl LocalState {
         let shared = Arc::new(Shared { ledger, shelf, refusing: Mutex::new(None), data_dir });
         let (requests, waiting) = mpsc::channel(WAITING_MAX);
         let (changed, changes) = std::sync::mpsc::sync_channel::<()>(1);
+        // For a checkpoint of what this start folded.
+        let _ = changed.try_send(());
         let committer = Committer::new(Arc::clone(&shared), writer, waiting, changed);
         let putting = Arc::clone(&shared);
         let threads = vec![
@@ -111,21 +117,46 @@ pub fn verify(data_dir: &Path) -> Result<Proof, OpenError> {
     Ok(ledger.verify()?)
 }
 
-/// The projection's thread: gathers changes for a while, so that a package that changes often is put away once.
+/// The projection's thread: gathers changes for a while, so that a package that changes often is put away once, and writes
+/// a checkpoint after some more.
 fn put_away(shared: &Shared, changes: &std::sync::mpsc::Receiver<()>) {
+    let mut rest = CHECKPOINT_AFTER;
     while changes.recv().is_ok() {
-        let until = Instant::now() + PUT_AWAY_EVERY;
-        while let left = until.saturating_duration_since(Instant::now())
-            && !left.is_zero()
-        {
+        let checkpoint_at = Instant::now() + rest;
+        loop {
+            // What was told of is put away before anything else is waited for.
+            if !gather(changes, Instant::now() + PUT_AWAY_EVERY) {
+                return;
+            }
+            shared.shelf.put_away();
+            let left = checkpoint_at.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
             match changes.recv_timeout(left) {
                 Ok(()) => {}
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
-        shared.shelf.put_away();
+        let began = Instant::now();
+        shared.shelf.checkpoint();
+        rest = CHECKPOINT_AFTER.max(began.elapsed() * CHECKPOINT_RESTS);
     }
+}
+
+/// Takes changes until then. `false` when there will be none any more.
+fn gather(changes: &std::sync::mpsc::Receiver<()>, until: Instant) -> bool {
+    while let left = until.saturating_duration_since(Instant::now())
+        && !left.is_zero()
+    {
+        match changes.recv_timeout(left) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => break,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+    }
+    true
 }
 
 impl Shared {
@@ -230,7 +261,7 @@ impl State for LocalState {
             Ok(())
         });
         if let Err(fault) = closed.await {
-            tracing::error!(%fault, "the store was not closed cleanly; the next start builds the projection anew");
+            tracing::error!(%fault, "the store was not closed cleanly; the next start folds what came after the last checkpoint");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What is known of packages, where requests read it: states in memory while they are hot or not yet put away, all others
 //! in the engine. An engine that fails is set aside and filled again from the ledger, while nobody's answer changes.
 
-mod clean;
+mod checkpoint;
+mod hot;
 mod rebuild;
 
 use std::collections::HashMap;
@@ -14,11 +15,7 @@ use std::sync::RwLock;
 use std::sync::RwLockReadGuard;
 use std::sync::RwLockWriteGuard;
 
-use quick_cache::DefaultHashBuilder;
-use quick_cache::OptionsBuilder;
-use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use quick_cache::sync::DefaultLifecycle;
 
 use crate::model::package::PackageId;
 use crate::storage::ledger::Ledger;
@@ -26,6 +23,8 @@ use crate::storage::projection;
 use crate::storage::record::PackageState;
 use crate::storage::record::Record;
 use crate::storage::record::Sequence;
+use crate::storage::shelf::hot::Hot;
+use crate::storage::shelf::hot::hot;
 use crate::storage::sled::Engine;
 use crate::storage::sled::EngineFault;
 use crate::storage::state::IndexNote;
@@ -34,8 +33,6 @@ use crate::storage::summary::Summary;
 
 /// States that the engine does not have yet; past it the writer puts them away itself before it goes on.
 const PENDING_MAX: usize = 4_096;
-const HOT_BYTES_MAX: u64 = 24 * 1024 * 1024;
-const HOT_PACKAGES: usize = 20_000;
 const NOTES_MAX: usize = 20_000;
 /// Faults of the engine that one call lives through before it gives up.
 const RECOVERIES_MAX: u32 = 2;
@@ -51,6 +48,8 @@ pub struct Shelf {
     putting: Mutex<()>,
     hot: Hot,
     notes: Cache<PackageId, IndexNote>,
+    #[cfg(test)]
+    folded: u64,
 }
 
 struct Rack {
@@ -64,7 +63,7 @@ struct Rack {
 }
 
 impl Shelf {
-    /// Takes up what a clean stop left behind, or folds the ledger anew.
+    /// Takes up what the last checkpoint left behind and folds what came after it, or folds the ledger anew.
     pub fn open(folder: &Path, ledger: Arc<Ledger>) -> Result<Shelf, ReadError> {
         let opened = rebuild::open(folder, &ledger)?;
         let rack = Rack { engine: opened.engine, generation: 0, pending: opened.pending, failed: None };
@@ -76,6 +75,8 @@ impl Shelf {
             putting: Mutex::new(()),
             hot: hot(),
             notes: Cache::new(NOTES_MAX),
+            #[cfg(test)]
+            folded: opened.folded,
         })
     }
 
@@ -152,6 +153,11 @@ impl Shelf {
     /// Puts into the engine what it does not have yet.
     pub fn put_away(&self) {
         let _one_at_a_time = self.putting.lock().unwrap_or_else(PoisonError::into_inner);
+        self.put_pending();
+    }
+
+    /// The caller is the one who puts.
+    fn put_pending(&self) {
         let (engine, generation, pending) = {
             let rack = self.rack();
             let pending: Vec<_> = rack.pending.iter().map(|(package, state)| (package.clone(), Arc::clone(state))).collect();
@@ -216,23 +222,41 @@ impl Shelf {
         }
     }
 
-    /// Writes down that the engine holds everything up to the summary's record. Nothing may be applied any more.
-    pub fn close(&self) {
-        self.put_away();
-        let Some((engine, generation)) = self.engine() else {
-            return;
+    /// Writes down up to which record the engine holds everything, so that a start needs to fold only what is after it.
+    /// `false` where it could not.
+    pub fn checkpoint(&self) -> bool {
+        let _one_at_a_time = self.putting.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of what took effect by now nothing is left behind by the putting; what comes meanwhile makes the engine newer.
+        let (summary, generation) = {
+            let rack = self.rack();
+            let summary = self.summary().clone();
+            (summary, rack.generation)
+        };
+        self.put_pending();
+        let Some((engine, of)) = self.engine().filter(|(_, of)| *of == generation) else {
+            return false;
         };
         if let Err(fault) = engine.flush() {
             drop(engine);
-            self.recover(generation, &fault);
-            return;
+            self.recover(of, &fault);
+            return false;
         }
-        let complete = {
-            let rack = self.rack();
-            rack.pending.is_empty() && rack.failed.is_none()
-        };
-        if complete && let Err(fault) = clean::write(&self.folder, &self.summary(), &self.ledger.head()) {
-            tracing::warn!(%fault, "could not write down the clean stop; the next start folds the ledger anew");
+        let written = self.ledger.hash(summary.sequence).map_err(std::io::Error::other).and_then(|head| match head {
+            Some(head) => checkpoint::write(&self.folder, &summary, head),
+            None => Err(std::io::Error::other("its record is not in the ledger")),
+        });
+        if let Err(fault) = &written {
+            tracing::warn!(%fault, "could not write a checkpoint; the next start folds more of the ledger");
+        }
+        written.is_ok()
+    }
+
+    /// A last checkpoint, and that the stop was in order. Nothing may be applied any more.
+    pub fn close(&self) {
+        if self.checkpoint()
+            && let Err(fault) = checkpoint::stop(&self.folder)
+        {
+            tracing::warn!(%fault, "could not write down the clean stop");
         }
     }
 
@@ -322,6 +346,12 @@ impl Shelf {
         self.hot.clear();
     }
 
+    /// Records that the opening folded.
+    #[cfg(test)]
+    pub fn folded(&self) -> u64 {
+        self.folded
+    }
+
     #[cfg(test)]
     pub fn is_in_memory(&self) -> bool {
         self.rack().engine.is_none()
@@ -340,54 +370,5 @@ impl Drop for Shelf {
         if let Some(engine) = engine {
             engine.close();
         }
-    }
-}
-
-type Hot = Cache<PackageId, Arc<PackageState>, Weight>;
-
-/// One shard, so that a single large package may take most of the budget: none is ever kept that does not fit into one.
-fn hot() -> Hot {
-    #[expect(clippy::expect_used, reason = "build fails only when a capacity is missing, and both are set here")]
-    let options = OptionsBuilder::new()
-        .shards(1)
-        .estimated_items_capacity(HOT_PACKAGES)
-        .weight_capacity(HOT_BYTES_MAX)
-        .build()
-        .expect("both capacities are set");
-    Cache::with_options(options, Weight, DefaultHashBuilder::default(), DefaultLifecycle::default())
-}
-
-#[derive(Clone)]
-struct Weight;
-
-impl Weighter<PackageId, Arc<PackageState>> for Weight {
-    /// Memory in bytes, about. Counts entries only, because it is asked often.
-    fn weight(&self, _: &PackageId, state: &Arc<PackageState>) -> u64 {
-        const PACKAGE_BYTES: u64 = 300;
-        // With an inspection of 352 bytes; its map, and the one of releases, have room for more than they hold.
-        const RELEASE_BYTES: u64 = 1_200;
-        PACKAGE_BYTES + RELEASE_BYTES * state.releases.len() as u64
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::package::Version;
-    use crate::storage::record::ReleaseState;
-
-    #[test]
-    fn a_package_of_half_the_budget_stays_in_memory() {
-        const LARGE_BYTES: u64 = HOT_BYTES_MAX / 2;
-        let package = PackageId::npm("large").unwrap();
-        let mut state = PackageState::default();
-        for number in 0..12_000 {
-            state.releases.insert(Version::parse(&format!("1.0.{number}")).unwrap(), ReleaseState::default());
-        }
-        let state = Arc::new(state);
-        assert!(Weight.weight(&package, &state) > LARGE_BYTES);
-        let hot = hot();
-        hot.insert(package.clone(), state);
-        assert!(hot.get(&package).is_some());
     }
 }

@@ -1,13 +1,18 @@
 //! sled 0.34 in the one way it is safe: one key per package, small values, no transactions, no scans, and nothing that
 //! cannot be had again. Every call runs on one thread of its own, so that an error, a panic or a hang becomes an [`EngineFault`].
 
+mod value;
+
 use std::any::Any;
+use std::collections::HashSet;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::sync::mpsc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
@@ -18,19 +23,20 @@ use serde::Serialize;
 
 use crate::model::digest::DocumentDigest;
 use crate::model::package::PackageId;
-use crate::storage::ledger::frame::deflate;
-use crate::storage::ledger::frame::inflate;
 use crate::storage::projection;
 use crate::storage::record::PackageState;
+use crate::storage::sled::value::Value;
+use crate::storage::sled::value::pack;
+use crate::storage::sled::value::unpack;
 use crate::storage::state::IndexNote;
 
 /// Values up to this lie in sled, larger ones in files beside it.
 const VALUE_BYTES_MAX: usize = 4 * 1024;
-/// Of one package's state as text.
-const STATE_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// What is read often is on the shelf in front of it.
 const CACHE_BYTES: u64 = 8 * 1024 * 1024;
 const FLUSH_EVERY_MILLIS: u64 = 1_000;
+/// Files of values before, kept until the next flush; any more are removed at once.
+const SUPERSEDED_MAX: usize = 10_000;
 const CALLS_WAITING_MAX: usize = 64;
 const OPEN_WAIT: Duration = Duration::from_secs(30);
 const CALL_WAIT: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 15 });
@@ -75,7 +81,9 @@ struct Got {
 pub struct Engine {
     calls: mpsc::SyncSender<Call>,
     values: Arc<Path>,
-    done: Arc<std::sync::Mutex<mpsc::Receiver<()>>>,
+    /// Files that no value names any more, while what sled forgets when it is killed may bring the value back that did.
+    superseded: Arc<Mutex<HashSet<DocumentDigest>>>,
+    done: Arc<Mutex<mpsc::Receiver<()>>>,
 }
 
 struct Call {
@@ -125,7 +133,7 @@ impl Engine {
             Err(RecvTimeoutError::Disconnected) => return Err(EngineFault::Gone),
         }
         std::fs::remove_file(&opening)?;
-        Ok(Engine { calls, values: Arc::from(values), done: Arc::new(std::sync::Mutex::new(done)) })
+        Ok(Engine { calls, values: Arc::from(values), superseded: Arc::default(), done: Arc::new(Mutex::new(done)) })
     }
 
     /// Removes the files beside sled, when everything in it is put there again anyway. Before it is opened.
@@ -169,6 +177,7 @@ impl Engine {
         } else {
             let digest = DocumentDigest::of(&packed);
             std::fs::write(self.file(&digest), &packed)?;
+            self.superseded().remove(&digest);
             Value::File(digest).write()
         };
         let before = self.call(Act::Put(Tree::Packages, key(package), value.clone()), CALL_WAIT)?;
@@ -176,8 +185,12 @@ impl Engine {
             && before != value
             && let Some(Value::File(digest)) = Value::read(&before)
         {
-            // A file that stays behind costs room and nothing else.
-            let _ = std::fs::remove_file(self.file(&digest));
+            let mut superseded = self.superseded();
+            if superseded.len() < SUPERSEDED_MAX {
+                superseded.insert(digest);
+            } else {
+                self.remove(&digest);
+            }
         }
         Ok(())
     }
@@ -201,13 +214,27 @@ impl Engine {
         }
     }
 
+    /// What was put before outlives a kill; the machine going down it may not. Nobody puts meanwhile.
     pub fn flush(&self) -> Result<(), EngineFault> {
-        self.call(Act::Flush, FLUSH_WAIT).map(|_| ())
+        self.call(Act::Flush, FLUSH_WAIT)?;
+        for digest in self.superseded().drain() {
+            self.remove(&digest);
+        }
+        Ok(())
+    }
+
+    fn superseded(&self) -> std::sync::MutexGuard<'_, HashSet<DocumentDigest>> {
+        self.superseded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remove(&self, digest: &DocumentDigest) {
+        // A file that stays behind costs room and nothing else.
+        let _ = std::fs::remove_file(self.file(digest));
     }
 
     /// Closes the engine and waits until it has let go of its files, if this is the last handle.
     pub fn close(self) {
-        let Engine { calls, values: _, done } = self;
+        let Engine { calls, values: _, superseded: _, done } = self;
         drop(calls);
         if let Some(done) = Arc::into_inner(done).and_then(|done| done.into_inner().ok()) {
             let _ = done.recv_timeout(CALL_WAIT);
@@ -325,61 +352,4 @@ fn words(panic: &(dyn Any + Send)) -> String {
 
 fn key(package: &PackageId) -> Vec<u8> {
     package.to_string().into_bytes()
-}
-
-/// A value in sled: a tag, the CRC32C of the rest, the rest.
-enum Value<'v> {
-    Here(&'v [u8]),
-    File(DocumentDigest),
-}
-
-impl<'v> Value<'v> {
-    const HERE: u8 = 1;
-    const FILE: u8 = 2;
-
-    fn write(&self) -> Vec<u8> {
-        let (tag, rest) = match self {
-            Value::Here(bytes) => (Self::HERE, *bytes),
-            Value::File(digest) => (Self::FILE, digest.raw().as_slice()),
-        };
-        let mut value = Vec::with_capacity(5 + rest.len());
-        value.push(tag);
-        value.extend_from_slice(&crc32c::crc32c(rest).to_le_bytes());
-        value.extend_from_slice(rest);
-        value
-    }
-
-    /// `None` when it is not what `write` wrote.
-    fn read(value: &'v [u8]) -> Option<Value<'v>> {
-        let (tag, rest) = value.split_first()?;
-        let (sum, rest) = rest.split_first_chunk::<4>()?;
-        if u32::from_le_bytes(*sum) != crc32c::crc32c(rest) {
-            return None;
-        }
-        match *tag {
-            Self::HERE => Some(Value::Here(rest)),
-            Self::FILE => Some(Value::File(DocumentDigest::from_raw(rest.try_into().ok()?))),
-            _ => None,
-        }
-    }
-}
-
-/// A state's text, deflated when that helps; the first byte says which.
-fn pack(text: Vec<u8>) -> Vec<u8> {
-    let (tag, body) = match deflate(&text) {
-        Some(smaller) => (1, smaller),
-        None => (0, text),
-    };
-    let mut packed = Vec::with_capacity(body.len() + 1);
-    packed.push(tag);
-    packed.extend_from_slice(&body);
-    packed
-}
-
-fn unpack(packed: &[u8]) -> io::Result<Vec<u8>> {
-    match packed.split_first() {
-        Some((0, text)) => Ok(text.to_vec()),
-        Some((1, deflated)) => inflate(deflated, STATE_BYTES_MAX),
-        Some(_) | None => Err(io::Error::other("its form is unknown")),
-    }
 }

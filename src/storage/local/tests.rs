@@ -228,25 +228,105 @@ async fn without_an_engine_everything_is_kept_in_memory() {
     }
 }
 
+/// How a store ended before it is opened again.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// Killed, and all that changed after the checkpoint had reached the engine.
+    KilledLate,
+    /// Killed before any of it did.
+    KilledEarly,
+    /// The machine went down.
+    MachineDown,
+}
+
+/// A checkpoint, changes of some packages after it, an end: the same answers, and as many records folded as expected.
+async fn check_checkpoint(end: End, expect_folded: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let projection = folder.path().join("projection");
+    let state = LocalState::open(folder.path()).unwrap();
+    fill(&state).await;
+    assert!(state.shared.shelf.checkpoint());
+    let frozen = tempfile::tempdir().unwrap();
+    copy(&projection, frozen.path());
+    // Of a large one, of a small one, of one that is new, and of one twice.
+    for (number, version) in [(1, 999), (5, 999), (PACKAGES, 1), (5, 1_000)] {
+        state.commit(batch(vec![inspected(number, version)])).await.unwrap();
+    }
+    state.shared.shelf.put_away();
+    let before = answers(&state).await;
+    let fifth = state.package(&package(5)).await.unwrap();
+    assert!(fifth.releases.contains_key(&Version::parse("1000.0.0").unwrap()));
+    drop(state);
+    match end {
+        End::KilledLate => {}
+        End::KilledEarly => {
+            std::fs::remove_dir_all(&projection).unwrap();
+            copy(frozen.path(), &projection);
+        }
+        End::MachineDown => {
+            std::fs::write(projection.join("RUNNING"), "of another life").unwrap();
+            // And once more, before there is another checkpoint.
+            drop(LocalState::open(folder.path()).unwrap());
+        }
+    }
+    let state = LocalState::open(folder.path()).unwrap();
+    assert_eq!(state.shared.shelf.folded(), expect_folded, "{end:?}");
+    assert_eq!(answers(&state).await, before, "{end:?}");
+    assert_eq!(asides(folder.path()), 0, "{end:?}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let to = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clean_stop_is_believed_once() {
+async fn after_a_kill_only_what_is_behind_the_checkpoint_is_folded() {
+    check_checkpoint(End::KilledLate, 4).await;
+    check_checkpoint(End::KilledEarly, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_the_machine_went_down_everything_is_folded() {
+    check_checkpoint(End::MachineDown, PACKAGES as u64 + 1 + 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_engine_holds_of_another_ledger_is_not_built_upon() {
     let folder = tempfile::tempdir().unwrap();
     let state = LocalState::open(folder.path()).unwrap();
     fill(&state).await;
-    state.close().await;
-    drop(state);
-    let marker = folder.path().join("projection/CLEAN");
-    let kept = std::fs::read(&marker).unwrap();
-    let state = LocalState::open(folder.path()).unwrap();
-    assert!(!marker.exists());
-    state.commit(batch(vec![inspected(1, 999), inspected(5, 999)])).await.unwrap();
+    assert!(state.shared.shelf.checkpoint());
+    let backup = tempfile::tempdir().unwrap();
+    copy(&folder.path().join("ledger"), backup.path());
+    let frozen = tempfile::tempdir().unwrap();
+    state.commit(batch(vec![inspected(5, 999)])).await.unwrap();
     state.shared.shelf.put_away();
+    drop(state);
+    copy(&folder.path().join("projection"), frozen.path());
+    // The ledger is put back from the backup and goes on differently: other records stand where the engine's came from.
+    std::fs::remove_dir_all(folder.path().join("ledger")).unwrap();
+    copy(backup.path(), &folder.path().join("ledger"));
+    std::fs::remove_dir_all(folder.path().join("projection")).unwrap();
+    let state = LocalState::open(folder.path()).unwrap();
+    for (number, version) in [(6, 999), (5, 7)] {
+        state.commit(batch(vec![inspected(number, version)])).await.unwrap();
+    }
     let before = answers(&state).await;
     drop(state);
-    // It comes back from the dead, while the engine is ahead of it.
-    std::fs::write(&marker, kept).unwrap();
+    std::fs::remove_dir_all(folder.path().join("projection")).unwrap();
+    copy(frozen.path(), &folder.path().join("projection"));
     let state = LocalState::open(folder.path()).unwrap();
     assert_eq!(answers(&state).await, before);
+    assert_eq!(asides(folder.path()), 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -380,5 +460,7 @@ async fn large_states_are_files_and_old_ones_go() {
     assert_eq!(files(&values).len(), LARGE);
     state.commit(batch(vec![inspected(0, 500)])).await.unwrap();
     state.shared.shelf.put_away();
+    assert_eq!(files(&values).len(), LARGE + 1, "a kill may bring back the value that names the old one");
+    assert!(state.shared.shelf.checkpoint());
     assert_eq!(files(&values).len(), LARGE);
 }

@@ -1,6 +1,7 @@
-//! Folding the ledger into an engine: what is after a clean stop, or all of it.
+//! Folding the ledger into an engine: what is after a checkpoint, or all of it.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use crate::storage::projection;
 use crate::storage::record::PackageState;
 use crate::storage::record::Record;
 use crate::storage::record::Sequence;
-use crate::storage::shelf::clean;
+use crate::storage::shelf::checkpoint;
 use crate::storage::sled::Engine;
 use crate::storage::sled::EngineFault;
 use crate::storage::state::ReadError;
@@ -28,34 +29,35 @@ pub struct Opened {
     pub engine: Option<Engine>,
     pub summary: Summary,
     pub pending: HashMap<PackageId, Arc<PackageState>>,
+    /// Records that were folded.
+    pub folded: u64,
 }
 
 /// At start. Nothing the engine says is believed without the ledger's word for it.
 pub fn open(folder: &Path, ledger: &Ledger) -> Result<Opened, ReadError> {
     let began = Instant::now();
     let until = ledger.head().sequence;
-    let clean = std::fs::create_dir_all(folder).ok().and_then(|()| clean::take(folder));
-    let clean = match clean {
+    let checkpoint = std::fs::create_dir_all(folder).ok().and_then(|()| checkpoint::take_up(folder));
+    let checkpoint = match checkpoint {
         Some((summary, head)) if summary.sequence <= until && ledger.hash(summary.sequence)? == Some(head) => Some(summary),
         Some(_) => {
-            tracing::warn!("the projection's clean stop is not of this ledger: it is built anew");
+            tracing::warn!("the projection's checkpoint is not of this ledger: it is built anew");
             None
         }
         None => None,
     };
-    if clean.is_none()
+    if checkpoint.is_none()
         && let Err(fault) = Engine::clear_values(folder)
     {
         tracing::warn!(%fault, "old values could not be removed");
     }
     match Engine::open(folder) {
         Ok(engine) => {
-            let is_clean = clean.is_some();
-            let summary = clean.unwrap_or_default();
+            let summary = checkpoint.unwrap_or_default();
             match fold(ledger, Some(engine), summary, until) {
                 Ok(opened) => {
                     let packages = opened.summary.revisions.len();
-                    tracing::info!(clean = is_clean, records = until.0, packages, elapsed = ?began.elapsed(), "the projection is open");
+                    tracing::info!(records = until.0, folded = opened.folded, packages, elapsed = ?began.elapsed(), "the projection is open");
                     Ok(opened)
                 }
                 Err(FoldError::Read(fault)) => Err(fault),
@@ -104,15 +106,18 @@ enum FoldError {
     Engine(EngineFault),
 }
 
-/// Folds what is after `summary`, whose packages the engine holds, up to `until`.
+/// Folds what is after `summary`, whose packages the engine holds, up to `until`. Some of them it may hold as of a later
+/// record: it was told of changes after the checkpoint, and perhaps not of all.
 fn fold(ledger: &Ledger, engine: Option<Engine>, summary: Summary, until: Sequence) -> Result<Opened, FoldError> {
     let after = summary.sequence;
-    let mut opened = Opened { engine, summary, pending: HashMap::new() };
+    let mut opened = Opened { engine, summary, pending: HashMap::new(), folded: 0 };
+    let mut ahead = HashSet::new();
     let mut folded_bytes = 0;
     let mut engine_fault = None;
     let walked = ledger.replay(after, until, &mut |record, bytes| {
         folded_bytes += bytes;
-        let mut step = opened.apply(&record);
+        opened.folded += 1;
+        let mut step = opened.apply(&record, &mut ahead);
         if step.is_ok() && folded_bytes > FOLDED_BYTES_MAX && opened.engine.is_some() {
             folded_bytes = 0;
             step = opened.put_away();
@@ -125,6 +130,9 @@ fn fold(ledger: &Ledger, engine: Option<Engine>, summary: Summary, until: Sequen
     match (walked, engine_fault) {
         (_, Some(fault)) => Err(FoldError::Engine(fault)),
         (Err(fault), None) => Err(FoldError::Read(fault)),
+        (Ok(()), None) if !ahead.is_empty() => {
+            Err(FoldError::Engine(EngineFault::Damaged("it holds packages as of records that are not theirs".to_owned())))
+        }
         (Ok(()), None) => {
             opened.put_away().map_err(FoldError::Engine)?;
             Ok(opened)
@@ -133,14 +141,23 @@ fn fold(ledger: &Ledger, engine: Option<Engine>, summary: Summary, until: Sequen
 }
 
 impl Opened {
-    fn apply(&mut self, record: &Record) -> Result<(), EngineFault> {
+    /// `ahead`: packages that the engine held as of a later record than was come to, until that record is come to.
+    fn apply(&mut self, record: &Record, ahead: &mut HashSet<PackageId>) -> Result<(), EngineFault> {
         for package in projection::packages(record) {
             if !self.pending.contains_key(package) {
                 let state = self.held(package)?;
+                if state.revision > self.summary.revision(package) {
+                    ahead.insert(package.clone());
+                }
                 self.pending.insert(package.clone(), Arc::new(state));
             }
-            if let Some(state) = self.pending.get_mut(package) {
+            let Some(state) = self.pending.get_mut(package) else { continue };
+            if !ahead.contains(package) {
                 projection::fold(Arc::make_mut(state), package, record);
+            } else if state.revision == record.sequence {
+                ahead.remove(package);
+            } else if state.revision < record.sequence {
+                return Err(EngineFault::Damaged(format!("{package} is as of record {}, which is not its own", state.revision.0)));
             }
         }
         self.summary.apply(record);
@@ -157,8 +174,8 @@ impl Opened {
             None => None,
         };
         match held {
-            Some(state) if state.revision == known => Ok(state),
-            Some(_) | None => Err(EngineFault::Damaged(format!("{package} is not as of record {}", known.0))),
+            Some(state) if state.revision >= known => Ok(state),
+            Some(_) | None => Err(EngineFault::Damaged(format!("{package} is not as of record {} or later", known.0))),
         }
     }
 
