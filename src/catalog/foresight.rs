@@ -84,10 +84,11 @@ impl Catalog {
             Some(ranges) => wanted_as(ranges, exposed, &*ecosystem),
             None => newest_of_majors(exposed, &*ecosystem),
         };
-        if wanted.is_some() {
-            for release in likely.iter().filter(|release| !release.approved) {
-                self.inspect_soon(shelf, &release.files);
-            }
+        // Where several may be wanted, an inspection would be in vain more often than not.
+        if let (Some(_), [release]) = (&wanted, likely.as_slice())
+            && !release.approved
+        {
+            self.inspect_soon(shelf, &release.files);
         }
         let needs = likely.iter().flat_map(|release| ecosystem.needs(&release.manifest));
         let mut packages = HashSet::new();

@@ -35,6 +35,27 @@ async fn what_a_package_needs_is_asked_for_and_inspected_one_step_ahead() {
 }
 
 #[tokio::test]
+async fn where_several_releases_may_be_wanted_none_is_inspected_ahead() {
+    let scenario = Scenario::new()
+        .package("a", |p| {
+            p.release("1.0.0").dependency("b", "^1.0.0");
+            p.release("2.0.0").dependency("b", "^2.0.0");
+        })
+        .package("b", |p| {
+            p.release("1.0.0").dependency("c", "*");
+            p.release("2.0.0").dependency("d", "*");
+        });
+    let airlock = scenario.gated().await;
+    airlock.listed("a").await;
+    airlock.upstream.reached("/b", 1).await;
+    airlock.listed("b").await;
+    airlock.upstream.reached("/c", 1).await;
+    airlock.upstream.reached("/d", 1).await;
+    let upstream = airlock.shutdown().await;
+    assert_eq!(upstream.count("/b/-/b-1.0.0.tgz") + upstream.count("/b/-/b-2.0.0.tgz"), 0);
+}
+
+#[tokio::test]
 async fn what_lies_ready_is_not_asked_for_again_at_each_reading() {
     let airlock = chain().gated().await;
     airlock.listed("a").await;
