@@ -123,7 +123,7 @@ fn judged(index: &Index) -> Standings {
 }
 
 fn joined(index: &Index) -> Index {
-    join(index.clone(), &Before::Nothing, &PackageState::default(), now()).index
+    join(index, &Before::Nothing, &PackageState::default(), now()).index
 }
 
 fn sent(exposed: &Exposed, form: &str, body: Bytes) -> Rendered {
