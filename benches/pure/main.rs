@@ -33,22 +33,21 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let named: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match *named.as_slice() {
-        ["--counts"] => counts::compare(&inputs()),
+        ["--counts"] => counts::compare(),
         ["--counted", input] => {
-            counts::run(&of_input(input));
+            counts::run(&parts::of_input(input));
             ExitCode::SUCCESS
         }
         ref files if !files.is_empty() && files.iter().all(|file| Path::new(file).is_file()) => {
             let documents: Vec<Document> = files.iter().map(|file| given(file)).collect();
             let mut criterion = patience();
             documents.iter().for_each(remark);
-            documents.iter().for_each(|document| time(&mut criterion, "packument", &parts::of_packument(document)));
+            documents.iter().for_each(|document| time(&mut criterion, "given", &parts::of_packument(document)));
             ExitCode::SUCCESS
         }
         _ => {
             let mut criterion = patience().configure_from_args();
-            parts::documents().iter().for_each(|document| time(&mut criterion, "packument", &parts::of_packument(document)));
-            parts::tarballs().into_iter().for_each(|tarball| time(&mut criterion, "tarball", &parts::of_tarball(tarball)));
+            parts::inputs().for_each(|input| time(&mut criterion, "made up", &parts::of_input(input)));
             criterion.final_summary();
             ExitCode::SUCCESS
         }
@@ -72,19 +71,6 @@ fn time(criterion: &mut Criterion<CpuTime>, group: &str, parts: &[Part]) {
         group.bench_function(BenchmarkId::new(part.name, &part.input), |bencher| bencher.iter(|| (part.act)()));
     }
     group.finish();
-}
-
-fn inputs() -> Vec<String> {
-    let documents = parts::documents().into_iter().map(|document| document.input);
-    documents.chain(parts::tarballs().into_iter().map(|tarball| tarball.input)).collect()
-}
-
-fn of_input(input: &str) -> Vec<Part> {
-    let document = parts::documents().into_iter().find(|document| document.input == input);
-    match document {
-        Some(document) => parts::of_packument(&document),
-        None => parts::of_tarball(parts::tarballs().into_iter().find(|tarball| tarball.input == input).unwrap()),
-    }
 }
 
 /// A packument from a file, measured under the file's name.
