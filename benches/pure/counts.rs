@@ -8,17 +8,18 @@ use std::process::Command;
 use std::process::ExitCode;
 use std::process::Stdio;
 
+use crate::parts;
 use crate::parts::Part;
 
-/// Runs this program again, under callgrind, for each of `inputs`, and prints a table.
-pub fn compare(inputs: &[String]) -> ExitCode {
+/// Runs this program again, under callgrind, for each input, and prints a table.
+pub fn compare() -> ExitCode {
     let there = Command::new("valgrind").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if there.is_err() {
         println!("instruction counts: SKIPPED, valgrind is not on this machine (Debian: apt-get install valgrind)");
         return ExitCode::SUCCESS;
     }
     println!("instructions, in millions, as callgrind counts them on a processor without SHA and AVX-512 extensions");
-    for input in inputs {
+    for input in parts::inputs() {
         match of_input(input) {
             Ok(lines) => lines.iter().for_each(|(part, count)| println!("{part:<26} {input:<16} {:>12.3}", *count as f64 / 1e6)),
             Err(error) => {

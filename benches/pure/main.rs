@@ -1,4 +1,4 @@
-//! The pure parts of Airlock, timed by criterion and counted by callgrind. `make bench` does both.
+//! The pure parts of Airlock, timed by criterion (in processor time) and counted by callgrind. `make bench` does both.
 //!
 //! `cargo bench --bench pure` times; criterion's own arguments work, such as a name to filter by.
 //! `cargo bench --bench pure -- --counts` counts instructions under valgrind.
@@ -12,6 +12,7 @@
 )]
 
 mod counts;
+mod cpu;
 mod parts;
 mod samples;
 
@@ -24,6 +25,7 @@ use criterion::BenchmarkId;
 use criterion::Criterion;
 use criterion::Throughput;
 
+use crate::cpu::CpuTime;
 use crate::parts::Document;
 use crate::parts::Part;
 
@@ -31,22 +33,21 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let named: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match *named.as_slice() {
-        ["--counts"] => counts::compare(&inputs()),
+        ["--counts"] => counts::compare(),
         ["--counted", input] => {
-            counts::run(&of_input(input));
+            counts::run(&parts::of_input(input));
             ExitCode::SUCCESS
         }
         ref files if !files.is_empty() && files.iter().all(|file| Path::new(file).is_file()) => {
             let documents: Vec<Document> = files.iter().map(|file| given(file)).collect();
-            let mut criterion = patience(Criterion::default());
+            let mut criterion = patience();
             documents.iter().for_each(remark);
-            documents.iter().for_each(|document| time(&mut criterion, "packument", &parts::of_packument(document)));
+            documents.iter().for_each(|document| time(&mut criterion, "given", &parts::of_packument(document)));
             ExitCode::SUCCESS
         }
         _ => {
-            let mut criterion = patience(Criterion::default()).configure_from_args();
-            parts::documents().iter().for_each(|document| time(&mut criterion, "packument", &parts::of_packument(document)));
-            parts::tarballs().into_iter().for_each(|tarball| time(&mut criterion, "tarball", &parts::of_tarball(tarball)));
+            let mut criterion = patience().configure_from_args();
+            parts::inputs().for_each(|input| time(&mut criterion, "made up", &parts::of_input(input)));
             criterion.final_summary();
             ExitCode::SUCCESS
         }
@@ -54,30 +55,22 @@ fn main() -> ExitCode {
 }
 
 /// How long each part is measured: some fifty of them must not take more than a few minutes.
-fn patience(criterion: Criterion) -> Criterion {
-    criterion.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_millis(1_500)).sample_size(10).without_plots()
+fn patience() -> Criterion<CpuTime> {
+    Criterion::default()
+        .with_measurement(CpuTime)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_millis(1_500))
+        .sample_size(10)
+        .without_plots()
 }
 
-fn time(criterion: &mut Criterion, group: &str, parts: &[Part]) {
+fn time(criterion: &mut Criterion<CpuTime>, group: &str, parts: &[Part]) {
     let mut group = criterion.benchmark_group(group);
     for part in parts {
         group.throughput(Throughput::Bytes(part.bytes as u64));
         group.bench_function(BenchmarkId::new(part.name, &part.input), |bencher| bencher.iter(|| (part.act)()));
     }
     group.finish();
-}
-
-fn inputs() -> Vec<String> {
-    let documents = parts::documents().into_iter().map(|document| document.input);
-    documents.chain(parts::tarballs().into_iter().map(|tarball| tarball.input)).collect()
-}
-
-fn of_input(input: &str) -> Vec<Part> {
-    let document = parts::documents().into_iter().find(|document| document.input == input);
-    match document {
-        Some(document) => parts::of_packument(&document),
-        None => parts::of_tarball(parts::tarballs().into_iter().find(|tarball| tarball.input == input).unwrap()),
-    }
 }
 
 /// A packument from a file, measured under the file's name.

@@ -59,9 +59,9 @@ pub struct Document {
 }
 
 /// A packed artifact, and what is measured of it.
-pub struct Tarball {
-    pub input: String,
-    pub packed: Bytes,
+struct Tarball {
+    input: String,
+    packed: Bytes,
     integrity: Integrity,
 }
 
@@ -102,17 +102,28 @@ impl Tarball {
     }
 }
 
-/// Made-up packuments: a small one, one of many years, one of the largest.
-pub fn documents() -> Vec<Document> {
-    let big = PackageId::npm("big").unwrap();
-    let document = |input, releases, bytes| Document::new(big.clone(), input, samples::packument::document(releases, bytes).into());
-    vec![document("10 versions", 10, 30_000), document("300 versions", 300, 800_000), document("2,500 versions", 2_500, 9_000_000)]
+/// Made-up packuments, with their releases and bytes: a small one, one of many years, one of the largest.
+const DOCUMENTS: [(&str, usize, usize); 3] =
+    [("10 versions", 10, 30_000), ("300 versions", 300, 800_000), ("2,500 versions", 2_500, 9_000_000)];
+
+/// Made-up tarballs, with their files and unpacked bytes: the median of npm's, a larger one, one of the largest that are
+/// common.
+const TARBALLS: [(&str, usize, usize); 3] =
+    [("30 KB packed", 20, 120_000), ("300 KB packed", 120, 1_200_000), ("6 MB packed", 1_500, 24_000_000)];
+
+/// What each made-up input is called.
+pub fn inputs() -> impl Iterator<Item = &'static str> {
+    DOCUMENTS.into_iter().chain(TARBALLS).map(|(input, _, _)| input)
 }
 
-/// Made-up tarballs: the median of npm's, a larger one, one of the largest that are common.
-pub fn tarballs() -> Vec<Tarball> {
-    let tarball = |input, files, bytes| Tarball::new(input, samples::tarball::packed(files, bytes));
-    vec![tarball("30 KB packed", 20, 120_000), tarball("300 KB packed", 120, 1_200_000), tarball("6 MB packed", 1_500, 24_000_000)]
+/// What the input of that name goes through.
+pub fn of_input(input: &str) -> Vec<Part> {
+    if let Some((name, releases, bytes)) = DOCUMENTS.into_iter().find(|(name, _, _)| *name == input) {
+        let body = samples::packument::document(releases, bytes);
+        return of_packument(&Document::new(PackageId::npm("big").unwrap(), name, body.into()));
+    }
+    let (name, files, bytes) = TARBALLS.into_iter().find(|(name, _, _)| *name == input).unwrap();
+    of_tarball(Tarball::new(name, samples::tarball::packed(files, bytes)))
 }
 
 fn now() -> Timestamp {
@@ -124,7 +135,7 @@ fn judged(index: &Index) -> Standings {
 }
 
 fn joined(index: &Index) -> Index {
-    join(index.clone(), &Before::Nothing, &PackageState::default(), now()).index
+    join(index, &Before::Nothing, &PackageState::default(), now()).index
 }
 
 fn sent(exposed: &Exposed, form: &str, body: Bytes) -> Rendered {
@@ -174,7 +185,7 @@ pub fn of_packument(document: &Document) -> Vec<Part> {
 }
 
 /// What a tarball goes through before its first byte may leave.
-pub fn of_tarball(tarball: Tarball) -> Vec<Part> {
+fn of_tarball(tarball: Tarball) -> Vec<Part> {
     let package = PackageId::npm("big").unwrap();
     let version = Version::parse("1.0.0").unwrap();
     let bytes = usize::try_from(tarball.inspect(&package, &version)).unwrap();

@@ -1,6 +1,7 @@
 //! An index as it is kept on disk: a line of JSON about it, then the frame and all manifests as they are, so that
 //! reading it back parses no manifest.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use bytes::Bytes;
@@ -17,24 +18,24 @@ use crate::model::package::Version;
 const EDITION: u16 = 1;
 
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct Head<'i> {
     edition: u16,
-    package: PackageId,
+    package: Cow<'i, PackageId>,
     source: DocumentDigest,
     frame_bytes: usize,
-    pointers: Vec<(String, Version)>,
-    rows: Vec<Row>,
+    pointers: Cow<'i, [(String, Version)]>,
+    rows: Cow<'i, [Row]>,
 }
 
 /// The bytes to keep.
 pub fn write(index: &Index) -> Bytes {
     let head = Head {
         edition: EDITION,
-        package: index.package.clone(),
+        package: Cow::Borrowed(&index.package),
         source: index.source,
         frame_bytes: index.frame.len(),
-        pointers: index.pointers.clone(),
-        rows: index.rows.clone(),
+        pointers: Cow::Borrowed(&index.pointers),
+        rows: Cow::Borrowed(&index.rows),
     };
     let mut all = serde_json::to_vec(&head).unwrap_or_default();
     all.reserve(1 + index.frame.len() + index.text.len());
@@ -47,10 +48,11 @@ pub fn write(index: &Index) -> Bytes {
 /// `None` when it is not what [`write`] writes today.
 pub fn read(kept: &Bytes) -> Option<Index> {
     let end = memchr::memchr(b'\n', kept)?;
-    let mut head: Head = serde_json::from_slice(kept.get(..end)?).ok()?;
+    let head: Head<'_> = serde_json::from_slice(kept.get(..end)?).ok()?;
+    let mut rows = head.rows.into_owned();
     // A list that is read makes room for four at once, and nearly every release has one artifact of 224 bytes. Moved and not
     // shrunk where they are: what lies between stays in one piece for the next index that is read.
-    for row in &mut head.rows {
+    for row in &mut rows {
         let mut exact = Vec::with_capacity(row.artifacts.len());
         exact.append(&mut row.artifacts);
         row.artifacts = exact;
@@ -61,14 +63,14 @@ pub fn read(kept: &Bytes) -> Option<Index> {
         return None;
     }
     let text = rest.slice(head.frame_bytes..);
-    let inside = head.rows.iter().all(|row| row.manifest.start <= row.manifest.end && row.manifest.end <= text.len());
-    let distinct = head.rows.iter().map(|row| &row.version).collect::<HashSet<_>>().len() == head.rows.len();
+    let inside = rows.iter().all(|row| row.manifest.start <= row.manifest.end && row.manifest.end <= text.len());
+    let distinct = rows.iter().map(|row| &row.version).collect::<HashSet<_>>().len() == rows.len();
     (inside && distinct).then(|| Index {
-        package: head.package,
+        package: head.package.into_owned(),
         source: head.source,
         frame: rest.slice(..head.frame_bytes),
-        pointers: head.pointers,
-        rows: head.rows,
+        pointers: head.pointers.into_owned(),
+        rows,
         text,
     })
 }

@@ -301,6 +301,7 @@ impl Catalog {
     /// Joins, keeps and records a new index.
     async fn take_in(&self, fresh: Index, validators: Validators, known: Option<&Arc<Shelf>>) -> Result<Arc<Shelf>, CatalogError> {
         let package = fresh.package.clone();
+        let fresh = Arc::new(fresh);
         for _ in 0..ATTEMPTS_MAX {
             let state = self.state.package(&package).await?;
             let now = self.clock.now();
@@ -309,7 +310,7 @@ impl Catalog {
                 (Some(_), Some(_)) | (None, _) => None,
             };
             let absent_at = known.map(|shelf| shelf.checked_at()).or(state.last_sight.as_ref().map(|sight| sight.at));
-            let (fresh, previous, joined) = (fresh.clone(), known.cloned(), Arc::clone(&state));
+            let (fresh, previous, joined) = (Arc::clone(&fresh), known.cloned(), Arc::clone(&state));
             let bytes = fresh.weight() + previous.as_ref().map_or(0, |shelf| shelf.index.weight());
             let work = move || {
                 let before = match (&joined.last_sight, &previous, &versions) {
@@ -318,7 +319,7 @@ impl Catalog {
                     (Some(_), None, Some(versions)) => Before::Versions(versions),
                     (Some(_), None, None) => Before::Nothing,
                 };
-                let intake = join(fresh, &before, &joined, now);
+                let intake = join(&fresh, &before, &joined, now);
                 let document = kept::write(&intake.index);
                 (intake, document)
             };

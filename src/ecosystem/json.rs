@@ -2,11 +2,17 @@
 //! `strict` reads a whole document into a value; `entries` only splits an object, keeping each value's text as it is;
 //! `keeping` reads as a reader would that keeps the first or the last of two equal keys, to see whether it matters.
 
+mod entries;
+
+pub use crate::ecosystem::json::entries::Key;
+pub use crate::ecosystem::json::entries::Pair;
+pub use crate::ecosystem::json::entries::duplicate;
+pub use crate::ecosystem::json::entries::entries;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::str;
 
-use serde::Deserializer as _;
 use serde::de::DeserializeSeed;
 use serde::de::MapAccess;
 use serde::de::SeqAccess;
@@ -14,12 +20,9 @@ use serde::de::Visitor;
 use serde_json::Map;
 use serde_json::Number;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
+use crate::ecosystem::json::entries::ENTRIES_MAX;
 use crate::model::finding::printable;
-
-/// How many pairs [`entries`] splits an object into, so that five bytes of text never cost fifty of memory without end.
-pub const ENTRIES_MAX: usize = 200_000;
 
 /// Keys that reach an object's prototype in JavaScript, where the same text means something else than here.
 pub const FORBIDDEN_KEYS: [&str; 3] = ["__proto__", "constructor", "prototype"];
@@ -97,40 +100,6 @@ fn read(text: &[u8], bounds: Bounds, keep: Option<Keep>) -> Result<Value, JsonFa
     let reader = StrictValue { depth_left: bounds.depth_max, keep, broken: &broken };
     let value = reader.deserialize(&mut deserializer).and_then(|value| deserializer.end().map(|()| value));
     value.map_err(|err| located(broken.take(), &err, bounds.depth_max))
-}
-
-/// The pairs of the object that `text` is, in order; a key that stands twice comes twice. Keys are unescaped; values are
-/// the very text. Values are checked for grammar only: not for their own keys, depth, surrogates or range of numbers.
-pub fn entries(text: &[u8]) -> Result<Vec<(String, &RawValue)>, JsonFault> {
-    struct Pairs<'b>(&'b RefCell<Option<Broken>>);
-    impl<'de> Visitor<'de> for Pairs<'_> {
-        type Value = Vec<(String, &'de RawValue)>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut pairs = Vec::new();
-            while let Some(pair) = map.next_entry()? {
-                if pairs.len() == ENTRIES_MAX {
-                    return Err(record(self.0, Broken::TooManyEntries));
-                }
-                pairs.push(pair);
-            }
-            Ok(pairs)
-        }
-    }
-    let text = decoded(text)?;
-    let broken = RefCell::new(None);
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let pairs = deserializer.deserialize_map(Pairs(&broken)).and_then(|pairs| deserializer.end().map(|()| pairs));
-    pairs.map_err(|err| located(broken.take(), &err, 0))
-}
-
-/// The first key that stands twice among `pairs`.
-pub fn duplicate<'p>(pairs: &'p [(String, &RawValue)]) -> Option<&'p str> {
-    let mut keys: Vec<&str> = pairs.iter().map(|(key, _)| key.as_str()).collect();
-    keys.sort_unstable();
-    keys.windows(2).find(|two| two[0] == two[1]).map(|two| two[0])
 }
 
 fn decoded(text: &[u8]) -> Result<&str, JsonFault> {
@@ -345,34 +314,5 @@ mod tests {
         for text in ["{} {}", "{}\0", "{a:1}", "{'a':1}", "[1,]", "// x\n1", "NaN", "Infinity", "01", "\"\t\"", ""] {
             assert!(matches!(strict(text.as_bytes(), BOUNDS), Err(JsonFault::Malformed { .. })), "{text}");
         }
-    }
-
-    #[test]
-    fn entries_keep_order_duplicates_and_the_very_text() {
-        let pairs = entries(br#" {"b": [1, 2] , "a":{"x" :1e999},"b":"\u0061"} "#).unwrap();
-        let shown: Vec<(&str, &str)> = pairs.iter().map(|(key, value)| (key.as_str(), value.get())).collect();
-        assert_eq!(shown, [("b", "[1, 2]"), ("a", r#"{"x" :1e999}"#), ("b", r#""\u0061""#)]);
-        assert_eq!(duplicate(&pairs), Some("b"));
-        assert_eq!(duplicate(&pairs[..2]), None);
-    }
-
-    #[test]
-    fn entries_are_of_one_object() {
-        for bad in [b"[]".as_slice(), b"{} x", b"{", b"{\"a\":}", b"\xef\xbb\xbf{}", b"{\"a\":\"\xff\"}", b"null"] {
-            assert!(entries(bad).is_err());
-        }
-        assert_eq!(entries(b"{}").unwrap().len(), 0);
-    }
-
-    #[test]
-    fn entries_are_counted() {
-        let many = format!("{{{}\"\":0}}", "\"\":0,".repeat(ENTRIES_MAX));
-        assert!(matches!(entries(many.as_bytes()), Err(JsonFault::TooManyEntries { .. })));
-    }
-
-    #[test]
-    fn deep_text_does_not_exhaust_the_stack() {
-        let deep = [b"{\"a\":".as_slice(), &b"[".repeat(1_000_000), &b"]".repeat(1_000_000), b"}"].concat();
-        assert_eq!(entries(&deep).unwrap().len(), 1);
     }
 }

@@ -47,8 +47,9 @@ const BUILDS_AT_ONCE_MAX: usize = 4;
 /// What compresses to nearly nothing less is sent as it is: it fits into one packet anyway.
 const GZIP_FROM_BYTES: usize = 1_024;
 
-/// A body above this is compressed faster and less tightly, because somebody waits for it.
-const GZIP_FAST_FROM_BYTES: usize = 1024 * 1024;
+/// How tightly bodies are compressed while somebody waits. Of packuments from 0.5 to 7 MB, 6 makes nothing smaller by more
+/// than a hundredth and takes a tenth longer; 3 takes a quarter less time for bodies that are larger by 9 to 15 hundredths.
+const GZIP_LEVEL: u32 = 5;
 
 /// Entries in an `If-None-Match` that are looked at.
 const ETAGS_MAX: usize = 64;
@@ -267,8 +268,7 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
 }
 
 fn gzip(plain: &[u8]) -> Option<Bytes> {
-    let level = if plain.len() >= GZIP_FAST_FROM_BYTES { Compression::new(3) } else { Compression::new(6) };
-    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 6), level);
+    let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 6), Compression::new(GZIP_LEVEL));
     encoder.write_all(plain).ok()?;
     encoder.finish().ok().map(Bytes::from)
 }

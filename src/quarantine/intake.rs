@@ -55,7 +55,7 @@ pub enum Before<'a> {
 
 /// Joins `fresh` with what was known. Rows that upstream took down are kept and marked. A row whose bytes were pinned by
 /// an inspection keeps its old text when upstream states other bytes.
-pub fn join(fresh: Index, before: &Before<'_>, state: &PackageState, now: Timestamp) -> Intake {
+pub fn join(fresh: &Index, before: &Before<'_>, state: &PackageState, now: Timestamp) -> Intake {
     let mut changes = Changes { first: matches!(before, Before::Nothing), ..Changes::default() };
     let old: HashMap<&Version, &Row> = match before {
         Before::Index(index) => index.rows.iter().map(|row| (&row.version, row)).collect(),
@@ -105,7 +105,10 @@ pub fn join(fresh: Index, before: &Before<'_>, state: &PackageState, now: Timest
             rows.push(Row { manifest: text.add(previous, row), removed_at: row.removed_at.or(Some(now)), ..row.clone() });
         }
     }
-    Intake { index: Index { rows, text: text.bytes(), ..fresh }, changes }
+    let Index { package, source, frame, pointers, rows: _, text: _ } = fresh;
+    let index =
+        Index { package: package.clone(), source: *source, frame: frame.clone(), pointers: pointers.clone(), rows, text: text.bytes() };
+    Intake { index, changes }
 }
 
 /// Whether two rows state the same bytes, by the strongest hash that both state. Where they share none, nothing can be

@@ -22,7 +22,7 @@ pub fn document(releases: usize, bytes: usize) -> String {
         format!(r#"{{"_id":"big","_rev":"812-0a1b","name":"big","dist-tags":{{"latest":"{}"}},"versions":{{"#, versions[listed - 1]);
     for (n, version) in versions.iter().enumerate() {
         let comma = if n == 0 { "" } else { "," };
-        write!(text, r#"{comma}"{version}":{}"#, manifest(&mut dice, version, each)).unwrap();
+        write!(text, r#"{comma}"{version}":{}"#, manifest(&mut dice, n, version, each)).unwrap();
     }
     text += r#"},"time":{"created":"2014-01-01T00:00:00.000Z","modified":"2026-11-19T00:00:00.000Z""#;
     for (n, version) in versions.iter().enumerate() {
@@ -41,7 +41,8 @@ pub fn document(releases: usize, bytes: usize) -> String {
 const PEOPLE: &str =
     r#"[{"name":"ann","email":"ann@mail.example"},{"name":"bob","email":"bob@mail.example"},{"name":"eve","email":"eve@mail.example"}]"#;
 
-fn manifest(dice: &mut Dice, version: &str, bytes: usize) -> String {
+/// The manifest of the release `version`, which is the package's `at`th.
+fn manifest(dice: &mut Dice, at: usize, version: &str, bytes: usize) -> String {
     let mut text = format!(r#"{{"name":"big","version":"{version}","description":"A big package","keywords":["big","package","sample"],"#);
     text += r#""homepage":"https://github.com/acme/big#readme","bugs":{"url":"https://github.com/acme/big/issues"},"#;
     text += r#""license":"MIT","author":{"name":"Ann","email":"ann@mail.example"},"main":"./dist/index.js","repository":{"type":"git","url":"git+https://github.com/acme/big.git"},"#;
@@ -70,12 +71,13 @@ fn manifest(dice: &mut Dice, version: &str, bytes: usize) -> String {
     )
     .unwrap();
     text += r#""directories":{},"devDependencies":{"typescript":"^5.3.0","jest":"^29.7.0","eslint":"^8.57.0","rollup":"^4.9.0"},"dependencies":{"#;
-    let mut number = 0;
-    while text.len() < bytes.saturating_sub(20) {
-        let (first, second) = (WORDS[number % WORDS.len()], WORDS[(number / WORDS.len() * 7 + number) % WORDS.len()]);
-        write!(text, r#""@acme/{first}-{second}-{number}":"^{}.{}.{}","#, number % 9, dice.below(4), dice.below(3)).unwrap();
-        number += 1;
-    }
+    // As npm writes them: in order, and each wanted in the same version over many releases.
+    let names = |number: usize| format!("@acme/{}-{}", WORDS[number / WORDS.len() % WORDS.len()], WORDS[number % WORDS.len()]);
+    let dependencies: Vec<String> = (0..)
+        .map(|number| format!(r#""{}":"^{}.{}.0","#, names(number * 7), number % 9, (at + number * 5) / 24 % 30))
+        .take(bytes.saturating_sub(text.len()) / 35)
+        .collect();
+    text.extend(dependencies);
     text += r#""last":"1.0.0"}}"#;
     text
 }

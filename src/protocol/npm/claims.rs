@@ -43,7 +43,7 @@ fn install_steps(manifest: &Manifest<'_>) -> Result<Vec<InstallStep>, Fault> {
     let scripts = manifest.object("scripts")?;
     let mut steps = Vec::new();
     for event in INSTALL_EVENTS {
-        let Some((_, command)) = scripts.iter().find(|(name, _)| name == event) else { continue };
+        let Some((_, command)) = scripts.iter().find(|(name, _)| *name == event) else { continue };
         let command = as_text(command).ok_or(Fault::Shape { field: event, wanted: "a string" })?;
         if !command.is_empty() {
             steps.push(InstallStep { event: event.to_owned(), command: printable(&command, TEXT_BYTES_MAX) });

@@ -10,8 +10,9 @@ use serde::de::MapAccess;
 use serde::de::Visitor;
 
 use crate::ecosystem::Unreadable;
+use crate::ecosystem::json::Key;
+use crate::ecosystem::json::Pair;
 use crate::protocol::npm::manifest::Fault;
-use crate::protocol::npm::manifest::Pair;
 use crate::protocol::npm::manifest::checked;
 
 /// Most releases a packument may have; the largest known has about 15,000.
@@ -64,7 +65,7 @@ impl<'d> Visitor<'d> for Top<'_> {
 
     fn visit_map<A: MapAccess<'d>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let (mut pairs, mut versions) = (Vec::new(), Vec::new());
-        while let Some(key) = map.next_key::<String>()? {
+        while let Some(key) = map.next_key::<Key<'d>>()? {
             if pairs.len() + versions.len() == KEYS_MAX {
                 return Err(too_many(self.over, "the number of keys", KEYS_MAX));
             }
@@ -122,7 +123,7 @@ mod tests {
     #[test]
     fn the_top_level_and_its_versions_are_split_at_once() {
         let head = split(br#" {"name":"x", "versions" : {"1":{"a" :1},"1":[2]},"v\u0065":3} "#).unwrap();
-        let shown = |pairs: &[Pair<'_>]| pairs.iter().map(|(key, value)| format!("{key}={}", value.get())).collect::<Vec<_>>();
+        let shown = |pairs: &[Pair<'_>]| pairs.iter().map(|(key, value)| format!("{}={}", &**key, value.get())).collect::<Vec<_>>();
         assert_eq!(shown(&head.pairs), ["name=\"x\"", "ve=3"]);
         assert_eq!(shown(&head.versions), ["1={\"a\" :1}", "1=[2]"]);
         assert_eq!(split(b"{}").unwrap().versions.len(), 0);

@@ -1,12 +1,13 @@
 //! One release's manifest, split once into its pairs: keys decoded, each value the very text that upstream sent.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use serde_json::value::RawValue;
 
 use crate::ecosystem::json::FORBIDDEN_KEYS;
 use crate::ecosystem::json::JsonFault;
+use crate::ecosystem::json::Pair;
+use crate::ecosystem::json::duplicate;
 use crate::ecosystem::json::entries;
 use crate::model::finding::printable;
 
@@ -15,8 +16,6 @@ pub const DEPTH_MAX: usize = 64;
 
 /// How much of an offending text a fault repeats, in bytes.
 const SHOWN_BYTES_MAX: usize = 80;
-
-pub type Pair<'t> = (String, &'t RawValue);
 
 /// Why a manifest cannot be read, in words that follow "its index entry cannot be read:".
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -89,7 +88,7 @@ impl<'t> Manifest<'t> {
 }
 
 pub fn get<'t>(pairs: &[Pair<'t>], key: &str) -> Option<&'t RawValue> {
-    pairs.iter().find(|(name, _)| name == key).map(|(_, value)| *value)
+    pairs.iter().find(|(name, _)| **name == *key).map(|(_, value)| *value)
 }
 
 /// The string under `key`, which faults call `field`.
@@ -114,14 +113,11 @@ pub fn split<'t>(text: &'t [u8], place: &'static str) -> Result<Vec<Pair<'t>>, F
 
 /// `pairs`, if no key stands twice and none means something else in JavaScript.
 pub fn checked<'t>(pairs: Vec<Pair<'t>>, place: &'static str) -> Result<Vec<Pair<'t>>, Fault> {
-    let mut keys: HashSet<&str> = HashSet::with_capacity(pairs.len());
-    for (key, _) in &pairs {
-        if FORBIDDEN_KEYS.contains(&key.as_str()) {
-            return Err(Fault::Forbidden { place, key: key.clone() });
-        }
-        if !keys.insert(key) {
-            return Err(Fault::Twice { place, key: printable(key, SHOWN_BYTES_MAX) });
-        }
+    if let Some((key, _)) = pairs.iter().find(|(key, _)| FORBIDDEN_KEYS.contains(&&**key)) {
+        return Err(Fault::Forbidden { place, key: (**key).to_owned() });
+    }
+    if let Some(key) = duplicate(&pairs) {
+        return Err(Fault::Twice { place, key: printable(key, SHOWN_BYTES_MAX) });
     }
     Ok(pairs)
 }

@@ -14,6 +14,8 @@ use crate::ecosystem::Reading;
 use crate::ecosystem::Unreadable;
 use crate::ecosystem::json;
 use crate::ecosystem::json::Bounds;
+use crate::ecosystem::json::Key;
+use crate::ecosystem::json::Pair;
 use crate::ecosystem::json::entries;
 use crate::model::finding::printable;
 use crate::model::index::Artifact;
@@ -33,7 +35,6 @@ use crate::protocol::npm::manifest;
 use crate::protocol::npm::manifest::DEPTH_MAX;
 use crate::protocol::npm::manifest::Fault;
 use crate::protocol::npm::manifest::Manifest;
-use crate::protocol::npm::manifest::Pair;
 use crate::protocol::npm::order;
 use crate::protocol::npm::write::write_key;
 use crate::protocol::npm::write::write_text;
@@ -101,7 +102,7 @@ fn malformed(fault: Fault) -> Unreadable {
     Unreadable::Malformed(fault.to_string())
 }
 
-fn rows(package: &PackageName, releases: &[Pair<'_>], times: &HashMap<String, Option<Timestamp>>) -> (Vec<Row>, Bytes) {
+fn rows(package: &PackageName, releases: &[Pair<'_>], times: &HashMap<Key<'_>, Option<Timestamp>>) -> (Vec<Row>, Bytes) {
     let mut text = Vec::with_capacity(releases.iter().map(|(_, manifest)| manifest.get().len()).sum());
     let mut rows: Vec<Row> = Vec::with_capacity(releases.len());
     let mut places: HashMap<Version, usize> = HashMap::with_capacity(releases.len());
@@ -206,9 +207,9 @@ fn nameable(key: &str) -> Option<Version> {
 }
 
 /// Every time that can be read. A key that stands twice with different times has none.
-fn times(time: &RawValue) -> HashMap<String, Option<Timestamp>> {
+fn times(time: &RawValue) -> HashMap<Key<'_>, Option<Timestamp>> {
     let pairs = entries(time.get().as_bytes()).unwrap_or_default();
-    let mut times: HashMap<String, Option<Timestamp>> = HashMap::with_capacity(pairs.len());
+    let mut times: HashMap<Key<'_>, Option<Timestamp>> = HashMap::with_capacity(pairs.len());
     for (key, value) in pairs {
         let at = manifest::as_text(value).and_then(|text| Timestamp::parse(text.trim()).ok());
         times.entry(key).and_modify(|before| *before = before.filter(|before| Some(*before) == at)).or_insert(at);
@@ -233,14 +234,14 @@ fn pointers(tags: &RawValue) -> Result<Vec<(String, Version)>, Unreadable> {
     }
     let is_tag = |tag: &str| !tag.is_empty() && tag.len() <= TAG_BYTES_MAX && tag != "__proto__" && !tag.chars().any(char::is_control);
     let each = pairs.iter().filter(|(tag, _)| is_tag(tag));
-    Ok(each.filter_map(|(tag, _)| Some((tag.clone(), targets.remove(tag.as_str())??))).collect())
+    Ok(each.filter_map(|(tag, _)| Some(((**tag).to_owned(), targets.remove(&**tag)??))).collect())
 }
 
 /// The head of the document with the fields that may be shown, each value as upstream wrote it; beside them when the
 /// package was created and which release the head describes.
 fn frame(head: &[Pair<'_>], created: Option<Timestamp>, pointers: &[(String, Version)]) -> Result<Bytes, Unreadable> {
     let mut frame = vec![b'{'];
-    for (key, value) in head.iter().filter(|(key, _)| FRAME_FIELDS.contains(&key.as_str())) {
+    for (key, value) in head.iter().filter(|(key, _)| FRAME_FIELDS.contains(&&**key)) {
         write_key(&mut frame, key, 1);
         frame.extend_from_slice(value.get().as_bytes());
     }

@@ -76,13 +76,13 @@ pub fn abbreviated(out: &mut Vec<u8>, manifest: &[u8], address: &str) -> Result<
     let runs = runs_on_install(&split);
     out.push(b'{');
     let start = out.len();
-    for (key, value) in split.pairs.iter().filter(|(key, _)| ABBREVIATED_FIELDS.contains(&key.as_str())) {
-        if key == HAS_INSTALL_SCRIPT && runs {
+    for (key, value) in split.pairs.iter().filter(|(key, _)| ABBREVIATED_FIELDS.contains(&&**key)) {
+        if *key == HAS_INSTALL_SCRIPT && runs {
             continue;
         }
         write_key(out, key, start);
         let text = value.get().as_bytes();
-        if key == "dist" {
+        if *key == "dist" {
             write_edited(out, text, &[tarball(text, &split, address)?]);
         } else {
             out.extend_from_slice(text);
@@ -114,7 +114,7 @@ fn tarball(text: &[u8], split: &Manifest<'_>, address: &str) -> Result<Edit, Fau
 
 /// The edit that takes out a pair with the comma that parts it from its neighbour.
 fn without(text: &[u8], split: &Manifest<'_>, key: &str) -> Option<Edit> {
-    let at = split.pairs.iter().position(|(name, _)| name == key)?;
+    let at = split.pairs.iter().position(|(name, _)| **name == *key)?;
     let end = place(text, split.pairs.get(at)?.1)?.end;
     let range = match at.checked_sub(1) {
         Some(before) => place(text, split.pairs.get(before)?.1)?.end..end,

@@ -9,7 +9,7 @@ const LATER: &[&str] = &["deprecated", "dist", "maintainers", "_npmUser", "_npmO
 /// The digest of the other pairs, in order of their keys; of the whole text when it cannot be split.
 pub fn substance(manifest: &[u8]) -> DocumentDigest {
     let Ok(mut pairs) = entries(manifest) else { return DocumentDigest::of(manifest) };
-    pairs.retain(|(key, _)| !LATER.contains(&key.as_str()));
+    pairs.retain(|(key, _)| !LATER.contains(&&**key));
     pairs.sort_by(|(left, _), (right, _)| left.cmp(right));
     let mut text = Vec::with_capacity(manifest.len());
     for (key, value) in pairs {

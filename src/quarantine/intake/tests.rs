@@ -79,7 +79,7 @@ fn check(intake: &Intake, expect: [&str; 4], rows: &str) {
 
 #[test]
 fn a_first_sight_adds_all() {
-    let intake = join(index("1.0.0 2.0.0"), &Before::Nothing, &PackageState::default(), now());
+    let intake = join(&index("1.0.0 2.0.0"), &Before::Nothing, &PackageState::default(), now());
     assert!(intake.changes.first);
     check(&intake, ["1.0.0 2.0.0", "", "", ""], "<1.0.0><2.0.0>");
 }
@@ -87,42 +87,42 @@ fn a_first_sight_adds_all() {
 #[test]
 fn a_later_sight_is_a_difference() {
     let before = index("1.0.0 2.0.0");
-    let intake = join(index("2.0.0 3.0.0"), &Before::Index(&before), &seen(), now());
+    let intake = join(&index("2.0.0 3.0.0"), &Before::Index(&before), &seen(), now());
     check(&intake, ["3.0.0", "1.0.0", "", ""], "<2.0.0><3.0.0>[<1.0.0>]");
 }
 
 #[test]
 fn what_comes_back_with_the_same_bytes_returned_and_with_others_is_new_and_changed() {
-    let gone = join(index("1.0.0"), &Before::Index(&index("1.0.0 2.0.0")), &seen(), now()).index;
-    let same = join(index("1.0.0 2.0.0"), &Before::Index(&gone), &seen(), now());
+    let gone = join(&index("1.0.0"), &Before::Index(&index("1.0.0 2.0.0")), &seen(), now()).index;
+    let same = join(&index("1.0.0 2.0.0"), &Before::Index(&gone), &seen(), now());
     check(&same, ["", "", "2.0.0", ""], "<1.0.0><2.0.0>");
-    let other = join(index("1.0.0 2.0.0=evil"), &Before::Index(&gone), &seen(), now());
+    let other = join(&index("1.0.0 2.0.0=evil"), &Before::Index(&gone), &seen(), now());
     check(&other, ["2.0.0", "", "", "2.0.0"], "<1.0.0><2.0.0=evil>");
-    let still_gone = join(index("1.0.0"), &Before::Index(&gone), &seen(), now());
+    let still_gone = join(&index("1.0.0"), &Before::Index(&gone), &seen(), now());
     check(&still_gone, ["", "", "", ""], "<1.0.0>[<2.0.0>]");
 }
 
 #[test]
 fn other_bytes_never_replace_pinned_ones() {
     let before = index("1.0.0 2.0.0");
-    let unpinned = join(index("1.0.0 2.0.0=evil"), &Before::Index(&before), &seen(), now());
+    let unpinned = join(&index("1.0.0 2.0.0=evil"), &Before::Index(&before), &seen(), now());
     check(&unpinned, ["", "", "", "2.0.0"], "<1.0.0><2.0.0=evil>");
-    let kept = join(index("1.0.0 2.0.0=evil"), &Before::Index(&before), &pinned("2.0.0"), now());
+    let kept = join(&index("1.0.0 2.0.0=evil"), &Before::Index(&before), &pinned("2.0.0"), now());
     check(&kept, ["", "", "", "2.0.0"], "<1.0.0><2.0.0>");
-    let again = join(index("1.0.0 2.0.0=evil 3.0.0"), &Before::Index(&kept.index), &pinned("2.0.0"), now());
+    let again = join(&index("1.0.0 2.0.0=evil 3.0.0"), &Before::Index(&kept.index), &pinned("2.0.0"), now());
     check(&again, ["3.0.0", "", "", "2.0.0"], "<1.0.0><2.0.0><3.0.0>");
 }
 
 #[test]
 fn when_the_document_is_lost_the_ledger_still_tells_what_is_new() {
     let known: HashSet<Version> = ["1.0.0", "2.0.0"].map(|version| Version::parse(version).unwrap()).into();
-    let intake = join(index("1.0.0 2.0.0 3.0.0"), &Before::Versions(&known), &seen(), now());
+    let intake = join(&index("1.0.0 2.0.0 3.0.0"), &Before::Versions(&known), &seen(), now());
     assert!(!intake.changes.first);
     check(&intake, ["3.0.0", "", "", ""], "<1.0.0><2.0.0><3.0.0>");
 }
 
 #[test]
 fn a_package_that_is_gone_keeps_its_rows_as_removed() {
-    let intake = join(index(""), &Before::Index(&index("1.0.0 2.0.0")), &seen(), now());
+    let intake = join(&index(""), &Before::Index(&index("1.0.0 2.0.0")), &seen(), now());
     check(&intake, ["", "1.0.0 2.0.0", "", ""], "[<1.0.0>][<2.0.0>]");
 }
