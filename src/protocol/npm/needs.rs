@@ -26,7 +26,7 @@ pub fn needs(manifest: &[u8]) -> Vec<Need> {
     let mut needs = Vec::new();
     for field in INSTALLED_FIELDS {
         for (name, wanted) in manifest.object(field).unwrap_or_default() {
-            if field == "peerDependencies" && waived.contains(&name) {
+            if field == "peerDependencies" && waived.iter().any(|peer| **peer == *name) {
                 continue;
             }
             if let Some(wanted) = as_text(wanted)
@@ -47,7 +47,7 @@ fn optional_peers(manifest: &Manifest<'_>) -> Vec<String> {
         let meta = serde_json::from_str::<serde_json::Value>(meta.get());
         meta.is_ok_and(|meta| meta.get("optional") == Some(&serde_json::Value::Bool(true)))
     });
-    optional.map(|(name, _)| name).collect()
+    optional.map(|(name, _)| name.to_string()).collect()
 }
 
 /// `npm:other@1` is a need of another package under an alias.
