@@ -76,8 +76,8 @@ fn plan(flags: &ServeFlags, clock: &Clock) -> Result<Plan, Failure> {
 pub fn run(flags: &ServeFlags, clock: &Clock) -> Result<Outcome, Failure> {
     let filter = config::environment::log_filter();
     // Held to the end: what is logged last is written down.
-    let _logging =
-        telemetry::start(filter.as_deref(), io::stderr().is_terminal()).map_err(|error| Failure::usage(format!("AIRLOCK_LOG: {error}"), ""))?;
+    let _logging = telemetry::start(filter.as_deref(), io::stderr().is_terminal())
+        .map_err(|error| Failure::usage(format!("AIRLOCK_LOG: {error}"), ""))?;
     let plan = plan(flags, clock)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format!("the threads of the server could not be started: {error}"), ""))?;

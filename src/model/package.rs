@@ -80,7 +80,9 @@ impl PackageName {
             if part.starts_with('.') || part.starts_with('_') && parts[0].is_none() {
                 return wrong("it starts with a dot or an underscore");
             }
-            if !part.bytes().all(|b| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')')) {
+            if !part.bytes().all(
+                |b| matches!(b, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')'),
+            ) {
                 return wrong("only letters, digits and -_.!~*'() are allowed");
             }
         }

@@ -85,15 +85,21 @@ where
         idle: Box::pin(tokio::time::sleep(limits::IDLE)),
         busy_until: Instant::now(),
     };
+    let asked_to_stop = stop.clone();
     let mut stopped = pin!(async move {
         // A closed channel means that whoever could stop us is gone.
         let _ = stop.wait_for(|stop| *stop).await;
     });
     let mut is_stopping = false;
     loop {
-        let request = poll_fn(|cx| {
-            is_stopping = is_stopping || stopped.as_mut().poll(cx).is_ready();
-            connection.poll_request(cx, is_stopping)
+        // What was asked before a stop is answered, so that a stop matters only where nothing is there.
+        let request = poll_fn(|cx| match connection.poll_request(cx, is_stopping) {
+            Poll::Ready(request) => Poll::Ready(request),
+            Poll::Pending if !is_stopping && stopped.as_mut().poll(cx).is_ready() => {
+                is_stopping = true;
+                connection.poll_request(cx, is_stopping)
+            }
+            Poll::Pending => Poll::Pending,
         });
         let request = match request.await {
             Ok(request) => request,
@@ -107,7 +113,7 @@ where
             Poll::Pending => connection.poll_gone(cx).map(|()| None),
         });
         let Some(response) = response.await else { return End::Closed };
-        is_stopping = is_stopping || poll_fn(|cx| Poll::Ready(stopped.as_mut().poll(cx).is_ready())).await;
+        is_stopping = is_stopping || *asked_to_stop.borrow();
         match connection.send(response, is_head, is_stopping).await {
             Ok(true) => connection.busy_until = Instant::now(),
             Ok(false) | Err(_) => return End::Closed,
@@ -205,7 +211,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         loop {
             while !head.is_empty() || !block.is_empty() {
                 let parts = [IoSlice::new(head), IoSlice::new(&block)];
-                let mut written = if head.is_empty() { self.socket.write(&block).await? } else { self.socket.write_vectored(&parts).await? };
+                let mut written =
+                    if head.is_empty() { self.socket.write(&block).await? } else { self.socket.write_vectored(&parts).await? };
                 if written == 0 {
                     return Err(io::ErrorKind::WriteZero.into());
                 }

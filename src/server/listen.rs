@@ -139,8 +139,14 @@ async fn converse<A, F, B>(
 }
 
 /// One connection to its end; each request on it is given to `answer`.
-pub async fn speak<S, A, F, B>(mut socket: S, peer: SocketAddr, clock: &Clock, answer: A, protocols: &Builder<TokioExecutor>, mut stop: watch::Receiver<bool>)
-where
+pub async fn speak<S, A, F, B>(
+    mut socket: S,
+    peer: SocketAddr,
+    clock: &Clock,
+    answer: A,
+    protocols: &Builder<TokioExecutor>,
+    mut stop: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request<Body>) -> F,
     F: Future<Output = Response<B>> + Send + 'static,

@@ -138,7 +138,8 @@ impl Service {
         let metrics = Arc::new(Metrics::default());
         let origins = Origins::new(&config.server, address);
         let callers = Callers::new(Arc::clone(&app.access));
-        let door = Arc::new(Door::new(origins, callers, Arc::clone(&metrics), config.server.body_bytes_max, &app.instance, app.clock.clone()));
+        let door =
+            Arc::new(Door::new(origins, callers, Arc::clone(&metrics), config.server.body_bytes_max, &app.instance, app.clock.clone()));
         let health = Arc::new(Health::new(reasons));
         let site = Arc::new(Site::new(Arc::clone(&health), Arc::new(Scrape { metrics, sources }), pages, registry));
         let listening = Listening { listener, tls, site, door, connections_max: limits::connections_that_fit() };

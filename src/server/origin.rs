@@ -125,6 +125,9 @@ impl Origins {
     /// The client's address: the peer's, or, when that is a trusted proxy, the nearest in `X-Forwarded-For` that is not.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer;
+        if !self.trusts(peer) {
+            return client;
+        }
         let fields = headers.get_all(&FORWARDED_FOR).iter().rev();
         let hops = fields.flat_map(|field| field.to_str().unwrap_or("?").rsplit(','));
         for hop in hops.take(HOPS_MAX) {

@@ -59,7 +59,8 @@ pub struct Site {
 
 impl Site {
     pub fn new(health: Arc<Health>, scrape: Arc<Scrape>, pages: Router, registry: npm::Registry) -> Site {
-        let alive = Router::new().route(LIVEZ, get(health::livez)).merge(Router::new().route(READYZ, get(health::readyz)).with_state(health));
+        let alive =
+            Router::new().route(LIVEZ, get(health::livez)).merge(Router::new().route(READYZ, get(health::readyz)).with_state(health));
         let outside = alive.method_not_allowed_fallback(wrong_method).layer(from_fn(matched));
         let numbers = Router::new().route(METRICS, get(metrics::metrics)).with_state(scrape);
         let pages = numbers.merge(pages).layer(from_fn(matched));

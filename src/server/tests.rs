@@ -122,8 +122,9 @@ fn check(answer: &str, status: u16, holds: &[&str]) {
 async fn the_base_is_the_allowed_host_and_no_other() {
     let stage = Stage::set(|_| {}).await;
     let instance = format!("airlock-instance: {}\r\n", stage.instance);
-    let good =
-        stage.say("GET /-/airlock/who HTTP/1.1\r\nHost: localhost:4873\r\nX-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n").await;
+    let good = stage
+        .say("GET /-/airlock/who HTTP/1.1\r\nHost: localhost:4873\r\nX-Forwarded-Host: evil.example\r\nConnection: close\r\n\r\n")
+        .await;
     check(&good, 200, &["http://localhost:4873 None 127.0.0.1", &instance, "airlock-request-id: ", "x-content-type-options: nosniff"]);
     let evil = stage.say("GET /-/airlock/who HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").await;
     check(&evil, 421, &["allowed_hosts", "public_url", "application/problem+json", &instance]);

@@ -95,14 +95,18 @@ impl Lines {
             }
             waiting.idle = false;
             let unhurried = |waiting: &mut Waiting| waiting.hurries == 0;
-            let (mut waiting, _) =
-                self.hurry.wait_timeout_while(waiting, GATHER_FOR, unhurried).unwrap_or_else(PoisonError::into_inner);
+            let (mut waiting, _) = self.hurry.wait_timeout_while(waiting, GATHER_FOR, unhurried).unwrap_or_else(PoisonError::into_inner);
             std::mem::swap(&mut waiting.text, &mut text);
             let dropped = std::mem::take(&mut waiting.dropped);
             waiting.writing = true;
             drop(waiting);
             if dropped > 0 {
-                text.extend_from_slice(format!("{{\"level\":\"WARN\",\"message\":\"log lines were dropped: their reader is too slow\",\"lines\":{dropped}}}\n").as_bytes());
+                text.extend_from_slice(
+                    format!(
+                        "{{\"level\":\"WARN\",\"message\":\"log lines were dropped: their reader is too slow\",\"lines\":{dropped}}}\n"
+                    )
+                    .as_bytes(),
+                );
             }
             let _ = out.write_all(&text).and_then(|()| out.flush());
             text.clear();

@@ -10,9 +10,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::format::debug_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::telemetry::line::Answered;
@@ -51,14 +53,14 @@ impl Drop for Logging {
 /// `AIRLOCK_LOG` says, as the configuration read it.
 pub fn start(level: Option<&str>, terminal: bool) -> Result<Logging, TelemetryError> {
     let level = level.filter(|level| !level.trim().is_empty()).unwrap_or(LEVEL);
-    let filter =
-        EnvFilter::builder().parse(level).map_err(|why| TelemetryError::Level { level: level.to_owned(), why: why.to_string() })?;
+    let wanted: Result<Targets, _> = level.parse();
+    let wanted = wanted.map_err(|why| TelemetryError::Level { level: level.to_owned(), why: why.to_string() })?;
     let lines = Lines::start(Box::new(io::stderr()))?;
-    let to = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Arc::clone(&lines));
+    let to = tracing_subscriber::fmt::layer().with_writer(Arc::clone(&lines));
     let started = if terminal {
-        to.with_target(false).fmt_fields(debug_fn(write_field)).finish().try_init()
+        registry().with(wanted).with(to.with_target(false).fmt_fields(debug_fn(write_field))).try_init()
     } else {
-        to.fmt_fields(debug_fn(write_value)).event_format(Json).finish().try_init()
+        registry().with(wanted).with(to.fmt_fields(debug_fn(write_value)).event_format(Json)).try_init()
     };
     started.map_err(|_| TelemetryError::Twice)?;
     if !terminal {

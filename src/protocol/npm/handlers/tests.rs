@@ -120,13 +120,8 @@ impl Scene {
             request = request.header(header, *value);
         }
         let (request, ()) = request.body(()).unwrap().into_parts();
-        let caller = Caller {
-            name: name.map(str::to_owned),
-            role,
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            user_agent: None,
-            base: BASE.into(),
-        };
+        let caller =
+            Caller { name: name.map(str::to_owned), role, address: IpAddr::V4(Ipv4Addr::LOCALHOST), user_agent: None, base: BASE.into() };
         let (mut response, route) = self.registry.answer(&request, &caller).await;
         // As the door would be told.
         if let Some(route) = route {
