@@ -131,8 +131,9 @@ impl App {
         if let Err(error) = tokio::task::spawn_blocking(move || pulls.close()).await {
             tracing::error!(%error, "pulls could not be written down");
         }
-        self.blobs.close().await;
+        // First, so that an inspection that is still under way records nothing whose blob nobody puts down.
         self.state.close().await;
+        self.blobs.close().await;
     }
 }
 

@@ -18,11 +18,12 @@ use crate::ecosystem::Ecosystem;
 use crate::ecosystem::Need;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
+use crate::quarantine::workflow::Outcome;
 
 /// What waits for its turn or has it, over all packages. What finds no place is not asked for ahead.
 const PLACES: usize = 1_024;
 /// Packages that are asked for, and releases that are inspected, ahead and at once: a fraction of what requests may take.
-const ASKED_AT_ONCE: usize = 12;
+const ASKED_AT_ONCE: usize = 6;
 const INSPECTED_AT_ONCE: usize = 8;
 /// Packages whose wanted ranges are remembered until they are asked for, and ranges of each.
 const WANTED_MAX: usize = 4_096;
@@ -34,6 +35,8 @@ pub struct Foresight {
     /// Needs of one package that are asked for.
     needs_max: usize,
     places: Arc<Semaphore>,
+    /// One package at a time is thought about, off the serving threads: how long it takes is its owner's choice.
+    thought: Arc<Semaphore>,
     asked: Semaphore,
     inspected: Semaphore,
     /// As which ranges a package was needed since it was last asked for.
@@ -45,6 +48,7 @@ impl Foresight {
         Foresight {
             needs_max,
             places: Arc::new(Semaphore::new(PLACES)),
+            thought: Arc::new(Semaphore::new(1)),
             asked: Semaphore::new(ASKED_AT_ONCE),
             inspected: Semaphore::new(INSPECTED_AT_ONCE),
             wanted: Cache::new(WANTED_MAX),
@@ -72,8 +76,14 @@ impl Catalog {
         let Some(place) = self.foresight.place() else { return };
         let (this, shelf, exposed) = (Arc::clone(self), Arc::clone(shelf), Arc::clone(exposed));
         tokio::spawn(async move {
-            let _place = place;
-            this.get_ready(&shelf, &exposed);
+            let Ok(turn) = Arc::clone(&this.foresight.thought).acquire_owned().await else { return };
+            let think = move || {
+                let _held = (place, turn);
+                this.get_ready(&shelf, &exposed);
+            };
+            if let Err(error) = tokio::task::spawn_blocking(think).await {
+                tracing::error!(%error, "foresight crashed");
+            }
         });
     }
 
@@ -126,7 +136,10 @@ impl Catalog {
             tokio::spawn(async move {
                 let _place = place;
                 let Ok(_turn) = this.foresight.inspected.acquire().await else { return };
-                if let Err(error) = this.inspect_file(&shelf, &file).await {
+                // To its end, so that no more of them are under way than have a turn.
+                if let Some(found) = shelf.find(&file)
+                    && let Outcome::Failed(error) = this.quarantine.inspect(found.subject()).await
+                {
                     tracing::debug!(package = %shelf.index.package, file, %error, "could not be inspected ahead");
                 }
             });

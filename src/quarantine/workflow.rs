@@ -253,7 +253,12 @@ impl Quarantine {
     async fn fetch(&self, subject: &Subject) -> Result<Bytes, InspectError> {
         if let Some(pinned) = self.pinned(subject).await? {
             for zone in [Zone::Approved, Zone::Quarantine] {
-                if let Some(kept) = self.blobs.open(zone, &pinned).await? {
+                let kept = match self.blobs.open(zone, &pinned).await {
+                    // It was set aside; the next zone may have a whole one, and upstream has the bytes.
+                    Err(BlobError::Damaged { .. }) => None,
+                    opened => opened?,
+                };
+                if let Some(kept) = kept {
                     return tokio::task::spawn_blocking(move || kept.to_bytes())
                         .await
                         .map_err(io::Error::other)

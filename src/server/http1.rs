@@ -140,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         loop {
             if !self.read.is_empty() {
                 match parse(&mut self.read) {
-                    Parsed::Whole(request, _) => return Poll::Ready(Ok(request)),
+                    Parsed::Whole(request) => return Poll::Ready(Ok(request)),
                     Parsed::Elsewhere => return Poll::Ready(Err(Cut::Elsewhere)),
                     // Heads come in one piece; whoever sends them otherwise can wait for a parser that remembers.
                     Parsed::Partial if was_partial => return Poll::Ready(Err(Cut::Elsewhere)),
@@ -153,6 +153,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 Poll::Ready(Ok(1..)) => {}
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Cut::Closed)),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                // Whoever has not said it all by now is not waited for.
+                Poll::Pending if is_stopping => return Poll::Ready(Err(Cut::Closed)),
                 Poll::Pending => {
                     ready!(self.poll_idle(cx));
                     return Poll::Ready(Err(Cut::Closed));
@@ -179,11 +181,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         }
     }
 
-    /// Ready when the client went away. What it says meanwhile waits for its turn.
+    /// Ready when the client went away, or says more than any client does before it has its answer. What it says meanwhile waits.
     fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             if self.read.len() >= AHEAD_BYTES_MAX {
-                return Poll::Pending;
+                return Poll::Ready(());
             }
             match ready!(self.poll_read(cx)) {
                 Ok(1..) => {}
@@ -199,8 +201,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     {
         let (parts, mut body) = response.into_parts();
         let has_body = !is_head && parts.status != StatusCode::NOT_MODIFIED && parts.status != StatusCode::NO_CONTENT;
-        let goes_on = !is_last && (!has_body || body.size_hint().exact().is_some());
-        let length = body.size_hint().exact().filter(|_| has_body && !parts.headers.contains_key(header::CONTENT_LENGTH));
+        let exact = body.size_hint().exact().filter(|_| has_body);
+        let goes_on = !is_last && (!has_body || exact.is_some());
+        let length = exact.filter(|_| !parts.headers.contains_key(header::CONTENT_LENGTH));
+        // What was announced and not sent yet. A body that says another length than its headers is a fault of ours.
+        let mut left = exact;
+        if let (Some(exact), Some(stated)) = (exact, parts.headers.get(header::CONTENT_LENGTH))
+            && stated.as_bytes() != itoa::Buffer::new().format(exact).as_bytes()
+        {
+            return Err(io::Error::other("a body has another length than its headers say"));
+        }
         self.date.now();
         write_head(&parts, length, &self.date.text, goes_on, &mut self.head);
         let mut block = Bytes::new();
@@ -209,6 +219,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             block = next(&mut body).await?.unwrap_or_default();
         }
         loop {
+            if let Some(left) = &mut left {
+                let rest = left.checked_sub(block.len() as u64);
+                *left = rest.ok_or_else(|| io::Error::other("a body is longer than it was said to be"))?;
+            }
             while !head.is_empty() || !block.is_empty() {
                 let parts = [IoSlice::new(head), IoSlice::new(&block)];
                 let mut written =
@@ -224,10 +238,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             if !has_body || body.is_end_stream() {
                 break;
             }
+            // Let go of first, so that its room can be read into again.
+            drop(std::mem::take(&mut block));
             match next(&mut body).await? {
                 Some(more) => block = more,
                 None => break,
             }
+        }
+        if left.is_some_and(|left| left > 0) {
+            return Err(io::Error::other("a body is shorter than it was said to be"));
         }
         self.socket.flush().await?;
         Ok(goes_on)
@@ -264,8 +283,7 @@ fn write_head(parts: &http::response::Parts, length: Option<u64>, date: &str, go
 }
 
 enum Parsed {
-    /// And how many bytes its head has.
-    Whole(Request<Body>, usize),
+    Whole(Request<Body>),
     /// Not all of its head is there.
     Partial,
     Elsewhere,
@@ -273,26 +291,31 @@ enum Parsed {
 
 /// Takes one request off `read`, or leaves that as it is.
 fn parse(read: &mut BytesMut) -> Parsed {
-    let all = read.split().freeze();
-    let parsed = parse_head(&all);
-    match &parsed {
-        Parsed::Whole(_, length) => read.extend_from_slice(&all[*length..]),
-        Parsed::Partial | Parsed::Elsewhere => *read = BytesMut::from(all),
+    let Some(length) = memchr::memmem::find(read, b"\r\n\r\n").map(|at| at + 4) else {
+        // A head that ends in another way than clients end theirs is for a parser that knows them all.
+        let ends_oddly = [&b"\n\n"[..], b"\n\r\n"].into_iter().any(|end| memchr::memmem::find(read, end).is_some());
+        return if ends_oddly { Parsed::Elsewhere } else { Parsed::Partial };
+    };
+    let head = read.split_to(length).freeze();
+    match parse_head(&head) {
+        Some(request) => Parsed::Whole(request),
+        None => {
+            // Nobody else holds it any more: it is put back in front of what follows.
+            let mut back = BytesMut::from(head);
+            back.unsplit(std::mem::take(read));
+            *read = back;
+            Parsed::Elsewhere
+        }
     }
-    parsed
 }
 
-fn parse_head(all: &Bytes) -> Parsed {
+/// `all` is one whole head and nothing more. `None` for what is not for here.
+fn parse_head(all: &Bytes) -> Option<Request<Body>> {
     let mut room = [const { MaybeUninit::uninit() }; limits::HEADERS_MAX];
     let mut head = httparse::Request::new(&mut []);
-    let length = match head.parse_with_uninit_headers(all, &mut room) {
-        Ok(httparse::Status::Complete(length)) => length,
-        Ok(httparse::Status::Partial) => return Parsed::Partial,
-        Err(_) => return Parsed::Elsewhere,
-    };
-    match request(&head, all) {
-        Some(request) => Parsed::Whole(request, length),
-        None => Parsed::Elsewhere,
+    match head.parse_with_uninit_headers(all, &mut room) {
+        Ok(httparse::Status::Complete(length)) if length == all.len() => request(&head, all),
+        Ok(_) | Err(_) => None,
     }
 }
 

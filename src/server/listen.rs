@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto::Builder;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
@@ -91,9 +93,8 @@ impl Listening {
             let gauge = self.door.metrics.connections.clone();
             open.spawn(async move {
                 let _held = (permit, counted);
-                gauge.inc();
+                let _open = Open::new(gauge);
                 converse(socket, peer, tls, &clock, answer, &protocols, stop).await;
-                gauge.dec();
             });
         }
         drop(self.listener);
@@ -102,6 +103,22 @@ impl Listening {
             tracing::warn!(connections = open.len(), "requests did not end in time and were cut");
             open.shutdown().await;
         }
+    }
+}
+
+/// One connection more, until it is dropped.
+struct Open(Gauge<i64, AtomicI64>);
+
+impl Open {
+    fn new(gauge: Gauge<i64, AtomicI64>) -> Open {
+        gauge.inc();
+        Open(gauge)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

@@ -174,7 +174,10 @@ impl Running {
         tracing::info!("stopping: requests under way are finished; ask again to stop at once");
         tokio::select! {
             () = self.shutdown() => Ok(()),
-            code = signals.next() => std::process::exit(code),
+            code = signals.next() => {
+                crate::telemetry::flush();
+                std::process::exit(code)
+            }
         }
     }
 }

@@ -44,8 +44,8 @@ pub struct Shelf {
     summary: RwLock<Summary>,
     /// Held for reading while the engine is asked, for writing while a record takes effect: what is read under it is one snapshot.
     rack: RwLock<Rack>,
-    /// One at a time puts states away, so that an older one never overtakes a newer.
-    putting: Mutex<()>,
+    /// One at a time puts states away, so that an older one never overtakes a newer. True once the clean stop is written down.
+    putting: Mutex<bool>,
     hot: Hot,
     notes: Cache<PackageId, IndexNote>,
     #[cfg(test)]
@@ -72,7 +72,7 @@ impl Shelf {
             ledger,
             summary: RwLock::new(opened.summary),
             rack: RwLock::new(rack),
-            putting: Mutex::new(()),
+            putting: Mutex::new(false),
             hot: hot(),
             notes: Cache::new(NOTES_MAX),
             #[cfg(test)]
@@ -225,7 +225,12 @@ impl Shelf {
     /// Writes down up to which record the engine holds everything, so that a start needs to fold only what is after it.
     /// `false` where it could not.
     pub fn checkpoint(&self) -> bool {
-        let _one_at_a_time = self.putting.lock().unwrap_or_else(PoisonError::into_inner);
+        let closed = self.putting.lock().unwrap_or_else(PoisonError::into_inner);
+        // One after the clean stop was written down would say that Airlock runs.
+        !*closed && self.checkpoint_alone()
+    }
+
+    fn checkpoint_alone(&self) -> bool {
         // Of what took effect by now nothing is left behind by the putting; what comes meanwhile makes the engine newer.
         let (summary, generation) = {
             let rack = self.rack();
@@ -242,7 +247,14 @@ impl Shelf {
             return false;
         }
         let written = self.ledger.hash(summary.sequence).map_err(std::io::Error::other).and_then(|head| match head {
-            Some(head) => checkpoint::write(&self.folder, &summary, head),
+            Some(head) => {
+                // Held, so that nobody sets aside meanwhile what it speaks of.
+                let rack = self.rack();
+                if rack.generation != generation {
+                    return Err(std::io::Error::other("the projection was set aside meanwhile"));
+                }
+                checkpoint::write(&self.folder, &summary, head)
+            }
             None => Err(std::io::Error::other("its record is not in the ledger")),
         });
         if let Err(fault) = &written {
@@ -253,7 +265,9 @@ impl Shelf {
 
     /// A last checkpoint, and that the stop was in order. Nothing may be applied any more.
     pub fn close(&self) {
-        if self.checkpoint()
+        let mut closed = self.putting.lock().unwrap_or_else(PoisonError::into_inner);
+        *closed = true;
+        if self.checkpoint_alone()
             && let Err(fault) = checkpoint::stop(&self.folder)
         {
             tracing::warn!(%fault, "could not write down the clean stop");

@@ -38,8 +38,9 @@ struct Waiting {
     /// The thread waits on `some`.
     idle: bool,
     hurries: u64,
-    /// What was there when it was taken is not written yet.
-    writing: bool,
+    /// Batches taken to be written, and batches written.
+    taken: u64,
+    done: u64,
 }
 
 impl Lines {
@@ -70,14 +71,17 @@ impl Lines {
         }
     }
 
-    /// Returns when everything pushed before is written, or could not be.
-    pub fn flush(&self) {
+    /// Returns when everything pushed before is written, or could not be, or takes longer than that: who reads the log may
+    /// stand still for ever.
+    pub fn flush(&self, for_at_most: Duration) {
         let mut waiting = self.lock();
         waiting.hurries += 1;
         self.hurry.notify_one();
-        let unwritten = |waiting: &mut Waiting| !waiting.text.is_empty() || waiting.writing;
-        waiting = self.written.wait_while(waiting, unwritten).unwrap_or_else(PoisonError::into_inner);
-        waiting.hurries -= 1;
+        // What waits now is in the next batch that is taken.
+        let mine = waiting.taken + u64::from(!waiting.text.is_empty());
+        let unwritten = |waiting: &mut Waiting| waiting.done < mine;
+        let waited = self.written.wait_timeout_while(waiting, for_at_most, unwritten);
+        waited.unwrap_or_else(PoisonError::into_inner).0.hurries -= 1;
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -98,7 +102,7 @@ impl Lines {
             let (mut waiting, _) = self.hurry.wait_timeout_while(waiting, GATHER_FOR, unhurried).unwrap_or_else(PoisonError::into_inner);
             std::mem::swap(&mut waiting.text, &mut text);
             let dropped = std::mem::take(&mut waiting.dropped);
-            waiting.writing = true;
+            waiting.taken += 1;
             drop(waiting);
             if dropped > 0 {
                 text.extend_from_slice(
@@ -108,12 +112,33 @@ impl Lines {
                     .as_bytes(),
                 );
             }
-            let _ = out.write_all(&text).and_then(|()| out.flush());
+            let lost = self.put_out(&mut *out, &text);
             text.clear();
             text.shrink_to(KEPT_BYTES);
-            self.lock().writing = false;
+            let mut waiting = self.lock();
+            waiting.done += 1;
+            waiting.dropped += lost;
+            drop(waiting);
             self.written.notify_all();
         }
+    }
+
+    /// Writes everything, waiting for room where there is none just now. Returns how many lines could not be written.
+    fn put_out(&self, out: &mut dyn Write, text: &[u8]) -> u64 {
+        let mut rest = text;
+        while !rest.is_empty() {
+            match out.write(rest) {
+                Ok(written @ 1..) => rest = rest.get(written..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let rested = self.some.wait_timeout(self.lock(), GATHER_FOR);
+                    drop(rested.unwrap_or_else(PoisonError::into_inner));
+                }
+                Ok(_) | Err(_) => return memchr::memchr_iter(b'\n', rest).count() as u64,
+            }
+        }
+        let _ = out.flush();
+        0
     }
 }
 
@@ -176,7 +201,7 @@ mod tests {
         for _ in 0..100 {
             leave.send(()).unwrap();
         }
-        lines.flush();
+        lines.flush(Duration::MAX);
         let text: String = heard.try_iter().collect();
         assert_eq!(text, (0..100).map(|number| format!("{number}\n")).collect::<String>());
     }
@@ -191,10 +216,54 @@ mod tests {
         for _ in 0..4 {
             leave.send(()).unwrap();
         }
-        lines.flush();
+        lines.flush(Duration::MAX);
         let text: String = heard.try_iter().collect();
         let kept = text.matches('x').count() / line.len();
         assert!((8..20).contains(&kept), "{kept}");
         assert!(text.contains(&format!("\"lines\":{}", 20 - kept)), "the rest is told");
+    }
+
+    #[test]
+    fn a_flush_does_not_wait_for_ever() {
+        let (lines, _heard, leave) = slow();
+        (&*lines).write_all(b"never read\n").unwrap();
+        lines.flush(Duration::from_millis(1));
+        leave.send(()).unwrap();
+        lines.flush(Duration::MAX);
+    }
+
+    /// Full at first, as a pipe may be, then broken.
+    struct Odd(u8, mpsc::Sender<String>);
+
+    impl Write for Odd {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 += 1;
+            match self.0 {
+                1 => Err(io::ErrorKind::WouldBlock.into()),
+                2 => Err(io::ErrorKind::Interrupted.into()),
+                3 => Ok(2),
+                4 => Err(io::ErrorKind::StorageFull.into()),
+                _ => {
+                    let _ = self.1.send(String::from_utf8_lossy(bytes).into_owned());
+                    Ok(bytes.len())
+                }
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_told() {
+        let (said, heard) = mpsc::channel();
+        let lines = Lines::start(Box::new(Odd(0, said))).unwrap();
+        (&*lines).write_all(b"1\n2\n3\n").unwrap();
+        lines.flush(Duration::MAX);
+        (&*lines).write_all(b"4\n").unwrap();
+        lines.flush(Duration::MAX);
+        let text: String = heard.try_iter().collect();
+        assert!(text.starts_with("4\n") && text.contains("\"lines\":2"), "{text}");
     }
 }

@@ -9,6 +9,7 @@ use std::fmt::Write;
 use std::io;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
@@ -23,6 +24,11 @@ use crate::telemetry::lines::Lines;
 
 /// What is logged when nobody says otherwise.
 pub const LEVEL: &str = "info";
+
+/// How long an end waits for who reads the log.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+static STARTED: OnceLock<Arc<Lines>> = OnceLock::new();
 
 /// Where requests are logged in the machine's form; unset while nobody asked for that.
 static MACHINE_LINES: OnceLock<Arc<Lines>> = OnceLock::new();
@@ -45,7 +51,14 @@ pub struct Logging(Arc<Lines>);
 
 impl Drop for Logging {
     fn drop(&mut self) {
-        self.0.flush();
+        self.0.flush(LAST_WORDS);
+    }
+}
+
+/// Writes down what waits, for who ends the process at once.
+pub fn flush() {
+    if let Some(lines) = STARTED.get() {
+        lines.flush(LAST_WORDS);
     }
 }
 
@@ -63,8 +76,9 @@ pub fn start(level: Option<&str>, terminal: bool) -> Result<Logging, TelemetryEr
         registry().with(wanted).with(to.fmt_fields(debug_fn(write_value)).event_format(Json)).try_init()
     };
     started.map_err(|_| TelemetryError::Twice)?;
+    // Set once: a second start was refused above.
+    let _ = STARTED.set(Arc::clone(&lines));
     if !terminal {
-        // Set once: a second start was refused above.
         let _ = MACHINE_LINES.set(Arc::clone(&lines));
     }
     Ok(Logging(lines))

@@ -1,6 +1,8 @@
 //! What npm asks for next when it installs a release, and which version it takes: guesses by which the catalog is ready
 //! before it is asked. What is spelled in ways that are not read here is left out, and then waits like any first request.
 
+use std::collections::HashSet;
+
 use semver::Version as Semantic;
 use semver::VersionReq;
 
@@ -15,22 +17,29 @@ use crate::protocol::npm::order::semantic;
 
 /// Of one release, and the length of a range in bytes.
 const NEEDS_MAX: usize = 256;
+/// Manifests above this, in bytes, are not looked at: what they need waits like any first request.
+const MANIFEST_BYTES_MAX: usize = 64 * 1024;
 const RANGE_BYTES_MAX: usize = 256;
 /// Alternatives of one range: `1 || 2 || 3`.
 const ALTERNATIVES_MAX: usize = 16;
 
 /// Dependencies that npm installs along, in the order they stand; optional peers it leaves alone.
 pub fn needs(manifest: &[u8]) -> Vec<Need> {
+    if manifest.len() > MANIFEST_BYTES_MAX {
+        return Vec::new();
+    }
     let Ok(manifest) = Manifest::split(manifest) else { return Vec::new() };
     let waived = optional_peers(&manifest);
     let mut needs = Vec::new();
     for field in INSTALLED_FIELDS {
         for (name, wanted) in manifest.object(field).unwrap_or_default() {
-            if field == "peerDependencies" && waived.iter().any(|peer| **peer == *name) {
+            if needs.len() >= NEEDS_MAX {
+                return needs;
+            }
+            if field == "peerDependencies" && waived.contains(&*name) {
                 continue;
             }
             if let Some(wanted) = as_text(wanted)
-                && needs.len() < NEEDS_MAX
                 && wanted.len() <= RANGE_BYTES_MAX
                 && !is_exotic(&wanted)
             {
@@ -41,7 +50,7 @@ pub fn needs(manifest: &[u8]) -> Vec<Need> {
     needs
 }
 
-fn optional_peers(manifest: &Manifest<'_>) -> Vec<String> {
+fn optional_peers(manifest: &Manifest<'_>) -> HashSet<String> {
     let meta = manifest.object("peerDependenciesMeta").unwrap_or_default();
     let optional = meta.into_iter().filter(|(_, meta)| {
         let meta = serde_json::from_str::<serde_json::Value>(meta.get());

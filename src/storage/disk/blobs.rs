@@ -38,7 +38,7 @@ struct Inner {
     quarantine: Arc<Shards>,
     approved: Arc<Shards>,
     settling: Settling,
-    open: Cache<(bool, Digest), Verified, Weight>,
+    open: Arc<Cache<(bool, Digest), Verified, Weight>>,
     /// By digest: who opens, moves or writes a blob does it alone, so that nothing is remembered of where it was before.
     locks: Vec<Arc<Mutex<()>>>,
 }
@@ -63,11 +63,18 @@ impl DiskBlobs {
         const ITEMS: usize = 4_096;
         let quarantine = Arc::new(Shards::open(data_dir.join("quarantine"))?);
         let approved = Arc::new(Shards::open(data_dir.join("approved"))?);
+        let open = Arc::new(Cache::with_weighter(ITEMS, CACHE_BYTES_MAX, Weight));
+        let known = Arc::clone(&open);
+        // What its disk did not take may be read back as something else: it is not held for proven any longer.
+        let doubted = move |digest: &Digest| {
+            known.remove(&key(Zone::Approved, digest));
+            known.remove(&key(Zone::Quarantine, digest));
+        };
         Ok(DiskBlobs(Arc::new(Inner {
-            settling: Settling::begin(vec![Arc::clone(&approved), Arc::clone(&quarantine)])?,
+            settling: Settling::begin(vec![Arc::clone(&approved), Arc::clone(&quarantine)], Box::new(doubted))?,
             quarantine,
             approved,
-            open: Cache::with_weighter(ITEMS, CACHE_BYTES_MAX, Weight),
+            open,
             locks: (0..LOCKS).map(|_| Arc::default()).collect(),
         })))
     }
@@ -111,6 +118,10 @@ impl Inner {
     }
 
     fn put(&self, zone: Zone, digest: &Digest, blob: &Verified) -> Result<(), BlobError> {
+        // What is there and whole stays: it may be on the disk already, where a new one is not yet.
+        if let Ok(Some(_)) = self.read(zone, digest) {
+            return Ok(());
+        }
         let written = self.zone(zone).write(&digest.hex(), |file| blob.kept_in(file)).map_err(|fault| self.failed(digest, fault))?;
         self.settling.note(digest);
         let is_small = blob.size() <= SMALL_BYTES_MAX && matches!(blob.reading(), Reading::Memory(_));

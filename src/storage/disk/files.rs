@@ -88,8 +88,8 @@ impl Shards {
         if shards.is_empty() {
             return Ok(());
         }
-        shards.iter().try_for_each(|shard| sync_folder(shard))?;
-        sync_folder(&self.folder)
+        let synced = shards.iter().map(|shard| sync_folder(shard)).fold(Ok(()), Result::and);
+        synced.and(sync_folder(&self.folder))
     }
 
     /// Moves a damaged file out of the way, where people can look at it.

@@ -21,8 +21,11 @@ use crate::storage::disk::files::Shards;
 
 /// How long a blob may lie in the system's memory alone before it is put down.
 const SETTLED_AFTER: Duration = Duration::from_secs(5);
-/// Blobs that wait; whoever puts one more waits too.
-const WAITING_MAX: usize = 4_096;
+/// Blobs in one batch, and blobs that wait for the next; whoever puts one more waits too.
+const WAITING_MAX: usize = 512;
+
+/// Told of each blob that the disk did not take, after it was set aside.
+pub type Doubted = Box<dyn Fn(&Digest) + Send>;
 
 /// The thread that puts blobs down.
 pub struct Settling {
@@ -32,9 +35,9 @@ pub struct Settling {
 
 impl Settling {
     /// `zones`: the folders that a blob may lie in, the likeliest first.
-    pub fn begin(zones: Vec<Arc<Shards>>) -> io::Result<Settling> {
+    pub fn begin(zones: Vec<Arc<Shards>>, doubted: Doubted) -> io::Result<Settling> {
         let (queue, waiting) = sync_channel(WAITING_MAX);
-        let thread = thread::Builder::new().name("blobs".to_owned()).spawn(move || run(&zones, &waiting))?;
+        let thread = thread::Builder::new().name("blobs".to_owned()).spawn(move || run(&zones, &waiting, &doubted))?;
         Ok(Settling { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
     }
 
@@ -61,40 +64,48 @@ impl Drop for Settling {
     }
 }
 
-fn run(zones: &[Arc<Shards>], waiting: &Receiver<Digest>) {
+fn run(zones: &[Arc<Shards>], waiting: &Receiver<Digest>, doubted: &Doubted) {
     while let Ok(first) = waiting.recv() {
-        let mut batch = BTreeSet::from([first.hex()]);
+        let mut batch = BTreeSet::from([first]);
         let until = Instant::now() + SETTLED_AFTER;
         while batch.len() < WAITING_MAX {
             match waiting.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(next) => batch.insert(next.hex()),
+                Ok(next) => batch.insert(next),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             };
         }
-        if let Err(fault) = settle(zones, &batch) {
-            tracing::error!(%fault, "blobs could not be put down on the disk; what a power cut takes of them is fetched again");
+        if let Err(fault) = settle(zones, &batch, doubted) {
+            tracing::error!(%fault, "blobs could not be put down on the disk; what it did not take is fetched again");
         }
     }
 }
 
 /// The files before their names, each folder once. One that fails keeps no other from its turn; the first failure is told.
-fn settle(zones: &[Arc<Shards>], batch: &BTreeSet<String>) -> io::Result<()> {
+/// After a failure the system forgets what it could not write, so that a file that looks whole now may not stay so: it is set
+/// aside, and what is asked for again is fetched again.
+fn settle(zones: &[Arc<Shards>], batch: &BTreeSet<Digest>, doubted: &Doubted) -> io::Result<()> {
     let mut outcome = Ok(());
-    let mut found: Vec<Vec<&str>> = vec![Vec::new(); zones.len()];
-    for hex in batch {
+    let mut found: Vec<Vec<String>> = vec![Vec::new(); zones.len()];
+    for digest in batch {
+        let hex = digest.hex();
         for (zone, found) in zones.iter().zip(&mut found) {
-            match zone.sync(hex) {
+            match zone.sync(&hex) {
                 Ok(true) => {
                     found.push(hex);
                     break;
                 }
                 Ok(false) => {}
-                Err(fault) => outcome = outcome.and(Err(fault)),
+                Err(fault) => {
+                    let aside = zone.set_aside(&hex);
+                    doubted(digest);
+                    tracing::error!(%digest, %fault, ?aside, "the disk did not take a blob: it is not served from there any more");
+                    outcome = outcome.and(Err(fault));
+                }
             }
         }
     }
-    for (zone, found) in zones.iter().zip(found) {
-        outcome = outcome.and(zone.sync_names(found.into_iter()));
+    for (zone, found) in zones.iter().zip(&found) {
+        outcome = outcome.and(zone.sync_names(found.iter().map(String::as_str)));
     }
     outcome
 }
@@ -113,7 +124,7 @@ mod tests {
     fn what_waits_is_put_down_before_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let zones = [zone(&folder, "approved"), zone(&folder, "quarantine")];
-        let settling = Settling::begin(zones.to_vec()).unwrap();
+        let settling = Settling::begin(zones.to_vec(), Box::new(|_| {})).unwrap();
         let digest = Digest::of(b"blob");
         zones[1].write(&digest.hex(), |mut file| file.write_all(b"blob")).unwrap();
         settling.note(&digest);
@@ -128,13 +139,17 @@ mod tests {
     fn a_blob_is_looked_for_in_each_zone_and_one_that_is_gone_is_no_fault() {
         let folder = tempfile::tempdir().unwrap();
         let zones = [zone(&folder, "approved"), zone(&folder, "quarantine")];
-        let (approved, quarantined, gone) = (Digest::of(b"a").hex(), Digest::of(b"q").hex(), Digest::of(b"g").hex());
-        zones[0].write(&approved, |mut file| file.write_all(b"a")).unwrap();
-        zones[1].write(&quarantined, |mut file| file.write_all(b"q")).unwrap();
-        settle(&zones, &BTreeSet::from([approved.clone(), quarantined, gone])).unwrap();
+        let (approved, quarantined, gone) = (Digest::of(b"a"), Digest::of(b"q"), Digest::of(b"g"));
+        let (told, doubts) = std::sync::mpsc::channel();
+        let doubted: Doubted = Box::new(move |digest| told.send(*digest).unwrap());
+        zones[0].write(&approved.hex(), |mut file| file.write_all(b"a")).unwrap();
+        zones[1].write(&quarantined.hex(), |mut file| file.write_all(b"q")).unwrap();
+        settle(&zones, &BTreeSet::from([approved, quarantined, gone]), &doubted).unwrap();
+        assert!(doubts.try_recv().is_err());
         // A folder in its place: it is there and cannot be what it should be.
         std::fs::remove_dir_all(folder.path().join("approved")).unwrap();
         std::fs::write(folder.path().join("approved"), "").unwrap();
-        assert!(settle(&zones, &BTreeSet::from([approved])).is_err());
+        assert!(settle(&zones, &BTreeSet::from([approved]), &doubted).is_err());
+        assert_eq!(doubts.try_recv().unwrap(), approved, "it is not held for proven any longer");
     }
 }

@@ -52,12 +52,25 @@ pub fn write(folder: &Path, summary: &Summary, head: DocumentDigest) -> io::Resu
     replace(&path(folder), &bytes)
 }
 
-/// Writes down that everything is in order, behind the last checkpoint.
+/// Writes down that everything is in order, behind the last checkpoint: first the engine's files, which it does not sync.
 pub fn stop(folder: &Path) -> io::Result<()> {
+    sync_below(folder)?;
     match std::fs::remove_file(running(folder)) {
         Err(fault) if fault.kind() != io::ErrorKind::NotFound => Err(fault),
         Ok(()) | Err(_) => sync_folder(folder),
     }
+}
+
+fn sync_below(folder: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()? {
+            kind if kind.is_dir() => sync_below(&entry.path())?,
+            kind if kind.is_file() => std::fs::File::open(entry.path())?.sync_all()?,
+            _ => {}
+        }
+    }
+    sync_folder(folder)
 }
 
 /// The summary and the hash of its last record, `None` when there is none to be believed; and marks that Airlock runs.
