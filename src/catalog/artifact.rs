@@ -43,6 +43,14 @@ impl Catalog {
     /// An artifact by the name it is asked by. Waits, for as long as policy says, for the verdict of one that was never inspected.
     /// `puller` is whom the pull is recorded of; none where only the head of the answer is wanted.
     pub async fn artifact(self: &Arc<Self>, package: &PackageId, file: &str, puller: Option<Puller>) -> Result<Download, CatalogError> {
+        if let Some(download) = self.opened_before(package, file, puller.as_ref()).await? {
+            return Ok(download);
+        }
+        // On the heap: what was opened before is answered by a small future.
+        Box::pin(self.found_artifact(package, file, puller)).await
+    }
+
+    async fn found_artifact(self: &Arc<Self>, package: &PackageId, file: &str, puller: Option<Puller>) -> Result<Download, CatalogError> {
         let mut shelf = self.shelf(package).await?;
         let mut found = shelf.find(file);
         if found.is_none() && self.is_older(&shelf, RECHECK_AFTER) {
@@ -56,22 +64,26 @@ impl Catalog {
         for _ in 0..ATTEMPTS_MAX {
             let view = self.view(&shelf).await?;
             match self.quarantine.clear(&shelf.index, &view.standings, found.row, &found.artifact).await {
-                Ok(clearance) => match self.quarantine.open(clearance, &found.artifact).await {
-                    Ok(content) => {
-                        if let Some(puller) = puller {
-                            self.counts.downloads.fetch_add(1, Ordering::Relaxed);
-                            self.pulls.record(found.release.clone(), puller, self.clock.now());
+                Ok(clearance) => {
+                    let leave = self.quarantine.leave(&clearance, &view.standings);
+                    match self.quarantine.open(clearance, &found.artifact).await {
+                        Ok(content) => {
+                            self.remember_opened(&shelf, file, leave);
+                            if let Some(puller) = puller {
+                                self.counts.downloads.fetch_add(1, Ordering::Relaxed);
+                                self.pulls.record(found.release.clone(), puller, self.clock.now());
+                            }
+                            return Ok(Download { release: found.release, file: found.artifact.file, content });
                         }
-                        return Ok(Download { release: found.release, file: found.artifact.file, content });
+                        Err(OpenError::OutOfDate) => {}
+                        Err(OpenError::Upstream(error)) => return Err(from_upstream(package, &error)),
+                        Err(error @ OpenError::OtherBytes(_)) => {
+                            return Err(CatalogError::Upstream { package: package.clone(), why: error.to_string(), retry_after: None });
+                        }
+                        Err(OpenError::Blob(error)) => return Err(error.into()),
+                        Err(OpenError::Read(error)) => return Err(error.into()),
                     }
-                    Err(OpenError::OutOfDate) => {}
-                    Err(OpenError::Upstream(error)) => return Err(from_upstream(package, &error)),
-                    Err(error @ OpenError::OtherBytes(_)) => {
-                        return Err(CatalogError::Upstream { package: package.clone(), why: error.to_string(), retry_after: None });
-                    }
-                    Err(OpenError::Blob(error)) => return Err(error.into()),
-                    Err(OpenError::Read(error)) => return Err(error.into()),
-                },
+                }
                 Err(NotCleared::OutOfDate) => {}
                 Err(NotCleared::Read(error)) => return Err(error.into()),
                 Err(NotCleared::Standing(Standing::Admissible)) => Box::pin(self.inspected(&found)).await?,

@@ -6,6 +6,7 @@ pub mod background;
 pub mod explanation;
 pub mod exposure;
 pub mod foresight;
+pub mod glance;
 pub mod kept;
 pub mod queue;
 pub mod refresh;
@@ -24,6 +25,11 @@ use quick_cache::sync::DefaultLifecycle;
 
 use crate::catalog::exposure::Exposed;
 use crate::catalog::foresight::Foresight;
+use crate::catalog::glance::FileName;
+use crate::catalog::glance::Glance;
+use crate::catalog::glance::OPENED_MAX;
+use crate::catalog::glance::Opened;
+use crate::catalog::glance::SEEN_MAX;
 use crate::catalog::queue::Board;
 use crate::catalog::queue::Wanted;
 use crate::catalog::refresh::Refreshed;
@@ -71,6 +77,8 @@ pub struct Catalog {
     unknown: Cache<PackageId, Timestamp>,
     refreshes: Flights<PackageId, Result<Refreshed, CatalogError>>,
     foresight: Foresight,
+    seen: Cache<PackageId, Glance>,
+    opened: Cache<FileName, Arc<Opened>>,
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
     counts: Counts,
@@ -197,6 +205,8 @@ impl Catalog {
             unknown: Cache::new(UNKNOWN_MAX),
             refreshes: Flights::new(REFRESHES_MAX),
             foresight: Foresight::new(config.ask_ahead),
+            seen: Cache::new(SEEN_MAX),
+            opened: Cache::new(OPENED_MAX),
             board: Mutex::default(),
             wanted: Mutex::default(),
             counts: Counts::default(),
@@ -211,6 +221,7 @@ impl Catalog {
             view = self.view(&shelf).await?;
         }
         self.foresee(&shelf, &view.exposed);
+        self.seen.insert(package.clone(), view.glance(shelf.checked_at()));
         Ok(Sighted { exposed: Arc::clone(&view.exposed), stale_for: self.stale_for(&shelf) })
     }
 

@@ -17,6 +17,7 @@ use crate::catalog::artifact::Files;
 use crate::catalog::exposure::Exposed;
 use crate::catalog::exposure::Ladder;
 use crate::catalog::exposure::expose;
+use crate::catalog::glance::Glance;
 use crate::model::index::Index;
 use crate::model::package::PackageId;
 use crate::model::standing::Standing;
@@ -67,6 +68,17 @@ impl View {
     /// Whether this was asked before.
     pub fn looked_ahead(&self) -> bool {
         self.looked_ahead.swap(true, Ordering::Relaxed)
+    }
+
+    pub(super) fn glance(&self, checked_at: Timestamp) -> Glance {
+        Glance {
+            stamp: *self.exposed.stamp(),
+            modified: self.exposed.modified(),
+            revision: self.standings.revision,
+            given_up_changes: self.given_up_changes,
+            valid_until: self.valid_until,
+            checked_at,
+        }
     }
 
     fn holds(&self, revision: Sequence, given_up_changes: u64, now: Timestamp) -> bool {

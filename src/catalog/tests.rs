@@ -223,3 +223,32 @@ fn a_package_of_forty_megabytes_stays_in_memory() {
     shelves.insert(package(), Arc::new(Shelf::new(Arc::new(nothing), heard)));
     assert!(shelves.get(&package()).is_some());
 }
+
+#[tokio::test]
+async fn a_glance_holds_while_nothing_moved() {
+    let world = world().await;
+    let catalog = &world.catalog;
+    assert!(catalog.glance(&package()).await.is_none(), "nothing was seen");
+    world.says(&["1.0.0"]);
+    let stamp = *catalog.exposed(&package()).await.unwrap().exposed.stamp();
+    catalog.shelves.clear();
+    assert_eq!(catalog.glance(&package()).await.map(|glance| glance.stamp), Some(stamp), "it needs no index");
+    let release = ReleaseId { package: package(), version: Version::parse("1.0.0").unwrap() };
+    let decision = crate::model::decision::Decision {
+        verb: crate::model::decision::Verb::Hold,
+        by: "ann".into(),
+        at: world.clock.now(),
+        reason: "why".into(),
+        digest: None,
+        substance: None,
+        covers: vec![],
+        expires_at: None,
+    };
+    let commands = vec![Command::Decided { release, decision }];
+    world.state.commit(Batch { at: world.clock.now(), actor: Actor::Airlock, conditions: vec![], commands }).await.unwrap();
+    assert!(catalog.glance(&package()).await.is_none(), "a decision moved it");
+    catalog.exposed(&package()).await.unwrap();
+    assert!(catalog.glance(&package()).await.is_some());
+    world.clock.advance(FRESH_FOR);
+    assert!(catalog.glance(&package()).await.is_none(), "upstream is to be asked");
+}

@@ -325,6 +325,13 @@ impl BodyCache {
         }
     }
 
+    /// The body for `key`, if it is kept.
+    pub fn kept(&self, key: &BodyKey<'_>) -> Option<Rendered> {
+        let rendered = self.kept.get(key);
+        self.hits.fetch_add(u64::from(rendered.is_some()), Ordering::Relaxed);
+        rendered
+    }
+
     /// The body for `key`; built by the first who asks, off the async threads, while all others wait for the same build.
     /// A build goes on when its callers go away. `build` returns the plain body.
     ///

@@ -7,6 +7,7 @@ use crate::model::index::Artifact;
 use crate::model::index::Index;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
+use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::pin;
@@ -49,6 +50,17 @@ impl Clearance {
     pub const fn release(&self) -> &ReleaseId {
         &self.release
     }
+}
+
+/// What a clearance rested on. The gate gives the same leave again while nothing of that moved; made here only.
+#[derive(Debug)]
+pub struct Leave {
+    release: ReleaseId,
+    file: String,
+    digest: Digest,
+    revision: Sequence,
+    valid_until: Option<Timestamp>,
+    given_up_changes: u64,
 }
 
 /// Why there is no clearance.
@@ -111,6 +123,39 @@ impl Quarantine {
                 revision,
             }),
             None => Err(NotCleared::Standing(Standing::Quarantined)),
+        }
+    }
+
+    /// What may be remembered of a clearance that `standings` gave.
+    pub fn leave(&self, clearance: &Clearance, standings: &Standings) -> Leave {
+        let Clearance { release, file, digest, revision } = clearance;
+        Leave {
+            release: release.clone(),
+            file: file.clone(),
+            digest: *digest,
+            revision: *revision,
+            valid_until: standings.valid_until,
+            given_up_changes: self.given_up_changes(),
+        }
+    }
+
+    /// The same leave again, if the package is at the same revision, no job was given up since, and the judgement still holds
+    /// now: then judging anew would say the same.
+    pub async fn renew(&self, leave: &Leave) -> Result<Option<Clearance>, ReadError> {
+        let revision = self.state.revision(&leave.release.package).await?;
+        let now = self.clock.now();
+        let stands = revision == leave.revision
+            && leave.given_up_changes == self.given_up_changes()
+            && leave.valid_until.is_none_or(|until| now < until);
+        let again = || Clearance { release: leave.release.clone(), file: leave.file.clone(), digest: leave.digest, revision };
+        Ok(stands.then(again))
+    }
+
+    /// Opens what was cleared, if its copy is kept and whole.
+    pub async fn open_kept(&self, clearance: Clearance) -> Result<Option<Verified>, BlobError> {
+        match self.blobs.open(Zone::Approved, &clearance.digest).await {
+            Err(BlobError::Damaged { .. }) => Ok(None),
+            opened => opened,
         }
     }
 

@@ -23,6 +23,7 @@ use crate::http::cache::BodyCache;
 use crate::http::cache::BodyKey;
 use crate::http::cache::Coding;
 use crate::http::cache::Manner;
+use crate::http::cache::Rendered;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
 use crate::http::route::Route;
@@ -133,12 +134,20 @@ impl Registry {
 
     async fn packument(&self, asked: &Asked<'_>, name: PackageName) -> Result<Response, Failure> {
         asked.caller.require(Role::Reader)?;
-        let sighted = self.catalog.exposed(&npm(name)).await?;
+        let package = npm(name);
         let form = if asked.to_write { Form::Full } else { accept::form(asked.headers) };
         let (key, content_type) = match form {
             Form::Full => ("full", JSON),
             Form::Abbreviated => ("abbreviated", accept::ABBREVIATED),
         };
+        if let Some(glance) = self.catalog.glance(&package).await {
+            let coding = Coding::wanted(asked.headers);
+            let key = BodyKey { stamp: glance.stamp, base: &asked.caller.base, form: key, coding };
+            if let Some(rendered) = self.bodies.kept(&key) {
+                return Ok(sent(asked, &rendered, None));
+            }
+        }
+        let sighted = self.catalog.exposed(&package).await?;
         self.rendered(asked, &sighted, key, content_type, move |exposed, base| render::packument(exposed, base, form)).await
     }
 
@@ -219,12 +228,16 @@ impl Registry {
         let manner = Manner { content_type, cache_control: CHANGES, last_modified: Some(exposed.modified()) };
         let build = move || write(&exposed, &base).map_err(Problem::from);
         let rendered = self.bodies.get_or_build(key, manner, build).await?;
-        let mut response = rendered.respond(asked.method, asked.headers);
-        if asked.caller.name.is_some() {
-            response.headers_mut().insert(header::CACHE_CONTROL, CHANGES_FOR_ONE);
-        }
-        Ok(dated(response, sighted.stale_for))
+        Ok(sent(asked, &rendered, sighted.stale_for))
     }
+}
+
+fn sent(asked: &Asked<'_>, rendered: &Rendered, stale_for: Option<Duration>) -> Response {
+    let mut response = rendered.respond(asked.method, asked.headers);
+    if asked.caller.name.is_some() {
+        response.headers_mut().insert(header::CACHE_CONTROL, CHANGES_FOR_ONE);
+    }
+    dated(response, stale_for)
 }
 
 fn npm(name: PackageName) -> PackageId {
