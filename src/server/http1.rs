@@ -282,6 +282,7 @@ fn write_head(parts: &http::response::Parts, length: Option<u64>, date: &str, go
     add(&[b"date: ", date.as_bytes(), b"\r\n\r\n"]);
 }
 
+#[expect(clippy::large_enum_variant, reason = "it lives for a moment and is never stored; a box would be one more allocation a request")]
 enum Parsed {
     Whole(Request<Body>),
     /// Not all of its head is there.
