@@ -47,10 +47,10 @@ impl Catalog {
             return Ok(download);
         }
         // On the heap: what was opened before is answered by a small future.
-        Box::pin(self.found_artifact(package, file, puller)).await
+        Box::pin(self.found_artifact(package, file, puller.as_ref())).await
     }
 
-    async fn found_artifact(self: &Arc<Self>, package: &PackageId, file: &str, puller: Option<Puller>) -> Result<Download, CatalogError> {
+    async fn found_artifact(self: &Arc<Self>, package: &PackageId, file: &str, puller: Option<&Puller>) -> Result<Download, CatalogError> {
         let mut shelf = self.shelf(package).await?;
         let mut found = shelf.find(file);
         if found.is_none() && self.is_older(&shelf, RECHECK_AFTER) {
@@ -65,14 +65,11 @@ impl Catalog {
             let view = self.view(&shelf).await?;
             match self.quarantine.clear(&shelf.index, &view.standings, found.row, &found.artifact).await {
                 Ok(clearance) => {
-                    let leave = self.quarantine.leave(&clearance, &view.standings);
+                    let leave = view.leave(&clearance);
                     match self.quarantine.open(clearance, &found.artifact).await {
                         Ok(content) => {
                             self.remember_opened(&shelf, file, leave);
-                            if let Some(puller) = puller {
-                                self.counts.downloads.fetch_add(1, Ordering::Relaxed);
-                                self.pulls.record(found.release.clone(), puller, self.clock.now());
-                            }
+                            self.pulled(&found.release, puller);
                             return Ok(Download { release: found.release, file: found.artifact.file, content });
                         }
                         Err(OpenError::OutOfDate) => {}
@@ -91,6 +88,14 @@ impl Catalog {
             }
         }
         Err(CatalogError::NotYet { release: found.release, retry_after: RETRY_AFTER })
+    }
+
+    /// Counts and records a download; not one without a puller, of which only the head is sent.
+    pub(super) fn pulled(&self, release: &ReleaseId, puller: Option<&Puller>) {
+        if let Some(puller) = puller {
+            self.counts.downloads.fetch_add(1, Ordering::Relaxed);
+            self.pulls.record(release.clone(), puller.clone(), self.clock.now());
+        }
     }
 
     /// Inspects a file of the index now, for at most as long as a download would wait.

@@ -2,7 +2,6 @@
 //! leaves memory when others come; while nothing moved, an answer that lies ready needs none.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use quick_cache::Equivalent;
 
@@ -10,6 +9,7 @@ use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::Download;
 use crate::catalog::shelf::Shelf;
+use crate::catalog::shelf::is_confirmed;
 use crate::model::digest::DocumentDigest;
 use crate::model::package::PackageId;
 use crate::model::pull::Puller;
@@ -64,7 +64,7 @@ impl Catalog {
     pub async fn glance(&self, package: &PackageId) -> Option<Glance> {
         let glance = self.seen.get(package)?;
         let now = self.clock.now();
-        let stands = self.is_confirmed(glance.checked_at, now)
+        let stands = is_confirmed(glance.checked_at, now, self.fresh_for)
             && glance.valid_until.is_none_or(|until| now < until)
             && glance.given_up_changes == self.quarantine.given_up_changes()
             && self.state.revision(package).await.is_ok_and(|revision| revision == glance.revision);
@@ -79,26 +79,18 @@ impl Catalog {
         puller: Option<&Puller>,
     ) -> Result<Option<Download>, CatalogError> {
         let Some(opened) = self.opened.get(&Named { package, file }) else { return Ok(None) };
-        if !self.is_confirmed(opened.checked_at, self.clock.now()) {
+        if !is_confirmed(opened.checked_at, self.clock.now(), self.fresh_for) {
             return Ok(None);
         }
         let Some(clearance) = self.quarantine.renew(&opened.leave).await? else { return Ok(None) };
         let release = clearance.release().clone();
-        let Some(content) = self.quarantine.open_kept(clearance).await? else { return Ok(None) };
-        if let Some(puller) = puller {
-            self.counts.downloads.fetch_add(1, Ordering::Relaxed);
-            self.pulls.record(release.clone(), puller.clone(), self.clock.now());
-        }
+        let Some(content) = self.quarantine.open_kept(&clearance).await? else { return Ok(None) };
+        self.pulled(&release, puller);
         Ok(Some(Download { release, file: file.to_owned(), content }))
     }
 
     pub(super) fn remember_opened(&self, shelf: &Shelf, file: &str, leave: Leave) {
         let name = FileName { package: shelf.index.package.clone(), file: file.into() };
         self.opened.insert(name, Arc::new(Opened { leave, checked_at: shelf.checked_at() }));
-    }
-
-    /// Whether upstream need not be asked about what it confirmed then.
-    fn is_confirmed(&self, checked_at: Timestamp, now: Timestamp) -> bool {
-        now >= checked_at && now.since(checked_at) < self.fresh_for
     }
 }

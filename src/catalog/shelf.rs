@@ -22,6 +22,8 @@ use crate::model::index::Index;
 use crate::model::package::PackageId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
+use crate::quarantine::gate::Clearance;
+use crate::quarantine::gate::Leave;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::workflow::lock;
 use crate::storage::record::Sequence;
@@ -68,6 +70,11 @@ impl View {
     /// Whether this was asked before.
     pub fn looked_ahead(&self) -> bool {
         self.looked_ahead.swap(true, Ordering::Relaxed)
+    }
+
+    /// Leave that this judgement gave, to be remembered.
+    pub(super) fn leave(&self, clearance: &Clearance) -> Leave {
+        Leave::of(clearance, &self.standings, self.given_up_changes)
     }
 
     pub(super) fn glance(&self, checked_at: Timestamp) -> Glance {
@@ -134,8 +141,13 @@ impl Shelf {
     /// Whether upstream need not be asked: it was lately, or it did not answer lately.
     pub fn is_fresh(&self, now: Timestamp, fresh_for: Duration) -> bool {
         let heard = lock(&self.heard);
-        now.since(heard.checked_at) < fresh_for && now >= heard.checked_at || heard.quiet_until.is_some_and(|until| now < until)
+        is_confirmed(heard.checked_at, now, fresh_for) || heard.quiet_until.is_some_and(|until| now < until)
     }
+}
+
+/// Whether upstream need not be asked about what it confirmed then. A clock that went back says nothing.
+pub(super) fn is_confirmed(checked_at: Timestamp, now: Timestamp, fresh_for: Duration) -> bool {
+    now >= checked_at && now.since(checked_at) < fresh_for
 }
 
 /// Weighs a shelf by its index and by the view that the first request makes of it, in bytes.

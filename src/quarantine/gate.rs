@@ -63,6 +63,22 @@ pub struct Leave {
     given_up_changes: u64,
 }
 
+impl Leave {
+    /// Of a clearance that `standings` gave, which were judged when `given_up_changes` was what [`Quarantine::given_up_changes`]
+    /// said: what was given up since, even before this is made, ends it.
+    pub fn of(clearance: &Clearance, standings: &Standings, given_up_changes: u64) -> Leave {
+        let Clearance { release, file, digest, revision } = clearance;
+        Leave {
+            release: release.clone(),
+            file: file.clone(),
+            digest: *digest,
+            revision: *revision,
+            valid_until: standings.valid_until,
+            given_up_changes,
+        }
+    }
+}
+
 /// Why there is no clearance.
 #[derive(Debug, thiserror::Error)]
 pub enum NotCleared {
@@ -126,19 +142,6 @@ impl Quarantine {
         }
     }
 
-    /// What may be remembered of a clearance that `standings` gave.
-    pub fn leave(&self, clearance: &Clearance, standings: &Standings) -> Leave {
-        let Clearance { release, file, digest, revision } = clearance;
-        Leave {
-            release: release.clone(),
-            file: file.clone(),
-            digest: *digest,
-            revision: *revision,
-            valid_until: standings.valid_until,
-            given_up_changes: self.given_up_changes(),
-        }
-    }
-
     /// The same leave again, if the package is at the same revision, no job was given up since, and the judgement still holds
     /// now: then judging anew would say the same.
     pub async fn renew(&self, leave: &Leave) -> Result<Option<Clearance>, ReadError> {
@@ -152,8 +155,9 @@ impl Quarantine {
     }
 
     /// Opens what was cleared, if its copy is kept and whole.
-    pub async fn open_kept(&self, clearance: Clearance) -> Result<Option<Verified>, BlobError> {
-        match self.blobs.open(Zone::Approved, &clearance.digest).await {
+    pub async fn open_kept(&self, clearance: &Clearance) -> Result<Option<Verified>, BlobError> {
+        match self.blobs.promote(&clearance.digest).await {
+            // It was set aside by the store, and counts as gone.
             Err(BlobError::Damaged { .. }) => Ok(None),
             opened => opened,
         }
@@ -161,11 +165,8 @@ impl Quarantine {
 
     /// Opens what was cleared. A copy that is lost is fetched again, and must be the very bytes that were judged.
     pub async fn open(&self, clearance: Clearance, artifact: &Artifact) -> Result<Verified, OpenError> {
-        match self.blobs.promote(&clearance.digest).await {
-            Ok(Some(content)) => return Ok(content),
-            // A damaged one was set aside by the store, and counts as gone.
-            Ok(None) | Err(BlobError::Damaged { .. }) => {}
-            Err(error) => return Err(error.into()),
+        if let Some(content) = self.open_kept(&clearance).await? {
+            return Ok(content);
         }
         // On the heap, as it is rare: whoever opens what is there is spared its size.
         Box::pin(self.fetched_again(clearance, artifact)).await

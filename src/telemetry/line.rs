@@ -179,34 +179,18 @@ impl Visit for Fields {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
-    use std::sync::Arc;
-    use std::sync::Mutex;
-
     use tracing_subscriber::fmt::format::debug_fn;
 
     use super::*;
+    use crate::telemetry::tests::Kept;
     use crate::telemetry::write_value;
-
-    #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     fn logged(act: impl FnOnce()) -> serde_json::Value {
         let kept = Kept::default();
         let into = kept.clone();
         let to = tracing_subscriber::fmt().with_writer(move || into.clone());
         tracing::subscriber::with_default(to.fmt_fields(debug_fn(write_value)).event_format(Json).finish(), act);
-        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let text = kept.text();
         assert_eq!(text.matches('\n').count(), 1, "{text:?}");
         serde_json::from_str(&text).unwrap()
     }

@@ -150,8 +150,15 @@ mod tests {
 
     use super::*;
 
+    /// What was logged, kept for looking at.
     #[derive(Clone, Default)]
-    struct Kept(Arc<Mutex<Vec<u8>>>);
+    pub(super) struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Kept {
+        pub(super) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
 
     impl io::Write for Kept {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -176,7 +183,7 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(name = %"\u{1b}[2Jleft\u{202e}pad\nfake line", count = 3, "hello \u{1b}[31m");
         });
-        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let text = kept.text();
         assert_eq!(text.matches('\n').count(), 1, "{text:?}");
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text:?}");
         assert!(text.contains("count=3") && text.contains("left\\u{202e}pad\\nfake line"), "{text:?}");
