@@ -40,7 +40,7 @@ pub fn template(of: &str) -> Option<&'static str> {
 
 /// Whether a path is of Airlock's own pages and not of the registry.
 pub fn is_own(path: &str) -> bool {
-    path.starts_with("/-/airlock")
+    path.strip_prefix("/-/airlock").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a path is answered to whoever asks, under whatever name.

@@ -338,6 +338,7 @@ async fn the_whole_url_space_is_mounted() {
     check(&get("/-/airlock/v1/openapi.json").await, 200, &["openapi"]);
     check(&get("/-/airlock/v1/tokens").await, 401, &[]);
     check(&get("/-/ping").await, 200, &[]);
+    check(&get("/-/airlockish").await, 404, &["Airlock does not serve /-/airlockish"]);
     check(&get("/-/airlock/metrics").await, 200, &["airlock_upstream_requests_total{upstream=\"default\"}", "airlock_jobs_waiting 0.0"]);
     running.shutdown().await;
 }
