@@ -44,7 +44,7 @@ fn install_steps(manifest: &Manifest<'_>) -> Result<Vec<InstallStep>, Fault> {
     let mut steps = Vec::new();
     for event in INSTALL_EVENTS {
         let Some((_, command)) = scripts.iter().find(|(name, _)| *name == event) else { continue };
-        let command = as_text(command).ok_or(Fault::Shape { field: event, wanted: "a string" })?;
+        let command = as_text(*command).ok_or(Fault::Shape { field: event, wanted: "a string" })?;
         if !command.is_empty() {
             steps.push(InstallStep { event: event.to_owned(), command: printable(&command, TEXT_BYTES_MAX) });
         }

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use serde_json::value::RawValue;
-
 use crate::catalog::exposure::ExposedRelease;
+use crate::ecosystem::json::Raw;
 use crate::model::package::PackageName;
 use crate::protocol::npm::claims::runs_on_install;
 use crate::protocol::npm::files;
@@ -129,7 +128,7 @@ fn without(text: &[u8], split: &Manifest<'_>, key: &str) -> Option<Edit> {
 }
 
 /// Where in `text` a value lies that was split out of it.
-fn place(text: &[u8], value: &RawValue) -> Option<Range<usize>> {
+fn place(text: &[u8], value: Raw<'_>) -> Option<Range<usize>> {
     let start = (value.get().as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
     let range = start..start.checked_add(value.get().len())?;
     text.get(range.clone()).is_some_and(|found| found == value.get().as_bytes()).then_some(range)
