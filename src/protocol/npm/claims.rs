@@ -87,7 +87,7 @@ pub fn is_exotic(wanted: &str) -> bool {
         tail.is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
     };
     let is_archive = [".tgz", ".tar", ".tar.gz"].into_iter().any(ends_with);
-    wanted.starts_with('.') || wanted.contains([':', '/', '\\', '#']) || is_archive
+    wanted.starts_with('.') || wanted.bytes().any(|byte| matches!(byte, b':' | b'/' | b'\\' | b'#')) || is_archive
 }
 
 fn prefixed<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {

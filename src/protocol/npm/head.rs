@@ -74,7 +74,8 @@ mod tests {
         let shown: Vec<String> = head.iter().map(|(key, value)| format!("{}={}", &**key, value.get())).collect();
         assert_eq!(shown, ["name=\"x\"", "ve=3"]);
         assert_eq!(releases, ["1={\"a\" :1} true", "1=[2] false"]);
-        assert!(split(b"{}", |_, _, _| unreachable!()).unwrap().is_empty());
+        assert!(split(b"{}", |_, _, _| releases.clear()).unwrap().is_empty());
+        assert_eq!(releases.len(), 2);
     }
 
     #[test]

@@ -13,35 +13,38 @@ use crate::protocol::npm::manifest::Manifest;
 use crate::protocol::npm::write::write_key;
 use crate::protocol::npm::write::write_text;
 
-/// What installing needs of a manifest. Source: npm's `registry/docs/responses/package-metadata.md`, and `_npmUser`, by
-/// which pnpm ranks trust.
-const ABBREVIATED_FIELDS: [&str; 22] = [
-    "name",
-    "version",
-    "deprecated",
-    "dependencies",
-    "optionalDependencies",
-    "devDependencies",
-    "bundleDependencies",
-    "bundledDependencies",
-    "peerDependencies",
-    "peerDependenciesMeta",
-    "acceptDependencies",
-    "bin",
-    "directories",
-    "dist",
-    "engines",
-    "cpu",
-    "os",
-    "libc",
-    "funding",
-    HAS_INSTALL_SCRIPT,
-    "_hasShrinkwrap",
-    "_npmUser",
-];
-
 const HAS_INSTALL_SCRIPT: &str = "hasInstallScript";
 const README: &str = "readme";
+
+/// Whether installing needs this field of a manifest. Source: npm's `registry/docs/responses/package-metadata.md`, and
+/// `_npmUser`, by which pnpm ranks trust.
+fn is_abbreviated(field: &str) -> bool {
+    matches!(
+        field,
+        "name"
+            | "version"
+            | "deprecated"
+            | "dependencies"
+            | "optionalDependencies"
+            | "devDependencies"
+            | "bundleDependencies"
+            | "bundledDependencies"
+            | "peerDependencies"
+            | "peerDependenciesMeta"
+            | "acceptDependencies"
+            | "bin"
+            | "directories"
+            | "dist"
+            | "engines"
+            | "cpu"
+            | "os"
+            | "libc"
+            | "funding"
+            | HAS_INSTALL_SCRIPT
+            | "_hasShrinkwrap"
+            | "_npmUser"
+    )
+}
 
 /// Where the artifact of a release lies for a client: `<base>/<name>/-/<file>`.
 pub fn address(base: &str, package: &PackageName, release: &ExposedRelease) -> String {
@@ -75,7 +78,7 @@ pub fn abbreviated(out: &mut Vec<u8>, manifest: &[u8], address: &str) -> Result<
     let runs = runs_on_install(&split);
     out.push(b'{');
     let start = out.len();
-    for (key, value) in split.pairs.iter().filter(|(key, _)| ABBREVIATED_FIELDS.contains(&&**key)) {
+    for (key, value) in split.pairs.iter().filter(|(key, _)| is_abbreviated(key)) {
         if *key == HAS_INSTALL_SCRIPT && runs {
             continue;
         }
