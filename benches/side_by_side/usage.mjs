@@ -40,12 +40,20 @@ export function family(pid) {
 
 /** CPU seconds, user and system, of these processes; a tick of 10 ms is the least that can be told apart. */
 export function cpuSeconds(pids) {
-  let ticks = 0;
+  const { user, system } = cpuParts(pids);
+  return user + system;
+}
+
+/** The same, apart: `{ user, system }`. */
+export function cpuParts(pids) {
+  const parts = { user: 0, system: 0 };
   for (const pid of pids) {
     const fields = stat(pid);
-    if (fields) ticks += Number(fields[11]) + Number(fields[12]);
+    if (!fields) continue;
+    parts.user += Number(fields[11]) / TICKS_PER_SECOND;
+    parts.system += Number(fields[12]) / TICKS_PER_SECOND;
   }
-  return ticks / TICKS_PER_SECOND;
+  return parts;
 }
 
 /** Resident memory now, the part of it that is no file's (`own`), and the highest it was, in bytes, of these processes. Shared pages count in each. */

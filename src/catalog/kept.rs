@@ -17,6 +17,9 @@ use crate::model::package::Version;
 /// Raised when the form changes; a document of another edition is fetched anew.
 const EDITION: u16 = 1;
 
+/// What the line has of a row, about.
+const ROW_BYTES: usize = 512;
+
 #[derive(Serialize, Deserialize)]
 struct Head<'i> {
     edition: u16,
@@ -37,8 +40,10 @@ pub fn write(index: &Index) -> Bytes {
         pointers: Cow::Borrowed(&index.pointers),
         rows: Cow::Borrowed(&index.rows),
     };
-    let mut all = serde_json::to_vec(&head).unwrap_or_default();
-    all.reserve(1 + index.frame.len() + index.text.len());
+    let mut all = Vec::with_capacity(index.rows.len() * ROW_BYTES + index.frame.len() + index.text.len());
+    if serde_json::to_writer(&mut all, &head).is_err() {
+        all.clear();
+    }
     all.push(b'\n');
     all.extend_from_slice(&index.frame);
     all.extend_from_slice(&index.text);

@@ -311,7 +311,7 @@ impl Catalog {
             };
             let absent_at = known.map(|shelf| shelf.checked_at()).or(state.last_sight.as_ref().map(|sight| sight.at));
             let (fresh, previous, joined) = (Arc::clone(&fresh), known.cloned(), Arc::clone(&state));
-            let bytes = fresh.weight() + previous.as_ref().map_or(0, |shelf| shelf.index.weight());
+            let documents = Arc::clone(&self.documents);
             let work = move || {
                 let before = match (&joined.last_sight, &previous, &versions) {
                     (None, _, _) => Before::Nothing,
@@ -320,11 +320,11 @@ impl Catalog {
                     (Some(_), None, None) => Before::Nothing,
                 };
                 let intake = join(&fresh, &before, &joined, now);
-                let document = kept::write(&intake.index);
-                (intake, document)
+                let digest = documents.put(&kept::write(&intake.index))?;
+                Ok((intake, digest))
             };
-            let (intake, document) = compute(bytes, work).await.map_err(CatalogError::Storage)?;
-            let digest = self.documents.put(document).await.map_err(|error| not_kept(&package, &error))?;
+            let kept = tokio::task::spawn_blocking(work).await.map_err(|crash| CatalogError::Storage(crash.to_string()))?;
+            let (intake, digest) = kept.map_err(|error: io::Error| not_kept(&package, &error))?;
             let same = state.last_sight.as_ref().is_some_and(|sight| sight.source == intake.index.source && sight.document == digest);
             if !same {
                 match self.quarantine.record_sight(&intake, digest, absent_at, state.revision, now).await {

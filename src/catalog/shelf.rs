@@ -32,7 +32,7 @@ use crate::upstream::Validators;
 /// How often the words of an age change: `published 9 hours ago`.
 const WORDING: Duration = Duration::from_secs(3_600);
 /// Packages with more releases are judged off the serving threads.
-const ROWS_INLINE_MAX: usize = 200;
+const ROWS_INLINE_MAX: usize = 1_000;
 
 pub struct Shelf {
     pub index: Arc<Index>,

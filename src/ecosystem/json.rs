@@ -3,11 +3,16 @@
 //! `keeping` reads as a reader would that keeps the first or the last of two equal keys, to see whether it matters.
 
 mod entries;
+mod scan;
 
+pub use crate::ecosystem::json::entries::ENTRIES_MAX;
 pub use crate::ecosystem::json::entries::Key;
 pub use crate::ecosystem::json::entries::Pair;
 pub use crate::ecosystem::json::entries::duplicate;
 pub use crate::ecosystem::json::entries::entries;
+pub use crate::ecosystem::json::scan::Quoted;
+pub use crate::ecosystem::json::scan::Raw;
+pub use crate::ecosystem::json::scan::Scanner;
 
 use std::cell::RefCell;
 use std::fmt;
@@ -21,11 +26,10 @@ use serde_json::Map;
 use serde_json::Number;
 use serde_json::Value;
 
-use crate::ecosystem::json::entries::ENTRIES_MAX;
 use crate::model::finding::printable;
 
 /// Keys that reach an object's prototype in JavaScript, where the same text means something else than here.
-pub const FORBIDDEN_KEYS: [&str; 3] = ["__proto__", "constructor", "prototype"];
+const FORBIDDEN_KEYS: [&str; 3] = ["__proto__", "constructor", "prototype"];
 
 /// Bytes of a key that an error repeats.
 const SHOWN_KEY_BYTES_MAX: usize = 80;
@@ -49,6 +53,15 @@ pub enum Keep {
 pub struct Place {
     pub line: usize,
     pub column: usize,
+}
+
+impl Place {
+    /// Of the byte at `at`.
+    fn of(text: &[u8], at: usize) -> Place {
+        let before = text.get(..at).unwrap_or(text);
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        Place { line: memchr::memchr_iter(b'\n', before).count() + 1, column: before.len() - line_start + 1 }
+    }
 }
 
 impl fmt::Display for Place {
@@ -79,6 +92,13 @@ pub enum JsonFault {
     Malformed { why: String },
 }
 
+/// Whether a key reaches an object's prototype.
+#[inline]
+pub fn is_forbidden(key: &str) -> bool {
+    // Asked of every key there is, of which nearly none begins like one.
+    key.starts_with(['_', 'c', 'p']) && FORBIDDEN_KEYS.contains(&key)
+}
+
 /// Reads a whole document under the strict rules: UTF-8 without a byte order mark, no key twice in an object (compared after
 /// escapes), none of [`FORBIDDEN_KEYS`], within `bounds`, only finite numbers, no lone surrogates, nothing after the value.
 pub fn strict(text: &[u8], bounds: Bounds) -> Result<Value, JsonFault> {
@@ -102,21 +122,17 @@ fn read(text: &[u8], bounds: Bounds, keep: Option<Keep>) -> Result<Value, JsonFa
     value.map_err(|err| located(broken.take(), &err, bounds.depth_max))
 }
 
-fn decoded(text: &[u8]) -> Result<&str, JsonFault> {
+/// The text that bytes are: UTF-8 without a byte order mark.
+pub fn decoded(text: &[u8]) -> Result<&str, JsonFault> {
     if text.starts_with(b"\xef\xbb\xbf") {
         return Err(JsonFault::ByteOrderMark);
     }
-    str::from_utf8(text).map_err(|err| {
-        let good = text.get(..err.valid_up_to()).unwrap_or_default();
-        let line_start = memchr::memrchr(b'\n', good).map_or(0, |at| at + 1);
-        JsonFault::NotUtf8(Place { line: memchr::memchr_iter(b'\n', good).count() + 1, column: good.len() - line_start + 1 })
-    })
+    str::from_utf8(text).map_err(|err| JsonFault::NotUtf8(Place::of(text, err.valid_up_to())))
 }
 
 /// A rule of ours that was broken. It is kept beside serde's error, which carries text only.
 enum Broken {
     TooDeep,
-    TooManyEntries,
     Duplicate(String),
     Forbidden(String),
 }
@@ -131,7 +147,6 @@ fn located(broken: Option<Broken>, err: &serde_json::Error, depth_max: usize) ->
     let shown = |key: String| printable(&key, SHOWN_KEY_BYTES_MAX);
     match broken {
         Some(Broken::TooDeep) => JsonFault::TooDeep { max: depth_max, place },
-        Some(Broken::TooManyEntries) => JsonFault::TooManyEntries { max: ENTRIES_MAX, place },
         Some(Broken::Duplicate(key)) => JsonFault::DuplicateKey { key: shown(key), place },
         Some(Broken::Forbidden(key)) => JsonFault::ForbiddenKey { key: shown(key), place },
         None => JsonFault::Malformed { why: err.to_string() },
@@ -207,7 +222,7 @@ impl<'de> Visitor<'de> for StrictValue<'_> {
         let inner = self.inner()?;
         let mut values = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            if FORBIDDEN_KEYS.contains(&key.as_str()) {
+            if is_forbidden(&key) {
                 return Err(record(self.broken, Broken::Forbidden(key)));
             }
             let twice = values.contains_key(&key);

@@ -6,6 +6,7 @@ pub mod json;
 
 use std::cmp::Ordering;
 
+use crate::ecosystem::json::JsonFault;
 use crate::model::digest::DocumentDigest;
 use crate::model::facts::Facts;
 use crate::model::index::Artifact;
@@ -56,6 +57,12 @@ pub enum Unreadable {
     TooLarge { what: &'static str, max: u64 },
     #[error("{0} is reserved, not built yet")]
     Reserved(EcosystemId),
+}
+
+impl From<JsonFault> for Unreadable {
+    fn from(fault: JsonFault) -> Unreadable {
+        Unreadable::Malformed(fault.to_string())
+    }
 }
 
 /// Which releases may stand in for each other when a pointer is repaired.

@@ -14,6 +14,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use flate2::Compression;
+use flate2::Crc;
 use flate2::write::GzEncoder;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -137,16 +138,21 @@ struct Parts {
 }
 
 impl Rendered {
-    /// Compresses and hashes: for megabytes, off the async threads. `of` tells forms and bases apart whose bodies are equal.
+    /// Compresses: for megabytes, off the async threads. The tag is of what the body is made from, which `of` names, and of
+    /// a checksum of the body, which another version of this program may write differently.
     pub fn new(of: &BodyKey<'_>, manner: &Manner, plain: Bytes) -> Rendered {
+        let mut checksum = Crc::new();
+        checksum.update(&plain);
         let mut hasher = Sha256::new();
+        hasher.update(of.stamp.raw());
         hasher.update(manner.content_type);
         hasher.update([0]);
         hasher.update(of.base);
         hasher.update([0]);
         hasher.update(of.form);
         hasher.update([0]);
-        hasher.update(&plain);
+        hasher.update(checksum.sum().to_le_bytes());
+        hasher.update(checksum.amount().to_le_bytes());
         let tag = HEXLOWER.encode(&hasher.finalize()[..16]);
         let packed = (of.coding == Coding::Gzip && plain.len() >= GZIP_FROM_BYTES).then(|| gzip(&plain)).flatten();
         let (bytes, coding) = match packed.filter(|packed| packed.len() < plain.len()) {

@@ -12,14 +12,15 @@ const LOG = 'airlock.log';
 
 /** Starts `binary` over `folder/data`. With `manyClients` all clients of this machine may open more connections than one may:
  *  a thousand clients of one address are a proxy in front of a thousand machines, and that is what this configures. `log` is
- *  what it logs, where that is not the default. */
-export async function startAirlock(binary, folder, origin, { manyClients = false, log } = {}) {
+ *  what it logs, and `askAhead` how much it foresees, where that is not the default. */
+export async function startAirlock(binary, folder, origin, { manyClients = false, log, askAhead } = {}) {
   mkdirSync(folder, { recursive: true });
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const configuration = path.join(folder, 'airlock.toml');
   const trusted = manyClients ? 'trusted_proxies = ["127.0.0.1"]\n' : '';
-  writeFileSync(configuration, `[server]\nlisten = "127.0.0.1:${port}"\n${trusted}\n[upstream]\nurl = "${origin.url}/"\nfresh_for = "1d"\n`);
+  const ahead = askAhead === undefined ? '' : `ask_ahead = ${askAhead}\n`;
+  writeFileSync(configuration, `[server]\nlisten = "127.0.0.1:${port}"\n${trusted}\n[upstream]\nurl = "${origin.url}/"\nfresh_for = "1d"\n${ahead}`);
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('AIRLOCK_')));
   if (log) env.AIRLOCK_LOG = log;
   const args = ['serve', '--config', configuration, '--data-dir', path.join(folder, 'data')];

@@ -2,21 +2,13 @@
 
 use std::borrow::Borrow;
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::fmt;
 use std::ops::Deref;
 
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::de::MapAccess;
-use serde::de::Visitor;
-use serde_json::value::RawValue;
-
-use crate::ecosystem::json::Broken;
 use crate::ecosystem::json::JsonFault;
 use crate::ecosystem::json::decoded;
-use crate::ecosystem::json::located;
-use crate::ecosystem::json::record;
+use crate::ecosystem::json::scan::Quoted;
+use crate::ecosystem::json::scan::Raw;
+use crate::ecosystem::json::scan::Scanner;
 
 /// How many pairs [`entries`] splits an object into, so that five bytes of text never cost fifty of memory without end.
 pub const ENTRIES_MAX: usize = 200_000;
@@ -25,13 +17,17 @@ pub const ENTRIES_MAX: usize = 200_000;
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Key<'t>(Cow<'t, str>);
 
-pub type Pair<'t> = (Key<'t>, &'t RawValue);
+pub type Pair<'t> = (Key<'t>, Raw<'t>);
 
 impl Deref for Key<'_> {
     type Target = str;
 
+    #[inline]
     fn deref(&self) -> &str {
-        &self.0
+        match &self.0 {
+            Cow::Borrowed(text) => text,
+            Cow::Owned(text) => text,
+        }
     }
 }
 
@@ -47,50 +43,33 @@ impl PartialEq<&str> for Key<'_> {
     }
 }
 
-impl<'de> Deserialize<'de> for Key<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Key<'de>, D::Error> {
-        struct Text;
-        impl<'de> Visitor<'de> for Text {
-            type Value = Key<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Text)
+impl<'t> Key<'t> {
+    /// Unescaped. Errors: a lone surrogate.
+    #[inline]
+    pub fn of(quoted: Quoted<'t>) -> Result<Key<'t>, JsonFault> {
+        if quoted.has_escapes { Key::unescaped(quoted.inside) } else { Ok(Key(Cow::Borrowed(quoted.inside))) }
+    }
+
+    fn unescaped(inside: &str) -> Result<Key<'t>, JsonFault> {
+        let owned = serde_json::from_str(&format!("\"{inside}\"")).map(|text| Key(Cow::Owned(text)));
+        owned.map_err(|error| JsonFault::Malformed { why: format!("in a key, {error}") })
     }
 }
 
 /// The pairs of the object that `text` is, in order; a key that stands twice comes twice. Keys are unescaped; values are
 /// the very text. Values are checked for grammar only: not for their own keys, depth, surrogates or range of numbers.
 pub fn entries(text: &[u8]) -> Result<Vec<Pair<'_>>, JsonFault> {
-    struct Pairs<'b>(&'b RefCell<Option<Broken>>);
-    impl<'de> Visitor<'de> for Pairs<'_> {
-        type Value = Vec<Pair<'de>>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
+    let mut pairs = Vec::new();
+    let mut scanner = Scanner::new(decoded(text)?);
+    scanner.object(|scanner, key| {
+        if pairs.len() == ENTRIES_MAX {
+            return Err(JsonFault::TooManyEntries { max: ENTRIES_MAX, place: scanner.place() });
         }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut pairs = Vec::new();
-            while let Some(pair) = map.next_entry()? {
-                if pairs.len() == ENTRIES_MAX {
-                    return Err(record(self.0, Broken::TooManyEntries));
-                }
-                pairs.push(pair);
-            }
-            Ok(pairs)
-        }
-    }
-    let text = decoded(text)?;
-    let broken = RefCell::new(None);
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let pairs = deserializer.deserialize_map(Pairs(&broken)).and_then(|pairs| deserializer.end().map(|()| pairs));
-    pairs.map_err(|err| located(broken.take(), &err, 0))
+        pairs.push((Key::of(key)?, scanner.value()?));
+        Ok(())
+    })?;
+    scanner.end()?;
+    Ok(pairs)
 }
 
 /// A key that stands twice among `pairs`.
@@ -99,10 +78,25 @@ pub fn duplicate<'p>(pairs: &'p [Pair<'_>]) -> Option<&'p str> {
     if pairs.is_sorted_by(|(left, _), (right, _)| left < right) {
         return None;
     }
+    // Keys that differ nearly always do so in their lengths, beginnings or ends, which are sorted much faster.
+    let mut marks: Vec<u64> = pairs.iter().map(|(key, _)| mark(key)).collect();
+    marks.sort_unstable();
+    if marks.is_sorted_by(|left, right| left < right) {
+        return None;
+    }
     let mut keys: Vec<&str> = pairs.iter().map(|(key, _)| &**key).collect();
-    // By length first: most comparisons then look at no text.
-    keys.sort_unstable_by_key(|key| (key.len(), *key));
+    keys.sort_unstable();
     keys.windows(2).find(|two| two[0] == two[1]).map(|two| two[0])
+}
+
+/// The same for equal keys.
+fn mark(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let ends = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => u64::from_le_bytes(*first) ^ u64::from_le_bytes(*last).rotate_left(29),
+        (_, _) => bytes.iter().fold(0, |mark, byte| mark << 8 | u64::from(*byte)),
+    };
+    ends ^ (key.len() as u64).rotate_right(8)
 }
 
 #[cfg(test)]

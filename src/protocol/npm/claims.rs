@@ -44,7 +44,7 @@ fn install_steps(manifest: &Manifest<'_>) -> Result<Vec<InstallStep>, Fault> {
     let mut steps = Vec::new();
     for event in INSTALL_EVENTS {
         let Some((_, command)) = scripts.iter().find(|(name, _)| *name == event) else { continue };
-        let command = as_text(command).ok_or(Fault::Shape { field: event, wanted: "a string" })?;
+        let command = as_text(*command).ok_or(Fault::Shape { field: event, wanted: "a string" })?;
         if !command.is_empty() {
             steps.push(InstallStep { event: event.to_owned(), command: printable(&command, TEXT_BYTES_MAX) });
         }
@@ -87,7 +87,7 @@ pub fn is_exotic(wanted: &str) -> bool {
         tail.is_some_and(|tail| tail.eq_ignore_ascii_case(ending))
     };
     let is_archive = [".tgz", ".tar", ".tar.gz"].into_iter().any(ends_with);
-    wanted.starts_with('.') || wanted.contains([':', '/', '\\', '#']) || is_archive
+    wanted.starts_with('.') || wanted.bytes().any(|byte| matches!(byte, b':' | b'/' | b'\\' | b'#')) || is_archive
 }
 
 fn prefixed<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {

@@ -1,14 +1,19 @@
 //! One release's manifest, split once into its pairs: keys decoded, each value the very text that upstream sent.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use serde_json::value::RawValue;
-
-use crate::ecosystem::json::FORBIDDEN_KEYS;
+use crate::ecosystem::json::ENTRIES_MAX;
 use crate::ecosystem::json::JsonFault;
+use crate::ecosystem::json::Key;
 use crate::ecosystem::json::Pair;
+use crate::ecosystem::json::Quoted;
+use crate::ecosystem::json::Raw;
+use crate::ecosystem::json::Scanner;
+use crate::ecosystem::json::decoded;
 use crate::ecosystem::json::duplicate;
 use crate::ecosystem::json::entries;
+use crate::ecosystem::json::is_forbidden;
 use crate::model::finding::printable;
 
 /// How deep objects and arrays may be nested, a manifest and the head of a packument alike.
@@ -28,6 +33,8 @@ pub enum Fault {
     Forbidden { place: &'static str, key: String },
     #[error("it is nested deeper than {max}")]
     TooDeep { max: usize },
+    #[error("it has more than {ENTRIES_MAX} keys")]
+    TooManyKeys,
     #[error("its {field} is missing")]
     Missing { field: &'static str },
     #[error("its {field} is not {wanted}")]
@@ -53,17 +60,67 @@ impl Fault {
 /// The pairs of a manifest, in upstream's order, no key twice and none that means something else in JavaScript.
 pub struct Manifest<'t> {
     pub pairs: Vec<Pair<'t>>,
+    /// Of each pair that is an object, where its own pairs lie in `inner`.
+    objects: Vec<Range<usize>>,
+    /// The pairs of all those objects: keys neither unescaped nor compared before they are asked for.
+    inner: Vec<(Quoted<'t>, Raw<'t>)>,
 }
 
 impl<'t> Manifest<'t> {
     pub fn split(text: &'t [u8]) -> Result<Manifest<'t>, Fault> {
-        if is_deeper_than(text, DEPTH_MAX) {
-            return Err(Fault::TooDeep { max: DEPTH_MAX });
-        }
-        Ok(Manifest { pairs: split(text, "its manifest")? })
+        let mut scanner = Scanner::new(decoded(text)?);
+        let (_, manifest) = Manifest::scan(&mut scanner)?;
+        scanner.end()?;
+        manifest
     }
 
-    pub fn get(&self, key: &str) -> Option<&'t RawValue> {
+    /// Goes over the value that comes next and splits it on the way. Errors of the text itself are told apart from those of
+    /// a manifest that is JSON.
+    pub fn scan(scanner: &mut Scanner<'t>) -> Result<(Raw<'t>, Result<Manifest<'t>, Fault>), JsonFault> {
+        const PAIRS: usize = 32;
+        if !scanner.is_at_object() {
+            return Ok((scanner.value()?, Err(Fault::Shape { field: "manifest", wanted: "an object" })));
+        }
+        let mut pairs = Vec::with_capacity(PAIRS);
+        let mut objects = Vec::with_capacity(PAIRS);
+        let mut inner = Vec::with_capacity(4 * PAIRS);
+        let mut fault = None;
+        scanner.take_depth();
+        let text = scanner.object(|scanner, key| {
+            let first = inner.len();
+            let value = if scanner.is_at_object() {
+                scanner.object(|scanner, key| {
+                    let value = scanner.value()?;
+                    if inner.len() <= ENTRIES_MAX {
+                        inner.push((key, value));
+                    }
+                    Ok::<_, JsonFault>(())
+                })?
+            } else {
+                scanner.value()?
+            };
+            match Key::of(key) {
+                Ok(key) if pairs.len() < ENTRIES_MAX => pairs.push((key, value)),
+                Ok(_) => fault = Some(Fault::TooManyKeys),
+                Err(bad) => fault = Some(bad.into()),
+            }
+            objects.push(first..inner.len());
+            Ok::<_, JsonFault>(())
+        })?;
+        if scanner.take_depth() > DEPTH_MAX {
+            fault = Some(Fault::TooDeep { max: DEPTH_MAX });
+        }
+        if inner.len() > ENTRIES_MAX {
+            fault = Some(Fault::TooManyKeys);
+        }
+        let manifest = match fault {
+            Some(fault) => Err(fault),
+            None => checked(pairs, "its manifest").map(|pairs| Manifest { pairs, objects, inner }),
+        };
+        Ok((text, manifest))
+    }
+
+    pub fn get(&self, key: &str) -> Option<Raw<'t>> {
         get(&self.pairs, key)
     }
 
@@ -74,9 +131,17 @@ impl<'t> Manifest<'t> {
 
     /// The pairs of an object. Nothing, `null`, `""`, `false` and `[]`, which old manifests have for "none", are none.
     pub fn object(&self, field: &'static str) -> Result<Vec<Pair<'t>>, Fault> {
-        match self.get(field) {
-            Some(value) if value.get().starts_with('{') => split(value.get().as_bytes(), field),
-            Some(value) if !is_nothing(value.get()) => Err(Fault::Shape { field, wanted: "an object" }),
+        let Some(at) = self.pairs.iter().position(|(key, _)| *key == field) else { return Ok(Vec::new()) };
+        match self.pairs.get(at) {
+            Some((_, value)) if value.get().starts_with('{') => {
+                let inner = self.objects.get(at).and_then(|range| self.inner.get(range.clone())).unwrap_or_default();
+                let mut pairs = Vec::with_capacity(inner.len());
+                for (key, value) in inner {
+                    pairs.push((Key::of(*key)?, *value));
+                }
+                checked(pairs, field)
+            }
+            Some((_, value)) if !is_nothing(value.get()) => Err(Fault::Shape { field, wanted: "an object" }),
             Some(_) | None => Ok(Vec::new()),
         }
     }
@@ -87,7 +152,7 @@ impl<'t> Manifest<'t> {
     }
 }
 
-pub fn get<'t>(pairs: &[Pair<'t>], key: &str) -> Option<&'t RawValue> {
+pub fn get<'t>(pairs: &[Pair<'t>], key: &str) -> Option<Raw<'t>> {
     pairs.iter().find(|(name, _)| **name == *key).map(|(_, value)| *value)
 }
 
@@ -98,7 +163,7 @@ pub fn text<'t>(pairs: &[Pair<'t>], key: &str, field: &'static str) -> Result<Co
 }
 
 /// The string that `value` is, copied only where it has escapes.
-pub fn as_text(value: &RawValue) -> Option<Cow<'_, str>> {
+pub fn as_text(value: Raw<'_>) -> Option<Cow<'_, str>> {
     let inside = value.get().strip_prefix('"')?.strip_suffix('"')?;
     if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
         return Some(Cow::Borrowed(inside));
@@ -113,7 +178,7 @@ pub fn split<'t>(text: &'t [u8], place: &'static str) -> Result<Vec<Pair<'t>>, F
 
 /// `pairs`, if no key stands twice and none means something else in JavaScript.
 pub fn checked<'t>(pairs: Vec<Pair<'t>>, place: &'static str) -> Result<Vec<Pair<'t>>, Fault> {
-    if let Some((key, _)) = pairs.iter().find(|(key, _)| FORBIDDEN_KEYS.contains(&&**key)) {
+    if let Some((key, _)) = pairs.iter().find(|(key, _)| is_forbidden(key)) {
         return Err(Fault::Forbidden { place, key: (**key).to_owned() });
     }
     if let Some(key) = duplicate(&pairs) {
@@ -196,6 +261,6 @@ mod tests {
         assert_eq!(fault(br#"{"a":1,"a":2}"#), r#"its manifest has the key "a" twice"#);
         assert_eq!(fault(br#"{"\u005f_proto__":1}"#), r#"its manifest has the key "__proto__", which is not allowed"#);
         assert_eq!(fault(&[b"{\"a\":".as_slice(), &b"[".repeat(64), &b"]".repeat(64), b"}"].concat()), "it is nested deeper than 64");
-        assert!(fault(b"[]").starts_with("not JSON"));
+        assert_eq!(fault(b"[]"), "its manifest is not an object");
     }
 }

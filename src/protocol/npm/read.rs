@@ -3,11 +3,12 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
+use memchr::memmem::Finder;
 use percent_encoding::NON_ALPHANUMERIC;
 use percent_encoding::utf8_percent_encode;
-use serde_json::value::RawValue;
 
 use crate::ecosystem::Fetched;
 use crate::ecosystem::Reading;
@@ -16,6 +17,7 @@ use crate::ecosystem::json;
 use crate::ecosystem::json::Bounds;
 use crate::ecosystem::json::Key;
 use crate::ecosystem::json::Pair;
+use crate::ecosystem::json::Raw;
 use crate::ecosystem::json::entries;
 use crate::model::finding::printable;
 use crate::model::index::Artifact;
@@ -29,7 +31,6 @@ use crate::model::time::Timestamp;
 use crate::protocol::npm::claims::claims;
 use crate::protocol::npm::files;
 use crate::protocol::npm::head;
-use crate::protocol::npm::head::Head;
 use crate::protocol::npm::integrity;
 use crate::protocol::npm::manifest;
 use crate::protocol::npm::manifest::DEPTH_MAX;
@@ -79,14 +80,15 @@ pub fn read(package: &PackageId, fetched: &[Fetched]) -> Result<Reading, Unreada
     let [document] = fetched else {
         return Err(Unreadable::Malformed("a package is described by one document".to_owned()));
     };
-    let Head { pairs: head, versions: releases } = head::split(&document.body)?;
+    let mut rows = Rows::new(&package.name, document.body.len());
+    let head = head::split(&document.body, |key, text, manifest| rows.add(key, text, manifest))?;
     let name = manifest::text(&head, "name", "name").map_err(malformed)?;
     if name != package.name.as_str() {
         let name = printable(&name, PackageName::BYTES_MAX);
         return Err(Unreadable::Malformed(format!("it describes {name:?} and not {}", package.name)));
     }
     let times = manifest::get(&head, "time").map(times).unwrap_or_default();
-    let (rows, text) = rows(&package.name, &releases, &times);
+    let (rows, text) = rows.finish(&times);
     let pointers = manifest::get(&head, "dist-tags").map(pointers).transpose()?.unwrap_or_default();
     Ok(Reading::Complete(Index {
         package: package.clone(),
@@ -102,29 +104,50 @@ fn malformed(fault: Fault) -> Unreadable {
     Unreadable::Malformed(fault.to_string())
 }
 
-fn rows(package: &PackageName, releases: &[Pair<'_>], times: &HashMap<Key<'_>, Option<Timestamp>>) -> (Vec<Row>, Bytes) {
-    let mut text = Vec::with_capacity(releases.iter().map(|(_, manifest)| manifest.get().len()).sum());
-    let mut rows: Vec<Row> = Vec::with_capacity(releases.len());
-    let mut places: HashMap<Version, usize> = HashMap::with_capacity(releases.len());
-    for (key, manifest) in releases {
-        let Some(version) = nameable(key) else { continue };
-        if let Some(row) = places.get(&version).and_then(|place| rows.get_mut(*place)) {
+/// The rows of an index, made one by one.
+struct Rows<'d> {
+    package: &'d PackageName,
+    rows: Vec<Row>,
+    /// What each row stands under.
+    keys: Vec<Key<'d>>,
+    places: HashMap<Version, usize>,
+    text: Vec<u8>,
+}
+
+impl<'d> Rows<'d> {
+    /// `bytes`: how long their text may become.
+    fn new(package: &'d PackageName, bytes: usize) -> Rows<'d> {
+        Rows { package, rows: Vec::new(), keys: Vec::new(), places: HashMap::new(), text: Vec::with_capacity(bytes) }
+    }
+
+    fn add(&mut self, key: Key<'d>, text: Raw<'d>, manifest: Result<Manifest<'d>, Fault>) {
+        let Some(version) = nameable(&key) else { return };
+        if let Some(row) = self.places.get(&version).and_then(|place| self.rows.get_mut(*place)) {
             *row =
                 Row { unreadable: Some(Fault::SameVersion.to_string()), claims: Claims::default(), artifacts: Vec::new(), ..row.clone() };
-            continue;
+            return;
         }
-        places.insert(version.clone(), rows.len());
-        let start = text.len();
-        text.extend_from_slice(manifest.get().as_bytes());
-        let (artifacts, claims, unreadable) = match release(package, key, manifest) {
+        self.places.insert(version.clone(), self.rows.len());
+        let start = self.text.len();
+        self.text.extend_from_slice(text.get().as_bytes());
+        let (artifacts, claims, unreadable) = match manifest.and_then(|manifest| release(self.package, &key, text, &manifest)) {
             Ok((artifact, claims)) => (vec![artifact], claims, None),
             Err(fault) => (Vec::new(), Claims::default(), Some(fault.to_string())),
         };
-        let published_at = times.get(key).copied().flatten();
-        rows.push(Row { version, manifest: start..text.len(), published_at, artifacts, claims, unreadable, removed_at: None });
+        let manifest = start..self.text.len();
+        self.rows.push(Row { version, manifest, published_at: None, artifacts, claims, unreadable, removed_at: None });
+        self.keys.push(key);
     }
-    name_files(package, &mut rows);
-    (rows, Bytes::from(text))
+
+    /// The rows with their times and files, and all their text.
+    fn finish(mut self, times: &HashMap<Key<'_>, Option<Timestamp>>) -> (Vec<Row>, Bytes) {
+        for (row, key) in self.rows.iter_mut().zip(&self.keys) {
+            row.published_at = times.get(key).copied().flatten();
+        }
+        name_files(self.package, &mut self.rows);
+        self.text.shrink_to_fit();
+        (self.rows, Bytes::from(self.text))
+    }
 }
 
 /// Gives each release its file. One that cannot be read has a file too, so that asking for it is told why it is held.
@@ -143,24 +166,24 @@ fn name_files(package: &PackageName, rows: &mut [Row]) {
     }
 }
 
-/// The manifest's pairs. Texts with words that some readers take for something else are read strictly to their depths;
-/// what else is ambiguous inside a value is found when the release is inspected.
-fn unambiguous(manifest: &RawValue) -> Result<Manifest<'_>, Fault> {
-    const SUSPICIOUS: &[&str] = &["__proto__", "\"constructor\"", "\"prototype\"", "\\ud", "\\uD"];
-    let text = manifest.get();
-    let split = Manifest::split(text.as_bytes())?;
-    if SUSPICIOUS.iter().any(|word| memchr::memmem::find(text.as_bytes(), word.as_bytes()).is_some()) {
-        json::strict(text.as_bytes(), Bounds { bytes_max: usize::MAX, depth_max: manifest::DEPTH_MAX })?;
+/// Texts with words that some readers take for something else are read strictly to their depths; what else is ambiguous
+/// inside a value is found when the release is inspected.
+fn unambiguous(text: Raw<'_>) -> Result<(), Fault> {
+    static SUSPICIOUS: LazyLock<[Finder<'static>; 5]> =
+        LazyLock::new(|| ["__proto__", "\"constructor\"", "\"prototype\"", "\\ud", "\\uD"].map(Finder::new));
+    let text = text.get().as_bytes();
+    if SUSPICIOUS.iter().any(|word| word.find(text).is_some()) {
+        json::strict(text, Bounds { bytes_max: usize::MAX, depth_max: manifest::DEPTH_MAX })?;
     }
-    Ok(split)
+    Ok(())
 }
 
 /// What one manifest states; the artifact has no name yet.
-fn release(package: &PackageName, key: &str, manifest: &RawValue) -> Result<(Artifact, Claims), Fault> {
+fn release(package: &PackageName, key: &str, text: Raw<'_>, manifest: &Manifest<'_>) -> Result<(Artifact, Claims), Fault> {
     if order::semantic(key).is_none() || key.len() > Version::BYTES_MAX {
         return Err(Fault::not_a_version(key));
     }
-    let manifest = unambiguous(manifest)?;
+    unambiguous(text)?;
     let name = manifest.text("name")?;
     if name != package.as_str() {
         return Err(Fault::disagrees("name", &name, package.as_str()));
@@ -179,7 +202,7 @@ fn release(package: &PackageName, key: &str, manifest: &RawValue) -> Result<(Art
     }
     let integrity =
         integrity::stated(hash(&dist, "integrity", "dist.integrity")?.as_deref(), hash(&dist, "shasum", "dist.shasum")?.as_deref());
-    Ok((Artifact { file: String::new(), aliases: Vec::new(), location: location.into_owned(), integrity }, claims(&manifest)?))
+    Ok((Artifact { file: String::new(), aliases: Vec::new(), location: location.into_owned(), integrity }, claims(manifest)?))
 }
 
 /// A hash that is stated, or not; what is stated in no readable form is a fault.
@@ -207,7 +230,7 @@ fn nameable(key: &str) -> Option<Version> {
 }
 
 /// Every time that can be read. A key that stands twice with different times has none.
-fn times(time: &RawValue) -> HashMap<Key<'_>, Option<Timestamp>> {
+fn times(time: Raw<'_>) -> HashMap<Key<'_>, Option<Timestamp>> {
     let pairs = entries(time.get().as_bytes()).unwrap_or_default();
     let mut times: HashMap<Key<'_>, Option<Timestamp>> = HashMap::with_capacity(pairs.len());
     for (key, value) in pairs {
@@ -219,14 +242,14 @@ fn times(time: &RawValue) -> HashMap<Key<'_>, Option<Timestamp>> {
 
 /// Tags in upstream's order. One that is no text, or points at what can be no version, or stands twice with different
 /// versions, is left out: a tag is a convenience and never a reason to hold releases.
-fn pointers(tags: &RawValue) -> Result<Vec<(String, Version)>, Unreadable> {
+fn pointers(tags: Raw<'_>) -> Result<Vec<(String, Version)>, Unreadable> {
     let pairs = entries(tags.get().as_bytes()).map_err(|fault| malformed(fault.into()))?;
     if pairs.len() > TAGS_MAX {
         return Err(Unreadable::TooLarge { what: "the number of dist-tags", max: TAGS_MAX as u64 });
     }
     let mut targets: HashMap<&str, Option<Version>> = HashMap::with_capacity(pairs.len());
     for (tag, value) in &pairs {
-        let version = manifest::as_text(value).and_then(|text| Version::parse(&text).ok());
+        let version = manifest::as_text(*value).and_then(|text| Version::parse(&text).ok());
         targets
             .entry(tag)
             .and_modify(|before| *before = before.take().filter(|before| Some(before) == version.as_ref()))

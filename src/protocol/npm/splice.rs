@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use serde_json::value::RawValue;
-
 use crate::catalog::exposure::ExposedRelease;
+use crate::ecosystem::json::Raw;
 use crate::model::package::PackageName;
 use crate::protocol::npm::claims::runs_on_install;
 use crate::protocol::npm::files;
@@ -14,35 +13,38 @@ use crate::protocol::npm::manifest::Manifest;
 use crate::protocol::npm::write::write_key;
 use crate::protocol::npm::write::write_text;
 
-/// What installing needs of a manifest. Source: npm's `registry/docs/responses/package-metadata.md`, and `_npmUser`, by
-/// which pnpm ranks trust.
-const ABBREVIATED_FIELDS: [&str; 22] = [
-    "name",
-    "version",
-    "deprecated",
-    "dependencies",
-    "optionalDependencies",
-    "devDependencies",
-    "bundleDependencies",
-    "bundledDependencies",
-    "peerDependencies",
-    "peerDependenciesMeta",
-    "acceptDependencies",
-    "bin",
-    "directories",
-    "dist",
-    "engines",
-    "cpu",
-    "os",
-    "libc",
-    "funding",
-    HAS_INSTALL_SCRIPT,
-    "_hasShrinkwrap",
-    "_npmUser",
-];
-
 const HAS_INSTALL_SCRIPT: &str = "hasInstallScript";
 const README: &str = "readme";
+
+/// Whether installing needs this field of a manifest. Source: npm's `registry/docs/responses/package-metadata.md`, and
+/// `_npmUser`, by which pnpm ranks trust.
+fn is_abbreviated(field: &str) -> bool {
+    matches!(
+        field,
+        "name"
+            | "version"
+            | "deprecated"
+            | "dependencies"
+            | "optionalDependencies"
+            | "devDependencies"
+            | "bundleDependencies"
+            | "bundledDependencies"
+            | "peerDependencies"
+            | "peerDependenciesMeta"
+            | "acceptDependencies"
+            | "bin"
+            | "directories"
+            | "dist"
+            | "engines"
+            | "cpu"
+            | "os"
+            | "libc"
+            | "funding"
+            | HAS_INSTALL_SCRIPT
+            | "_hasShrinkwrap"
+            | "_npmUser"
+    )
+}
 
 /// Where the artifact of a release lies for a client: `<base>/<name>/-/<file>`.
 pub fn address(base: &str, package: &PackageName, release: &ExposedRelease) -> String {
@@ -76,7 +78,7 @@ pub fn abbreviated(out: &mut Vec<u8>, manifest: &[u8], address: &str) -> Result<
     let runs = runs_on_install(&split);
     out.push(b'{');
     let start = out.len();
-    for (key, value) in split.pairs.iter().filter(|(key, _)| ABBREVIATED_FIELDS.contains(&&**key)) {
+    for (key, value) in split.pairs.iter().filter(|(key, _)| is_abbreviated(key)) {
         if *key == HAS_INSTALL_SCRIPT && runs {
             continue;
         }
@@ -129,7 +131,7 @@ fn without(text: &[u8], split: &Manifest<'_>, key: &str) -> Option<Edit> {
 }
 
 /// Where in `text` a value lies that was split out of it.
-fn place(text: &[u8], value: &RawValue) -> Option<Range<usize>> {
+fn place(text: &[u8], value: Raw<'_>) -> Option<Range<usize>> {
     let start = (value.get().as_ptr() as usize).checked_sub(text.as_ptr() as usize)?;
     let range = start..start.checked_add(value.get().len())?;
     text.get(range.clone()).is_some_and(|found| found == value.get().as_bytes()).then_some(range)

@@ -25,14 +25,10 @@ impl DiskDocuments {
 
 #[async_trait]
 impl Documents for DiskDocuments {
-    async fn put(&self, document: Bytes) -> io::Result<DocumentDigest> {
-        let shards = Arc::clone(&self.0);
-        let put = spawn_blocking(move || {
-            let digest = DocumentDigest::of(&document);
-            shards.write(&digest.hex(), |mut file| file.write_all(&document))?;
-            Ok(digest)
-        });
-        put.await.map_err(io::Error::other)?
+    fn put(&self, document: &[u8]) -> io::Result<DocumentDigest> {
+        let digest = DocumentDigest::of(document);
+        self.0.write(&digest.hex(), |mut file| file.write_all(document))?;
+        Ok(digest)
     }
 
     async fn get(&self, digest: &DocumentDigest) -> io::Result<Option<Bytes>> {
@@ -73,13 +69,13 @@ mod tests {
     async fn a_document_is_there_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let documents = DiskDocuments::open(folder.path()).unwrap();
-        let digest = documents.put(Bytes::from_static(b"index")).await.unwrap();
+        let digest = documents.put(b"index").unwrap();
         assert_eq!(documents.get(&digest).await.unwrap().unwrap(), "index");
         assert_eq!(documents.get(&DocumentDigest::of(b"other")).await.unwrap(), None);
         let path = documents.0.path(&digest.hex());
         std::fs::write(&path, "inde").unwrap();
         assert_eq!(documents.get(&digest).await.unwrap(), None);
-        documents.put(Bytes::from_static(b"index")).await.unwrap();
+        documents.put(b"index").unwrap();
         assert!(documents.get(&digest).await.unwrap().is_some());
     }
 
@@ -87,7 +83,7 @@ mod tests {
     async fn a_document_that_is_removed_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let documents = DiskDocuments::open(folder.path()).unwrap();
-        let digest = documents.put(Bytes::from_static(b"index")).await.unwrap();
+        let digest = documents.put(b"index").unwrap();
         documents.remove(&digest).await.unwrap();
         assert!(!documents.0.path(&digest.hex()).exists());
         documents.remove(&digest).await.unwrap();

@@ -117,7 +117,7 @@ fn inspected(index: &Index, row: &Row, at: Timestamp, odd: bool) -> [Vec<Command
 async fn make(state: &LocalState, documents: &DiskDocuments, number: usize, size: Size) {
     let at = Timestamp::parse("2026-11-20T12:00:00Z").unwrap();
     let index = tokio::task::spawn_blocking(move || index(number, size)).await.unwrap();
-    let document = documents.put(kept::write(&index)).await.unwrap();
+    let document = documents.put(&kept::write(&index)).unwrap();
     let sight = Sight {
         package: index.package.clone(),
         at,

@@ -114,7 +114,7 @@ fn one_bad_release_is_held_and_the_rest_lives() {
     unreadable("1.0.0", r#"{"name":"x","version":"1.0.0","dist":{"tarball":"a","tarball":"a"}}"#, r#"dist has the key "tarball" twice"#);
     unreadable("1.0.0", r#"{"name":"x","version":"1.0.0","dist":{"tarball":"a","shasum":1}}"#, "its dist.shasum is not a string");
     unreadable("1.0.0", &format!(r#"{{"name":"x","version":"1.0.0","scripts":7,{dist}}}"#), "its scripts is not an object");
-    unreadable("1.0.0", "null", "not JSON: invalid type: null, expected an object at line 1 column 4");
+    unreadable("1.0.0", "null", "its manifest is not an object");
     let deep = format!(r#"{{"name":"x","version":"1.0.0","a":{}{},{dist}}}"#, "[".repeat(70), "]".repeat(70));
     unreadable("1.0.0", &deep, "it is nested deeper than 64");
     for key in ["1.0", "v1.0.0", "1.0.0-01", "one", "99999999999999999999.0.0", "9007199254740992.0.0", "__proto__"] {
@@ -160,10 +160,10 @@ fn documents_that_are_bad_as_a_whole() {
     check(r#"{"versions":{}}"#, "its name is missing");
     check(r#"{"name":"x","versions":{},"versions":{}}"#, r#"the document has the key "versions" twice"#);
     check(r#"{"name":"x","__proto__":{}}"#, r#"the document has the key "__proto__", which is not allowed"#);
-    check(r#"{"name":"x","versions":[]}"#, "not JSON: invalid type: sequence, expected an object of versions at line 1 column 23");
-    check(r#"{"name":"x","versions":{"#, "not JSON: EOF while parsing an object at line 1 column 24");
-    check("", "not JSON: EOF while parsing a value at line 1 column 0");
-    check("\u{feff}{}", "not JSON: expected value at line 1 column 1");
+    check(r#"{"name":"x","versions":[]}"#, "not JSON: expected an object at line 1 column 24");
+    check(r#"{"name":"x","versions":{"#, "not JSON: expected a string at line 1 column 25");
+    check("", "not JSON: expected an object at line 1 column 1");
+    check("\u{feff}{}", "not JSON: expected an object at line 1 column 1");
     let deep = format!(r#"{{"name":"x","author":{}{}}}"#, "[".repeat(70), "]".repeat(70));
     assert_eq!(try_read(&deep).unwrap_err(), Unreadable::TooLarge { what: "the depth of the document", max: 64 });
     let many: Vec<String> = (0..=VERSIONS_MAX).map(|patch| format!(r#""1.0.{patch}":0"#)).collect();
