@@ -137,6 +137,10 @@ impl Catalog {
             None => Heard { checked_at: sight.at, quiet_until: None, validators: Validators::default() },
         };
         let shelf = Arc::new(Shelf::new(Arc::new(index), heard));
+        if let Some(glance) = self.seen.get(package) {
+            // It left memory since: what its readers need was foreseen.
+            shelf.was_read_as_of(glance.checked_at);
+        }
         if self.state.package(package).await?.last_sight != state.last_sight {
             // It was seen anew while the document was read. The newer shelf is there, or about to be.
             return Ok(Some(self.shelves.get(package).unwrap_or(shelf)));

@@ -123,6 +123,11 @@ impl Shelf {
         self.read_of.load(Ordering::Relaxed) != checked_at && self.read_of.swap(checked_at, Ordering::Relaxed) != checked_at
     }
 
+    /// A client read it when upstream had confirmed it last at `checked_at`.
+    pub(super) fn was_read_as_of(&self, checked_at: Timestamp) {
+        self.read_of.store(checked_at.millis(), Ordering::Relaxed);
+    }
+
     /// When upstream last confirmed it, where it did not when it was asked since.
     pub fn unconfirmed_since(&self) -> Option<Timestamp> {
         let heard = lock(&self.heard);

@@ -252,3 +252,14 @@ async fn a_glance_holds_while_nothing_moved() {
     world.clock.advance(FRESH_FOR);
     assert!(catalog.glance(&package()).await.is_none(), "upstream is to be asked");
 }
+
+#[tokio::test]
+async fn an_index_that_is_read_back_is_not_foreseen_again() {
+    let world = world().await;
+    world.says(&["1.0.0"]);
+    world.catalog.exposed(&package()).await.unwrap();
+    world.catalog.shelves.clear();
+    assert!(!world.catalog.shelf(&package()).await.unwrap().is_first_read(), "it was read since upstream confirmed it");
+    world.clock.advance(FRESH_FOR);
+    assert!(world.catalog.shelf(&package()).await.unwrap().is_first_read(), "upstream was asked again");
+}

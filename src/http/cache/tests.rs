@@ -227,3 +227,14 @@ async fn a_coding_is_made_for_whoever_asks_for_it_and_kept() {
     cache.get_or_build(key("full"), MANNER, || panic!("it is kept")).await.unwrap();
     assert_eq!(cache.condition().builds, 2);
 }
+
+#[test]
+fn a_body_takes_no_more_room_than_it_has_bytes() {
+    let mut text = Vec::with_capacity(100_000);
+    text.extend_from_slice(b"{}");
+    let body = snug(text);
+    assert_eq!(Vec::from(body).capacity(), 2);
+    let packed = gzip(&vec![b'x'; 100_000]).unwrap();
+    let bytes = packed.len();
+    assert_eq!(Vec::from(packed).capacity(), bytes);
+}
