@@ -2,7 +2,8 @@
 #   docker run --read-only --cap-drop ALL -v airlock:/data -p 4873:4873 -e AIRLOCK_UPSTREAM__URL=https://registry.example/ airlock
 
 FROM rust:1.95-slim-bookworm AS build
-RUN mkdir /data
+# jemalloc is built by make.
+RUN apt-get update && apt-get install --yes --no-install-recommends make && mkdir /data
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked --bin airlock

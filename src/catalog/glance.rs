@@ -72,12 +72,7 @@ impl Catalog {
     }
 
     /// A file that was opened before, if the same leave is given again and its bytes are kept.
-    pub(super) async fn opened_before(
-        &self,
-        package: &PackageId,
-        file: &str,
-        puller: Option<&Puller>,
-    ) -> Result<Option<Download>, CatalogError> {
+    pub async fn opened_before(&self, package: &PackageId, file: &str, puller: Option<&Puller>) -> Result<Option<Download>, CatalogError> {
         let Some(opened) = self.opened.get(&Named { package, file }) else { return Ok(None) };
         if !is_confirmed(opened.checked_at, self.clock.now(), self.fresh_for) {
             return Ok(None);

@@ -54,8 +54,9 @@ use crate::storage::state::State;
 use crate::upstream::Upstreams;
 use crate::upstream::coalesce::Flights;
 
-/// Indexes kept in memory, in bytes.
-const SHELVES_BYTES: u64 = 80 * 1_024 * 1_024;
+/// Indexes kept in memory, in bytes. What stands needs none (`glance.rs`); one that is wanted again is read from the disk. A
+/// package of 40 MB fits.
+const SHELVES_BYTES: u64 = 48 * 1_024 * 1_024;
 /// Packages whose index is in memory, about.
 const SHELVES: usize = 20_000;
 /// Names that upstream does not know, remembered for [`UNKNOWN_FOR`].

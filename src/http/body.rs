@@ -10,13 +10,8 @@ use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
-use axum::body::Body;
-use axum::response::Response;
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
-use http::HeaderMap;
-use http::HeaderValue;
-use http::Method;
 use http::StatusCode;
 use http::header;
 use http_body::Frame;
@@ -26,6 +21,10 @@ use rustix::io::preadv2;
 use tokio::task::JoinHandle;
 
 use crate::http::cache::holds;
+use crate::http::fields::Fields;
+use crate::http::ready::Content;
+use crate::http::ready::Ready;
+use crate::http::ready::fields;
 use crate::model::digest::Reading;
 use crate::model::digest::Verified;
 
@@ -37,43 +36,34 @@ const ETAG_BYTES: usize = 34;
 
 /// The answer to GET or HEAD for an artifact: its bytes as they are, never encoded again, whole (a `Range` is ignored,
 /// which HTTP allows), with its length; 304 when the client still holds them.
-pub fn send(content: &Verified, method: &Method, request: &HeaderMap, content_type: &'static str, cache_control: &'static str) -> Response {
+pub fn ready<F: Fields>(content: &Verified, is_head: bool, request: &F, content_type: &'static str, cache_control: &'static str) -> Ready {
     let mut etag = String::with_capacity(ETAG_BYTES);
     etag.push('"');
     HEXLOWER.encode_append(&content.digest().raw()[..16], &mut etag);
     etag.push('"');
-    let etag = HeaderValue::from_maybe_shared(Bytes::from(etag)).unwrap_or(HeaderValue::from_static("\"\""));
-    let unchanged = holds(request, &etag);
-    let mut response = Response::new(Body::empty());
-    let headers = response.headers_mut();
-    // Of here and of the door, so that the map does not grow.
-    headers.reserve(12);
-    headers.insert(header::ETAG, etag);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control));
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("none"));
-    if unchanged {
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
-        return response;
+    let known = [(header::ETAG, &*etag), (header::ACCEPT_RANGES, "none")];
+    if holds(request, &etag) {
+        return Ready { status: StatusCode::NOT_MODIFIED, fields: fields(&known), cache_control, content: Content::NONE };
     }
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(content.size()));
-    if *method != Method::HEAD {
-        *response.body_mut() = body(content);
-    }
-    response
+    let mut length = itoa::Buffer::new();
+    let [etag, ranges] = known;
+    let sent_with = [etag, ranges, (header::CONTENT_TYPE, content_type), (header::CONTENT_LENGTH, length.format(content.size()))];
+    let content = if is_head { Content::NONE } else { body(content) };
+    Ready { status: StatusCode::OK, fields: fields(&sent_with), cache_control, content }
 }
 
 /// The bytes as a body of known length.
-pub fn body(content: &Verified) -> Body {
+pub fn body(content: &Verified) -> Content {
     match content.reading() {
-        Reading::Memory(bytes) => Body::from(bytes.clone()),
-        Reading::File(file) => Body::new(FileBody::new(Arc::clone(file), content.size())),
+        Reading::Memory(bytes) => Content::Memory(bytes.clone()),
+        Reading::File(file) => Content::File(FileBody::new(Arc::clone(file), content.size())),
     }
 }
 
 /// A file's first `size` bytes. A file that turns out shorter is an error, which cuts the connection: a client never
 /// takes a part for the whole.
-struct FileBody {
+#[derive(Debug)]
+pub struct FileBody {
     file: Arc<File>,
     size: u64,
     /// Handed out so far.
@@ -164,6 +154,8 @@ mod tests {
     use std::io::Seek;
     use std::io::Write;
 
+    use http::HeaderMap;
+    use http::HeaderValue;
     use http_body_util::BodyExt;
 
     use super::*;
@@ -184,8 +176,8 @@ mod tests {
     #[tokio::test]
     async fn a_file_is_sent_whole_in_blocks() {
         let (_file, content) = in_file(&bytes());
-        let request = [(header::RANGE, HeaderValue::from_static("bytes=0-9"))].into_iter().collect();
-        let mut response = send(&content, &Method::GET, &request, "application/octet-stream", "public, immutable");
+        let request: HeaderMap = [(header::RANGE, HeaderValue::from_static("bytes=0-9"))].into_iter().collect();
+        let mut response = ready(&content, false, &request, "application/octet-stream", "public, immutable").into_response();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-length"], bytes().len().to_string().as_str());
         assert_eq!(response.headers()["accept-ranges"], "none");
@@ -198,14 +190,15 @@ mod tests {
     #[tokio::test]
     async fn head_and_what_the_client_holds_send_no_body() {
         let (_file, content) = in_file(&bytes());
-        let head = send(&content, &Method::HEAD, &HeaderMap::new(), "application/octet-stream", "public, immutable");
+        let head = ready(&content, true, &HeaderMap::new(), "application/octet-stream", "public, immutable").into_response();
         assert_eq!(head.headers()["content-length"], bytes().len().to_string().as_str());
         let etag = head.headers()["etag"].clone();
         assert!(head.into_body().collect().await.unwrap().to_bytes().is_empty());
-        let request = [(header::IF_NONE_MATCH, etag)].into_iter().collect();
-        let held = send(&content, &Method::GET, &request, "application/octet-stream", "public, immutable");
+        let request: HeaderMap = [(header::IF_NONE_MATCH, etag)].into_iter().collect();
+        let held = ready(&content, false, &request, "application/octet-stream", "public, immutable").into_response();
         assert_eq!(held.status(), 304);
-        let memory = send(&Verified::measure(Bytes::from(bytes())), &Method::GET, &request, "application/octet-stream", "no-cache");
+        let memory =
+            ready(&Verified::measure(Bytes::from(bytes())), false, &request, "application/octet-stream", "no-cache").into_response();
         assert_eq!(memory.status(), 304, "the same bytes have the same tag wherever they lie");
     }
 

@@ -11,8 +11,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use axum::body::Body;
-use axum::response::Response;
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use flate2::Compression;
@@ -21,9 +19,6 @@ use flate2::write::GzEncoder;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::future::Shared;
-use http::HeaderMap;
-use http::HeaderValue;
-use http::Method;
 use http::StatusCode;
 use http::header;
 use quick_cache::Equivalent;
@@ -35,7 +30,12 @@ use sha2::Digest as _;
 use sha2::Sha256;
 use tokio::sync::Semaphore;
 
+use crate::http::fields;
+use crate::http::fields::Fields;
 use crate::http::problem::Problem;
+use crate::http::ready;
+use crate::http::ready::Content;
+use crate::http::ready::Ready;
 use crate::model::digest::DocumentDigest;
 use crate::model::time::Timestamp;
 
@@ -77,7 +77,7 @@ pub enum Coding {
 
 impl Coding {
     /// The one that a client likes best.
-    pub fn wanted(request: &HeaderMap) -> Coding {
+    pub fn wanted<F: Fields>(request: &F) -> Coding {
         if accepts_gzip(request) { Coding::Gzip } else { Coding::Plain }
     }
 }
@@ -124,16 +124,17 @@ pub struct Rendered(Arc<Parts>);
 
 #[derive(Debug)]
 struct Parts {
-    content_type: HeaderValue,
-    cache_control: HeaderValue,
-    /// Whole seconds since the epoch, rounded up, and the same as a header.
-    last_modified: Option<(u64, HeaderValue)>,
+    cache_control: &'static str,
+    /// Whole seconds since the epoch, rounded up.
+    last_modified: Option<u64>,
     bytes: Bytes,
     /// Of `bytes`; plain also where gzip was wanted and gains nothing.
     coding: Coding,
-    /// Of the two codings of this body: a client may hold the other.
-    plain_etag: HeaderValue,
-    gzip_etag: HeaderValue,
+    /// What is sent with `bytes`.
+    fields: Bytes,
+    /// Of the two codings of this body, since a client may hold the other: its tag, and what tells that it still is the one.
+    plain: (String, Bytes),
+    gzip: (String, Bytes),
 }
 
 impl Rendered {
@@ -153,55 +154,42 @@ impl Rendered {
         hasher.update(checksum.sum().to_le_bytes());
         hasher.update(checksum.amount().to_le_bytes());
         let tag = HEXLOWER.encode(&hasher.finalize()[..16]);
-        let etag = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("\"\""));
         let packed = (of.coding == Coding::Gzip && plain.len() >= GZIP_FROM_BYTES).then(|| gzip(&plain)).flatten();
         let (bytes, coding) = match packed.filter(|packed| packed.len() < plain.len()) {
             Some(packed) => (packed, Coding::Gzip),
             None => (plain, Coding::Plain),
         };
-        let last_modified = manner.last_modified.map(|at| {
-            let seconds = u64::try_from(at.millis().max(0).saturating_add(999) / 1_000).unwrap_or(0);
-            let text = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds));
-            (seconds, HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("")))
-        });
-        Rendered(Arc::new(Parts {
-            content_type: HeaderValue::from_static(manner.content_type),
-            cache_control: HeaderValue::from_static(manner.cache_control),
-            last_modified,
-            bytes,
-            coding,
-            plain_etag: etag(format!("\"{tag}\"")),
-            gzip_etag: etag(format!("\"{tag}-gzip\"")),
-        }))
+        let last_modified = manner.last_modified.map(|at| u64::try_from(at.millis().max(0).saturating_add(999) / 1_000).unwrap_or(0));
+        let modified = last_modified.map(|seconds| httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)));
+        let unchanged = |etag: String| {
+            let mut known = vec![(header::ETAG, &*etag), (header::VARY, "accept, accept-encoding")];
+            known.extend(modified.as_deref().map(|text| (header::LAST_MODIFIED, text)));
+            let fields = ready::fields(&known);
+            (etag, fields)
+        };
+        let (plain, gzip) = (unchanged(format!("\"{tag}\"")), unchanged(format!("\"{tag}-gzip\"")));
+        let length = bytes.len().to_string();
+        let mut more = vec![(header::CONTENT_TYPE, manner.content_type), (header::CONTENT_LENGTH, &*length)];
+        let (_, known) = match coding {
+            Coding::Plain => &plain,
+            Coding::Gzip => {
+                more.push((header::CONTENT_ENCODING, "gzip"));
+                &gzip
+            }
+        };
+        let fields = Bytes::from([&known[..], &ready::fields(&more)].concat());
+        Rendered(Arc::new(Parts { cache_control: manner.cache_control, last_modified, bytes, coding, fields, plain, gzip }))
     }
 
     /// The answer to GET or HEAD.
-    pub fn respond(&self, method: &Method, request: &HeaderMap) -> Response {
+    pub fn ready<F: Fields>(&self, is_head: bool, request: &F) -> Ready {
         let parts = &self.0;
-        let unchanged = parts.unchanged(request);
-        let mut response = Response::new(Body::empty());
-        let headers = response.headers_mut();
-        // Of here and of the door, so that the map does not grow.
-        headers.reserve(12);
-        headers.insert(header::ETAG, unchanged.unwrap_or(parts.etag()).clone());
-        headers.insert(header::CACHE_CONTROL, parts.cache_control.clone());
-        headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
-        if let Some((_, text)) = &parts.last_modified {
-            headers.insert(header::LAST_MODIFIED, text.clone());
+        let cache_control = parts.cache_control;
+        if let Some((_, fields)) = parts.unchanged(request) {
+            return Ready { status: StatusCode::NOT_MODIFIED, fields: fields.clone(), cache_control, content: Content::NONE };
         }
-        if unchanged.is_some() {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            return response;
-        }
-        headers.insert(header::CONTENT_TYPE, parts.content_type.clone());
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(parts.bytes.len()));
-        if parts.coding == Coding::Gzip {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
-        if *method != Method::HEAD {
-            *response.body_mut() = Body::from(parts.bytes.clone());
-        }
-        response
+        let content = if is_head { Content::NONE } else { Content::Memory(parts.bytes.clone()) };
+        Ready { status: StatusCode::OK, fields: parts.fields.clone(), cache_control, content }
     }
 
     /// As they are sent.
@@ -210,53 +198,50 @@ impl Rendered {
     }
 
     fn weight(&self) -> u64 {
-        const OVERHEAD_BYTES: usize = 768;
+        const OVERHEAD_BYTES: usize = 1_024;
         u64::try_from(self.0.bytes.len() + OVERHEAD_BYTES).unwrap_or(u64::MAX)
     }
 }
 
 impl Parts {
-    fn etag(&self) -> &HeaderValue {
+    fn known(&self) -> &(String, Bytes) {
         match self.coding {
-            Coding::Plain => &self.plain_etag,
-            Coding::Gzip => &self.gzip_etag,
+            Coding::Plain => &self.plain,
+            Coding::Gzip => &self.gzip,
         }
     }
 
-    /// The tag of the coding that the client still holds. `If-None-Match` beats `If-Modified-Since`. Source: RFC 9110, 13.2.2.
-    fn unchanged(&self, request: &HeaderMap) -> Option<&HeaderValue> {
-        if request.contains_key(header::IF_NONE_MATCH) {
+    /// The coding that the client still holds. `If-None-Match` beats `If-Modified-Since`. Source: RFC 9110, 13.2.2.
+    fn unchanged<F: Fields>(&self, request: &F) -> Option<&(String, Bytes)> {
+        if request.first(&header::IF_NONE_MATCH).is_some() {
             return etags(request).find_map(|tag| match tag {
-                "*" => Some(self.etag()),
-                tag => [&self.plain_etag, &self.gzip_etag].into_iter().find(|etag| etag.as_bytes() == tag.as_bytes()),
+                "*" => Some(self.known()),
+                tag => [&self.plain, &self.gzip].into_iter().find(|(etag, _)| etag == tag),
             });
         }
-        let (modified, _) = self.last_modified.as_ref()?;
-        let mut since = request.get_all(header::IF_MODIFIED_SINCE).iter();
-        let (Some(text), None) = (since.next(), since.next()) else { return None };
-        let since = httpdate::parse_http_date(text.to_str().ok()?).ok()?;
+        let modified = self.last_modified?;
+        let since = fields::text(request.only(&header::IF_MODIFIED_SINCE).ok()??)?;
+        let since = httpdate::parse_http_date(since).ok()?;
         let since = since.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
-        (*modified <= since).then_some(self.etag())
+        (modified <= since).then_some(self.known())
     }
 }
 
 /// The opaque tags of all `If-None-Match` fields, weakness stripped, quotes kept. Tags of ours hold no comma.
-fn etags(request: &HeaderMap) -> impl Iterator<Item = &str> {
-    let fields = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|field| field.to_str().ok());
-    let tags = fields.flat_map(|field| field.split(',')).map(str::trim).take(ETAGS_MAX);
+fn etags<F: Fields>(request: &F) -> impl Iterator<Item = &str> {
+    let tags = request.texts(&header::IF_NONE_MATCH).flat_map(|field| field.split(',')).map(str::trim).take(ETAGS_MAX);
     tags.map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
 }
 
 /// Whether an `If-None-Match` names `etag`, or anything at all by `*`.
-pub fn holds(request: &HeaderMap, etag: &HeaderValue) -> bool {
-    etags(request).any(|tag| tag == "*" || tag.as_bytes() == etag.as_bytes())
+pub fn holds<F: Fields>(request: &F, etag: &str) -> bool {
+    etags(request).any(|tag| tag == "*" || tag == etag)
 }
 
 /// Whether gzip is wanted at least as much as the plain form. Source: RFC 9110, 12.5.3.
-fn accepts_gzip(request: &HeaderMap) -> bool {
+fn accepts_gzip<F: Fields>(request: &F) -> bool {
     let (mut gzip, mut any, mut identity) = (None, None, None);
-    let fields = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|field| field.to_str().ok());
-    for item in fields.flat_map(|field| field.split(',')) {
+    for item in request.texts(&header::ACCEPT_ENCODING).flat_map(|field| field.split(',')) {
         let mut halves = item.split(';');
         let coding = halves.next().unwrap_or("").trim();
         let weight = halves.find_map(|half| half.trim().strip_prefix(['q', 'Q'])?.trim_start().strip_prefix('='));

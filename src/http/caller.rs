@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use http::HeaderMap;
-use http::HeaderValue;
 use http::header;
 use http::request::Parts;
 
 use crate::access::Access;
 use crate::access::Identity;
+use crate::http::fields::Fields;
+use crate::http::fields::text;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
 use crate::model::pull::Puller;
@@ -26,13 +26,14 @@ pub struct Caller {
     pub role: Option<Role>,
     /// Of the client; behind a trusted proxy, as that proxy says.
     pub address: IpAddr,
-    pub user_agent: Option<HeaderValue>,
+    /// As it was sent, to its first [`Caller::USER_AGENT_BYTES_MAX`].
+    pub user_agent: Option<Box<[u8]>>,
     /// Origin and prefix under which the client reaches Airlock, without a trailing slash: `http://127.0.0.1:4873`.
     pub base: Arc<str>,
 }
 
 impl Caller {
-    /// Longer user agents are cut where they are kept.
+    /// Longer user agents are cut.
     pub const USER_AGENT_BYTES_MAX: usize = 256;
 
     /// # Errors
@@ -67,8 +68,7 @@ impl Caller {
 
     /// As the recall list keeps it.
     pub fn puller(&self) -> Puller {
-        let user_agent = self.user_agent.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
-        let user_agent = &user_agent[..user_agent.len().min(Caller::USER_AGENT_BYTES_MAX)];
+        let user_agent = self.user_agent.as_deref().unwrap_or_default();
         Puller { by: self.name.clone(), address: self.address, user_agent: String::from_utf8_lossy(user_agent).into_owned() }
     }
 }
@@ -86,14 +86,12 @@ impl Callers {
     ///
     /// # Errors
     /// 401 for a token that is not valid. Without one there is a role only where callers without a token have one.
-    pub async fn identify(&self, headers: &HeaderMap) -> Result<Identity, Problem> {
-        let mut given = headers.get_all(header::AUTHORIZATION).iter();
-        let (first, second) = (given.next(), given.next());
-        if second.is_some() {
+    pub async fn identify<F: Fields>(&self, fields: &F) -> Result<Identity, Problem> {
+        let Ok(given) = fields.only(&header::AUTHORIZATION) else {
             return Err(Problem::new(Kind::Malformed, "the request has more than one Authorization"));
-        }
+        };
         // What is no text is no token, and is refused as one.
-        Ok(self.0.identify(first.map(|value| value.to_str().unwrap_or("?"))).await?)
+        Ok(self.0.identify(given.map(|value| text(value).unwrap_or("?"))).await?)
     }
 }
 

@@ -20,6 +20,7 @@ use http_body_util::LengthLimitError;
 use http_body_util::Limited;
 use tokio::time::Sleep;
 
+use crate::http::fields::Fields;
 use crate::http::problem::CAUSES_MAX;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
@@ -92,8 +93,8 @@ where
 }
 
 /// What `Content-Length` says, when it says a number.
-pub fn stated_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+pub fn stated_length<F: Fields>(fields: &F) -> Option<u64> {
+    fields.texts(&header::CONTENT_LENGTH).next()?.parse().ok()
 }
 
 /// 413, with the limit and where it is set.

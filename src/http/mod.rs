@@ -3,7 +3,9 @@
 pub mod body;
 pub mod cache;
 pub mod caller;
+pub mod fields;
 pub mod incoming;
 pub mod link;
 pub mod problem;
+pub mod ready;
 pub mod route;

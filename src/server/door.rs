@@ -1,17 +1,15 @@
 //! What every request passes: it gets an id, is counted, logged and bounded; then it is let in under a base address and
 //! as a known caller, or refused.
 
-use std::borrow::Cow;
 use std::future::poll_fn;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::panic::catch_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
-use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
 use std::time::Instant;
@@ -27,42 +25,44 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http::Request;
-use http::Uri;
+use http::StatusCode;
 use http::header;
 use http::request::Parts;
-use http_body::Frame;
-use http_body::SizeHint;
-use percent_encoding::percent_decode_str;
+use http::uri::Authority;
 use tower::util::ServiceExt;
 use tracing::Instrument;
 
 use crate::clock::Clock;
 use crate::http::caller::Caller;
 use crate::http::caller::Callers;
+use crate::http::fields::Fields;
+use crate::http::fields::Plain;
 use crate::http::incoming::Bounded;
 use crate::http::incoming::stated_length;
 use crate::http::incoming::too_large;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
+use crate::http::ready;
 use crate::http::route::Matched;
+use crate::server::entry::Entry;
+use crate::server::entry::InFlight;
+use crate::server::entry::Inner;
+use crate::server::entry::Logged;
+use crate::server::entry::RequestId;
+use crate::server::entry::name;
 use crate::server::limits;
 use crate::server::origin::Origins;
 use crate::server::router;
 use crate::server::router::Site;
-use crate::telemetry;
-use crate::telemetry::line::Answered;
 use crate::telemetry::numbers::Metrics;
-use crate::telemetry::numbers::RequestLabels;
-use crate::telemetry::numbers::RouteLabels;
 
 /// The instance that answers, on every answer; by it an Airlock knows that its upstream is itself.
 pub const INSTANCE: HeaderName = HeaderName::from_static("airlock-instance");
 /// The instances a request came through.
 pub const VIA: HeaderName = HeaderName::from_static("airlock-via");
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("airlock-request-id");
-
-/// The longest path that is logged.
-const PATH_BYTES_MAX: usize = 256;
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const NOSNIFF: &str = "nosniff";
 
 pub struct Door {
     pub origins: Origins,
@@ -71,8 +71,10 @@ pub struct Door {
     pub body_bytes_max: u64,
     pub clock: Clock,
     instance: HeaderValue,
+    /// Of every answer, as a head has them.
+    fields: Bytes,
     /// What ids begin with: random for the process, so that those of two starts differ.
-    start: Vec<u8>,
+    start: u32,
     requests: AtomicU64,
 }
 
@@ -94,19 +96,54 @@ impl Door {
     pub fn new(origins: Origins, callers: Callers, metrics: Arc<Metrics>, body_bytes_max: u64, instance: &str, clock: Clock) -> Door {
         let instance_value = HeaderValue::try_from(instance).unwrap_or(HeaderValue::from_static("unnamed"));
         let start = instance.bytes().fold(2_166_136_261_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619));
-        let start = format!("{start:08x}-").into_bytes();
-        Door { origins, callers, metrics, body_bytes_max, clock, instance: instance_value, start, requests: AtomicU64::new(0) }
+        let fields = ready::fields(&[(INSTANCE, instance_value.to_str().unwrap_or_default()), (header::X_CONTENT_TYPE_OPTIONS, NOSNIFF)]);
+        Door { origins, callers, metrics, body_bytes_max, clock, instance: instance_value, fields, start, requests: AtomicU64::new(0) }
     }
 
     /// The id of a request: made here, never taken from a client.
-    fn next_id(&self) -> HeaderValue {
-        let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let mut id = Vec::with_capacity(32);
-        id.extend_from_slice(&self.start);
-        for digit in (0..(64 - number.leading_zeros()).div_ceil(4).max(6)).rev() {
-            id.push(b"0123456789abcdef"[usize::try_from(number >> (4 * digit) & 0xf).unwrap_or(0)]);
+    fn next_id(&self) -> RequestId {
+        RequestId::new(self.start, self.requests.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The answer to a request without a body, if it lies ready, as [`Door::answer`] would give it: its head stands in
+    /// `head`, but for what the connection says itself. `None` says nothing.
+    pub fn at_once<F: Fields>(self: &Arc<Door>, site: &Site, peer: SocketAddr, plain: &Plain<'_, F>, head: &mut Vec<u8>) -> Option<Logged> {
+        if router::is_own(plain.path) || self.metrics.requests_in_flight.get() >= limits::REQUESTS_MAX {
+            return None;
         }
-        HeaderValue::from_maybe_shared(Bytes::from(id)).unwrap_or(HeaderValue::from_static(""))
+        let began = Instant::now();
+        let peer = peer.ip().to_canonical();
+        let asker = Asker { peer, address: self.origins.client(peer, plain.fields) };
+        let method = if plain.is_head { Method::HEAD } else { Method::GET };
+        let looked = AssertUnwindSafe(async {
+            let caller = self.let_in(asker, &method, plain.path, None, plain.fields).await.ok()?;
+            let (ready, route) = site.registry.ready(plain, &caller).await?;
+            Some((caller, ready, route))
+        });
+        // What would have to wait does so elsewhere, and what panics does so where it is told.
+        let (caller, ready, route) = catch_unwind(|| looked.now_or_never()).ok()???;
+        let id = self.next_id();
+        let status: &[u8] =
+            if ready.status == StatusCode::NOT_MODIFIED { b"HTTP/1.1 304 Not Modified\r\n" } else { b"HTTP/1.1 200 OK\r\n" };
+        head.clear();
+        head.extend_from_slice(status);
+        ready.write(head);
+        head.extend_from_slice(&self.fields);
+        for part in [REQUEST_ID.as_str(), ": ", id.as_str(), "\r\n"] {
+            head.extend_from_slice(part.as_bytes());
+        }
+        let entry = Entry {
+            in_flight: InFlight::begin(self),
+            began,
+            method: name(&method),
+            route,
+            path: plain.path.into(),
+            status: ready.status.as_u16(),
+            caller: caller.name,
+            address: asker.address,
+            id,
+        };
+        Some(Logged::new(Inner::Ready(ready.content), entry))
     }
 
     /// One request from its head on: id, count, the time a handler may take, what every answer carries; logged when the
@@ -117,11 +154,11 @@ impl Door {
         let peer = peer.ip().to_canonical();
         let (parts, body) = request.into_parts();
         let address = self.origins.client(peer, &parts.headers);
-        let (method, uri) = (name(&parts.method), parts.uri.clone());
-        let in_flight = InFlight::begin(&self.metrics);
-        let span = tracing::info_span!("request", id = %shown_id(&id));
+        let (method, path) = (name(&parts.method), Box::from(parts.uri.path()));
+        let in_flight = InFlight::begin(self);
+        let span = tracing::info_span!("request", id = %id.as_str());
         // Too busy is not dead: whoever asks that restarts what is dead.
-        let outcome = if in_flight.0.requests_in_flight.get() > limits::REQUESTS_MAX && uri.path() != router::LIVEZ {
+        let outcome = if self.metrics.requests_in_flight.get() > limits::REQUESTS_MAX && *path != *router::LIVEZ {
             let busy = Problem::new(Kind::NotYet, "Airlock is busy; try again shortly");
             Outcome::refused(busy.retry_after(Duration::from_secs(2)))
         } else {
@@ -148,16 +185,16 @@ impl Door {
         }
         let headers = response.headers_mut();
         headers.insert(INSTANCE, self.instance.clone());
-        headers.insert(REQUEST_ID, id.clone());
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if router::is_own(uri.path()) {
+        headers.insert(REQUEST_ID, id.header());
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static(NOSNIFF));
+        if router::is_own(&path) {
             secure(headers);
         }
         let (caller, address) = caller.unwrap_or((None, address));
         let status = response.status().as_u16();
         let route = route.unwrap_or("unmatched");
-        let entry = Entry { door: Arc::clone(self), in_flight, began, method, route, uri, status, caller, address, id };
-        response.map(|inner| Logged { inner, entry, sent: 0, ended: false })
+        let entry = Entry { in_flight, began, method, route, path, status, caller, address, id };
+        response.map(|inner| Logged::new(Inner::Made(inner), entry))
     }
 
     /// Lets the request in, and asks whoever it is for.
@@ -167,7 +204,8 @@ impl Door {
         if router::is_outside(path) {
             return Box::pin(own(&site.outside, Request::from_parts(parts, body), None)).await;
         }
-        let caller = match self.let_in(asker, &parts).await {
+        let authority = parts.uri.authority().map(Authority::as_str);
+        let caller = match self.let_in(asker, &parts.method, path, authority, &parts.headers).await {
             Ok(caller) => caller,
             Err(problem) => return Outcome::refused(problem),
         };
@@ -181,28 +219,35 @@ impl Door {
     }
 
     /// Who may come in: not ourselves, not under a foreign name, not unknown where that is not allowed, not too much.
-    async fn let_in(&self, asker: Asker, parts: &Parts) -> Result<Caller, Problem> {
-        if parts.headers.get_all(&VIA).iter().any(|via| *via == self.instance) {
+    async fn let_in<F: Fields>(
+        &self,
+        asker: Asker,
+        method: &Method,
+        path: &str,
+        authority: Option<&str>,
+        fields: &F,
+    ) -> Result<Caller, Problem> {
+        if fields.all(&VIA).any(|via| via == self.instance.as_bytes()) {
             let detail = "this Airlock was asked by itself: its upstream is its own address; set another with --upstream";
             return Err(Problem::new(Kind::Loop, detail).logged(detail));
         }
-        let base = match self.origins.base(asker.peer, &parts.uri, &parts.headers) {
+        let base = match self.origins.base(asker.peer, authority, fields) {
             // Whoever collects metrics asks by address, and gets no links.
-            Err(_) if parts.uri.path() == router::METRICS => "".into(),
+            Err(_) if path == router::METRICS => "".into(),
             base => base?,
         };
-        let identity = self.callers.identify(&parts.headers).await?;
-        if identity.role.is_none() && !router::is_for_everyone(parts.uri.path()) {
+        let identity = self.callers.identify(fields).await?;
+        if identity.role.is_none() && !router::is_for_everyone(path) {
             let detail = "this Airlock answers only with a token: an admin makes one with `airlock token create`";
             return Err(Problem::new(Kind::Unauthenticated, detail));
         }
-        if is_cross_site_write(&parts.method, &parts.headers, &base) {
+        if is_cross_site_write(method, fields, &base) {
             return Err(Problem::new(Kind::Forbidden, "a page of another site may not change anything here"));
         }
-        if stated_length(&parts.headers).is_some_and(|length| length > self.body_bytes_max) {
+        if stated_length(fields).is_some_and(|length| length > self.body_bytes_max) {
             return Err(too_large(self.body_bytes_max));
         }
-        let user_agent = parts.headers.get(header::USER_AGENT).cloned();
+        let user_agent = fields.first(&header::USER_AGENT).map(|value| value[..value.len().min(Caller::USER_AGENT_BYTES_MAX)].into());
         Ok(Caller { name: identity.name, role: identity.role, address: asker.address, user_agent, base })
     }
 }
@@ -219,10 +264,6 @@ async fn own(routes: &Router, request: Request<Body>, caller: Option<(Option<Str
     let Ok(mut response) = routes.clone().oneshot(request).await;
     let route = response.extensions_mut().remove::<Matched>().map(|matched| matched.0);
     Outcome { response, route, caller }
-}
-
-fn shown_id(id: &HeaderValue) -> &str {
-    id.to_str().unwrap_or_default()
 }
 
 /// Takes the body away that HEAD does not ask for, and leaves its length. Source: RFC 9110, 9.3.2.
@@ -250,142 +291,15 @@ fn secure(headers: &mut HeaderMap) {
 }
 
 /// A browser keeps Basic credentials and sends them along with what another site makes it send. Programs state no origin.
-fn is_cross_site_write(method: &Method, headers: &HeaderMap, base: &str) -> bool {
+fn is_cross_site_write<F: Fields>(method: &Method, fields: &F, base: &str) -> bool {
     if method.is_safe() {
         return false;
     }
-    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-    let foreign_site = site.is_some_and(|site| site != b"same-origin" && site != b"none");
-    let origin = headers.get(header::ORIGIN).map(HeaderValue::as_bytes);
+    let foreign_site = fields.first(&FETCH_SITE).is_some_and(|site| site != b"same-origin" && site != b"none");
+    let origin = fields.first(&header::ORIGIN);
     // A base may have a prefix, an origin has none.
     let is_ours = |origin: &[u8]| base.as_bytes().strip_prefix(origin).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"));
     foreign_site || origin.is_some_and(|origin| !is_ours(origin))
-}
-
-/// A path as it may be logged: without the token that `npm logout` and `npm token revoke` put into it, not too long.
-fn shown(path: &str) -> Cow<'_, str> {
-    // Most paths hold nothing that any spelling of a token could begin with.
-    let is_plain = path.len() <= PATH_BYTES_MAX && !path.bytes().any(|byte| matches!(byte, b'%' | b'_' | b'A'..=b'Z'));
-    if is_plain && memchr::memmem::find(path.as_bytes(), b"token").is_none() {
-        return Cow::Borrowed(path);
-    }
-    let decoded = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
-    for holder in ["/user/token/", "/tokens/token/"] {
-        if decoded.contains(holder) {
-            return Cow::Owned(format!("/-{holder}[redacted]"));
-        }
-    }
-    if decoded.contains("airlock_") || decoded.contains("npm_") {
-        return Cow::Borrowed("[redacted: may hold a token]");
-    }
-    let end = path.floor_char_boundary(PATH_BYTES_MAX);
-    Cow::Borrowed(&path[..end])
-}
-
-/// One request being answered.
-struct InFlight(Arc<Metrics>);
-
-impl InFlight {
-    fn begin(metrics: &Arc<Metrics>) -> InFlight {
-        metrics.requests_in_flight.inc();
-        InFlight(Arc::clone(metrics))
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.requests_in_flight.dec();
-    }
-}
-
-/// What is known of a request when its answer's head is made.
-struct Entry {
-    door: Arc<Door>,
-    in_flight: InFlight,
-    began: Instant,
-    method: &'static str,
-    route: &'static str,
-    uri: Uri,
-    status: u16,
-    caller: Option<String>,
-    address: IpAddr,
-    id: HeaderValue,
-}
-
-impl Entry {
-    fn write(&self, bytes: u64, is_whole: bool) {
-        let took = self.began.elapsed();
-        let metrics = &self.in_flight.0;
-        let labels = RequestLabels { method: self.method, route: self.route, status: self.status };
-        metrics.requests.get_or_create(&labels).inc();
-        metrics.request_seconds.get_or_create(&RouteLabels { route: self.route }).observe(took.as_secs_f64());
-        metrics.response_bytes.inc_by(bytes);
-        telemetry::answered(&Answered {
-            at: self.door.clock.now(),
-            id: shown_id(&self.id),
-            method: self.method,
-            route: self.route,
-            path: &shown(self.uri.path()),
-            status: self.status,
-            milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-            bytes,
-            cut: !is_whole,
-            caller: self.caller.as_deref(),
-            address: Some(self.address),
-        });
-    }
-}
-
-/// A method as a label: the known ones and no other, so that nobody makes up series.
-fn name(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "DELETE" => "DELETE",
-        "PATCH" => "PATCH",
-        "OPTIONS" => "OPTIONS",
-        _ => "OTHER",
-    }
-}
-
-/// An answer's body that is logged when it is over.
-pub struct Logged {
-    inner: Body,
-    entry: Entry,
-    sent: u64,
-    ended: bool,
-}
-
-impl http_body::Body for Logged {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.inner).poll_frame(cx);
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => self.sent += frame.data_ref().map_or(0, |bytes| bytes.len() as u64),
-            Poll::Ready(None) => self.ended = true,
-            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
-        }
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
-impl Drop for Logged {
-    fn drop(&mut self) {
-        let is_whole = self.ended || http_body::Body::is_end_stream(&self.inner);
-        self.entry.write(self.sent, is_whole);
-    }
 }
 
 #[cfg(test)]
@@ -393,29 +307,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_in_a_path_is_not_shown() {
-        let secret = "airlock_0123456789ab_c2VjcmV0c2VjcmV0c2VjcmV0";
-        for path in [
-            format!("/-/user/token/{secret}"),
-            "/-/user/token/npm_abcdef".to_owned(),
-            "/-%2fuser%2Ftoken%2fabcdef".to_owned(),
-            "/prefix/-/user/token/abcdef".to_owned(),
-            "/-/npm/v1/tokens/token/abcdef".to_owned(),
-            format!("/left-pad/{secret}"),
-            format!("/%61irlock_{}", &secret[8..]),
-        ] {
-            let shown = shown(&path);
-            assert!(shown.contains("[redacted"), "{path}");
-            assert!(!shown.contains("abcdef") && !shown.contains("c2VjcmV0"), "{path}");
-        }
-        assert_eq!(shown("/@acme%2fweb"), "/@acme%2fweb");
-        assert_eq!(shown(&format!("/{}", "\u{e9}".repeat(400))).len(), PATH_BYTES_MAX - 1);
-    }
-
-    #[test]
     fn another_site_writes_nothing() {
         let check = |method: Method, given: &[(&'static str, &str)], expect: bool| {
-            let headers = given.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
+            let headers: HeaderMap = given.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect();
             assert_eq!(is_cross_site_write(&method, &headers, "http://localhost:4873"), expect, "{given:?}");
         };
         check(Method::POST, &[], false);

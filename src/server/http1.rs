@@ -5,29 +5,22 @@
 use std::future::poll_fn;
 use std::io;
 use std::io::IoSlice;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::pin::pin;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
-use std::time::Duration;
-use std::time::SystemTime;
 
+use axum::BoxError;
 use axum::body::Body;
 use bytes::Buf;
 use bytes::Bytes;
 use bytes::BytesMut;
-use http::HeaderMap;
-use http::HeaderName;
-use http::HeaderValue;
 use http::Method;
 use http::Request;
 use http::Response;
 use http::StatusCode;
-use http::Uri;
 use http::header;
-use hyper::ext::ReasonPhrase;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWrite;
@@ -38,6 +31,11 @@ use tokio::time::Instant;
 use tokio::time::Sleep;
 
 use crate::clock::Clock;
+use crate::http::fields::Plain;
+use crate::server::head;
+use crate::server::head::Date;
+use crate::server::head::Parsed;
+use crate::server::head::Raw;
 use crate::server::limits;
 
 /// What is read at once: more than any client's head has.
@@ -68,14 +66,23 @@ impl From<io::Error> for Cut {
     }
 }
 
+/// Who answers what is asked on a connection.
+pub trait Answers: Send + Sync {
+    type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
+
+    /// The body of an answer that lies ready, its head written into `head` up to what the connection says of itself, length
+    /// included. `None` says nothing.
+    fn at_once(&self, plain: &Plain<'_, Raw<'_>>, head: &mut Vec<u8>) -> Option<Self::Body>;
+
+    fn answer(&self, request: Request<Body>) -> impl Future<Output = Response<Self::Body>> + Send + 'static;
+}
+
 /// Answers requests one after the other until the client goes, is idle for [`limits::IDLE`], `stop` turns true, or
 /// something comes that is not for here.
-pub async fn converse<S, A, F, B>(socket: &mut S, clock: &Clock, answer: &A, mut stop: watch::Receiver<bool>) -> End
+pub async fn converse<S, A>(socket: &mut S, clock: &Clock, answers: &A, mut stop: watch::Receiver<bool>) -> End
 where
     S: AsyncRead + AsyncWrite + Unpin,
-    A: Fn(Request<Body>) -> F,
-    F: Future<Output = Response<B>>,
-    B: http_body::Body<Data = Bytes> + Unpin,
+    A: Answers,
 {
     let mut connection = Connection {
         socket,
@@ -93,32 +100,45 @@ where
     let mut is_stopping = false;
     loop {
         // What was asked before a stop is answered, so that a stop matters only where nothing is there.
-        let request = poll_fn(|cx| match connection.poll_request(cx, is_stopping) {
-            Poll::Ready(request) => Poll::Ready(request),
+        let asked = poll_fn(|cx| match connection.poll_request(cx, answers, is_stopping) {
+            Poll::Ready(asked) => Poll::Ready(asked),
             Poll::Pending if !is_stopping && stopped.as_mut().poll(cx).is_ready() => {
                 is_stopping = true;
-                connection.poll_request(cx, is_stopping)
+                connection.poll_request(cx, answers, is_stopping)
             }
             Poll::Pending => Poll::Pending,
         });
-        let request = match request.await {
-            Ok(request) => request,
+        let sent = match asked.await {
+            Ok(Asked::Ready(body)) => {
+                is_stopping = is_stopping || *asked_to_stop.borrow();
+                connection.send_ready(body, is_stopping).await
+            }
+            Ok(Asked::Whole(request)) => {
+                let is_head = request.method() == Method::HEAD;
+                let mut answered = pin!(answers.answer(request));
+                let response = poll_fn(|cx| match answered.as_mut().poll(cx) {
+                    Poll::Ready(response) => Poll::Ready(Some(response)),
+                    Poll::Pending => connection.poll_gone(cx).map(|()| None),
+                });
+                let Some(response) = response.await else { return End::Closed };
+                is_stopping = is_stopping || *asked_to_stop.borrow();
+                connection.send(response, is_head, is_stopping).await
+            }
             Err(Cut::Closed) => return End::Closed,
             Err(Cut::Elsewhere) => return End::Elsewhere(connection.read),
         };
-        let is_head = request.method() == Method::HEAD;
-        let mut answered = pin!(answer(request));
-        let response = poll_fn(|cx| match answered.as_mut().poll(cx) {
-            Poll::Ready(response) => Poll::Ready(Some(response)),
-            Poll::Pending => connection.poll_gone(cx).map(|()| None),
-        });
-        let Some(response) = response.await else { return End::Closed };
-        is_stopping = is_stopping || *asked_to_stop.borrow();
-        match connection.send(response, is_head, is_stopping).await {
+        match sent {
             Ok(true) => connection.busy_until = Instant::now(),
             Ok(false) | Err(_) => return End::Closed,
         }
     }
+}
+
+/// What came of what was read.
+#[expect(clippy::large_enum_variant, reason = "it lives for a moment and is never stored; a box would be one more allocation a request")]
+enum Asked<B> {
+    Ready(B),
+    Whole(Request<Body>),
 }
 
 struct Connection<'s, S> {
@@ -135,12 +155,13 @@ struct Connection<'s, S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
-    fn poll_request(&mut self, cx: &mut Context<'_>, is_stopping: bool) -> Poll<Result<Request<Body>, Cut>> {
+    fn poll_request<A: Answers>(&mut self, cx: &mut Context<'_>, answers: &A, is_stopping: bool) -> Poll<Result<Asked<A::Body>, Cut>> {
         let mut was_partial = false;
         loop {
             if !self.read.is_empty() {
-                match parse(&mut self.read) {
-                    Parsed::Whole(request) => return Poll::Ready(Ok(request)),
+                match head::parse(&mut self.read, |plain| answers.at_once(plain, &mut self.head)) {
+                    Parsed::Ready(body) => return Poll::Ready(Ok(Asked::Ready(body))),
+                    Parsed::Whole(request) => return Poll::Ready(Ok(Asked::Whole(request))),
                     Parsed::Elsewhere => return Poll::Ready(Err(Cut::Elsewhere)),
                     // Heads come in one piece; whoever sends them otherwise can wait for a parser that remembers.
                     Parsed::Partial if was_partial => return Poll::Ready(Err(Cut::Elsewhere)),
@@ -199,24 +220,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     where
         B: http_body::Body<Data = Bytes> + Unpin,
     {
-        let (parts, mut body) = response.into_parts();
+        let (parts, body) = response.into_parts();
         let has_body = !is_head && parts.status != StatusCode::NOT_MODIFIED && parts.status != StatusCode::NO_CONTENT;
         let exact = body.size_hint().exact().filter(|_| has_body);
         let goes_on = !is_last && (!has_body || exact.is_some());
         let length = exact.filter(|_| !parts.headers.contains_key(header::CONTENT_LENGTH));
-        // What was announced and not sent yet. A body that says another length than its headers is a fault of ours.
-        let mut left = exact;
+        // A body that says another length than its headers is a fault of ours.
         if let (Some(exact), Some(stated)) = (exact, parts.headers.get(header::CONTENT_LENGTH))
             && stated.as_bytes() != itoa::Buffer::new().format(exact).as_bytes()
         {
             return Err(io::Error::other("a body has another length than its headers say"));
         }
-        self.date.now();
-        write_head(&parts, length, &self.date.text, goes_on, &mut self.head);
+        head::write_head(&parts, length, &mut self.head);
+        head::end_head(self.date.now(), goes_on, &mut self.head);
+        self.put(has_body.then_some(body), exact).await?;
+        Ok(goes_on)
+    }
+
+    /// The same for an answer whose head stands there, length included.
+    async fn send_ready<B>(&mut self, body: B, is_last: bool) -> io::Result<bool>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        head::end_head(self.date.now(), !is_last, &mut self.head);
+        let length = body.size_hint().exact();
+        self.put(Some(body), length).await?;
+        Ok(!is_last)
+    }
+
+    /// Writes the head, and the body, of which `left` bytes were announced, if any were.
+    async fn put<B>(&mut self, body: Option<B>, mut left: Option<u64>) -> io::Result<()>
+    where
+        B: http_body::Body<Data = Bytes> + Unpin,
+    {
+        let mut body = body.filter(|body| !body.is_end_stream());
         let mut block = Bytes::new();
         let mut head = &self.head[..];
-        if has_body && !body.is_end_stream() {
-            block = next(&mut body).await?.unwrap_or_default();
+        if let Some(body) = &mut body {
+            block = next(body).await?.unwrap_or_default();
         }
         loop {
             if let Some(left) = &mut left {
@@ -235,12 +276,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                 written -= of_head;
                 block.advance(written);
             }
-            if !has_body || body.is_end_stream() {
-                break;
-            }
+            let Some(body) = body.as_mut().filter(|body| !body.is_end_stream()) else { break };
             // Let go of first, so that its room can be read into again.
             drop(std::mem::take(&mut block));
-            match next(&mut body).await? {
+            match next(body).await? {
                 Some(more) => block = more,
                 None => break,
             }
@@ -248,8 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         if left.is_some_and(|left| left > 0) {
             return Err(io::Error::other("a body is shorter than it was said to be"));
         }
-        self.socket.flush().await?;
-        Ok(goes_on)
+        self.socket.flush().await
     }
 }
 
@@ -261,112 +299,6 @@ where
     let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await.transpose();
     let frame = frame.map_err(|_| io::Error::other("a body broke off"))?;
     Ok(frame.map(|frame| frame.into_data().unwrap_or_default()))
-}
-
-/// `length` is the body's, where the headers do not say it.
-fn write_head(parts: &http::response::Parts, length: Option<u64>, date: &str, goes_on: bool, head: &mut Vec<u8>) {
-    head.clear();
-    let mut add = |parts: &[&[u8]]| parts.iter().for_each(|part| head.extend_from_slice(part));
-    let reason = parts.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
-    let reason = reason.unwrap_or_else(|| parts.status.canonical_reason().unwrap_or_default().as_bytes());
-    add(&[b"HTTP/1.1 ", parts.status.as_str().as_bytes(), b" ", reason, b"\r\n"]);
-    for (name, value) in &parts.headers {
-        add(&[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"]);
-    }
-    if let Some(length) = length {
-        add(&[b"content-length: ", itoa::Buffer::new().format(length).as_bytes(), b"\r\n"]);
-    }
-    if !goes_on {
-        add(&[b"connection: close\r\n"]);
-    }
-    add(&[b"date: ", date.as_bytes(), b"\r\n\r\n"]);
-}
-
-#[expect(clippy::large_enum_variant, reason = "it lives for a moment and is never stored; a box would be one more allocation a request")]
-enum Parsed {
-    Whole(Request<Body>),
-    /// Not all of its head is there.
-    Partial,
-    Elsewhere,
-}
-
-/// Takes one request off `read`, or leaves that as it is.
-fn parse(read: &mut BytesMut) -> Parsed {
-    let Some(length) = memchr::memmem::find(read, b"\r\n\r\n").map(|at| at + 4) else {
-        // A head that ends in another way than clients end theirs is for a parser that knows them all.
-        let ends_oddly = [&b"\n\n"[..], b"\n\r\n"].into_iter().any(|end| memchr::memmem::find(read, end).is_some());
-        return if ends_oddly { Parsed::Elsewhere } else { Parsed::Partial };
-    };
-    let head = read.split_to(length).freeze();
-    match parse_head(&head) {
-        Some(request) => Parsed::Whole(request),
-        None => {
-            // Nobody else holds it any more: it is put back in front of what follows.
-            let mut back = BytesMut::from(head);
-            back.unsplit(std::mem::take(read));
-            *read = back;
-            Parsed::Elsewhere
-        }
-    }
-}
-
-/// `all` is one whole head and nothing more. `None` for what is not for here.
-fn parse_head(all: &Bytes) -> Option<Request<Body>> {
-    let mut room = [const { MaybeUninit::uninit() }; limits::HEADERS_MAX];
-    let mut head = httparse::Request::new(&mut []);
-    match head.parse_with_uninit_headers(all, &mut room) {
-        Ok(httparse::Status::Complete(length)) if length == all.len() => request(&head, all),
-        Ok(_) | Err(_) => None,
-    }
-}
-
-/// `None` for what is not for here. `all` is what `head` was parsed from.
-fn request(head: &httparse::Request<'_, '_>, all: &Bytes) -> Option<Request<Body>> {
-    let method = match (head.method?, head.version?) {
-        ("GET", 1) => Method::GET,
-        ("HEAD", 1) => Method::HEAD,
-        (_, _) => return None,
-    };
-    let mut headers = HeaderMap::with_capacity(head.headers.len());
-    for field in &*head.headers {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).ok()?;
-        let is_everyday = match name {
-            header::CONTENT_LENGTH | header::TRANSFER_ENCODING | header::UPGRADE | header::EXPECT => false,
-            header::CONNECTION => field.value.eq_ignore_ascii_case(b"keep-alive"),
-            _ => true,
-        };
-        if !is_everyday {
-            return None;
-        }
-        headers.append(name, HeaderValue::from_maybe_shared(all.slice_ref(field.value)).ok()?);
-    }
-    let mut request = Request::new(Body::empty());
-    *request.method_mut() = method;
-    *request.uri_mut() = Uri::from_maybe_shared(all.slice_ref(head.path?.as_bytes())).ok()?;
-    *request.headers_mut() = headers;
-    Some(request)
-}
-
-/// When the second passes, and no more often, a date is written.
-struct Date {
-    clock: Clock,
-    second: i64,
-    text: String,
-}
-
-impl Date {
-    fn new(clock: &Clock) -> Date {
-        Date { clock: clock.clone(), second: i64::MIN, text: String::new() }
-    }
-
-    fn now(&mut self) {
-        let second = self.clock.now().millis().div_euclid(1_000);
-        if self.second != second {
-            self.second = second;
-            let since = Duration::from_secs(u64::try_from(second).unwrap_or(0));
-            self.text = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + since);
-        }
-    }
 }
 
 /// Says again what was read before, then what the socket says.

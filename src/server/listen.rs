@@ -10,9 +10,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use axum::BoxError;
 use axum::body::Body;
-use bytes::Bytes;
 use futures_util::FutureExt;
 use http::Request;
 use http::Response;
@@ -33,9 +31,13 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use crate::clock::Clock;
+use crate::http::fields::Plain;
 use crate::server::door::Door;
+use crate::server::entry::Logged;
+use crate::server::head::Raw;
 use crate::server::http1;
 use crate::server::http1::Again;
+use crate::server::http1::Answers;
 use crate::server::http1::End;
 use crate::server::limits;
 use crate::server::limits::Connections;
@@ -86,15 +88,12 @@ impl Listening {
             };
             let (tls, protocols, stop) = (self.tls.clone(), Arc::clone(&protocols), stop.clone());
             let (door, site, clock) = (Arc::clone(&self.door), Arc::clone(&self.site), self.door.clock.clone());
-            let answer = move |request: Request<Body>| {
-                let (door, site) = (Arc::clone(&door), Arc::clone(&site));
-                async move { door.answer(&site, peer, request).await }
-            };
+            let answers = Here { door, site, peer };
             let gauge = self.door.metrics.connections.clone();
             open.spawn(async move {
                 let _held = (permit, counted);
                 let _open = Open::new(gauge);
-                converse(socket, peer, tls, &clock, answer, &protocols, stop).await;
+                converse(socket, peer, tls, &clock, answers, &protocols, stop).await;
             });
         }
         drop(self.listener);
@@ -103,6 +102,26 @@ impl Listening {
             tracing::warn!(connections = open.len(), "requests did not end in time and were cut");
             open.shutdown().await;
         }
+    }
+}
+
+/// Everything there is to ask, for one client.
+struct Here {
+    door: Arc<Door>,
+    site: Arc<Site>,
+    peer: SocketAddr,
+}
+
+impl Answers for Here {
+    type Body = Logged;
+
+    fn at_once(&self, plain: &Plain<'_, Raw<'_>>, head: &mut Vec<u8>) -> Option<Logged> {
+        self.door.at_once(&self.site, self.peer, plain, head)
+    }
+
+    fn answer(&self, request: Request<Body>) -> impl Future<Output = Response<Logged>> + Send + 'static {
+        let (door, site, peer) = (Arc::clone(&self.door), Arc::clone(&self.site), self.peer);
+        async move { door.answer(&site, peer, request).await }
     }
 }
 
@@ -132,44 +151,38 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<Acc
     Ok((socket, peer, permit))
 }
 
-async fn converse<A, F, B>(
+async fn converse<A: Answers>(
     socket: TcpStream,
     peer: SocketAddr,
     tls: Option<TlsAcceptor>,
     clock: &Clock,
-    answer: A,
+    answers: A,
     protocols: &Builder<TokioExecutor>,
     stop: watch::Receiver<bool>,
-) where
-    A: Fn(Request<Body>) -> F,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
-{
+) {
     match tls {
-        None => speak(Watched::new(socket), peer, clock, answer, protocols, stop).await,
+        None => speak(Watched::new(socket), peer, clock, answers, protocols, stop).await,
         Some(tls) => match tokio::time::timeout(limits::TLS_HANDSHAKE_TIMEOUT, tls.accept(socket)).await {
-            Ok(Ok(socket)) => speak(Watched::new(socket), peer, clock, answer, protocols, stop).await,
+            Ok(Ok(socket)) => speak(Watched::new(socket), peer, clock, answers, protocols, stop).await,
             Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
         },
     }
 }
 
-/// One connection to its end; each request on it is given to `answer`.
-pub async fn speak<S, A, F, B>(
+/// One connection to its end; each request on it is given to `answers`.
+pub async fn speak<S, A>(
     mut socket: S,
     peer: SocketAddr,
     clock: &Clock,
-    answer: A,
+    answers: A,
     protocols: &Builder<TokioExecutor>,
     mut stop: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    A: Fn(Request<Body>) -> F,
-    F: Future<Output = Response<B>> + Send + 'static,
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+    A: Answers,
 {
-    let read = match http1::converse(&mut socket, clock, &answer, stop.clone()).await {
+    let read = match http1::converse(&mut socket, clock, &answers, stop.clone()).await {
         End::Elsewhere(read) => read,
         End::Closed => {
             // The other end may be gone, and then there is nobody to take leave of.
@@ -181,7 +194,7 @@ pub async fn speak<S, A, F, B>(
     let spoke = AtomicBool::new(false);
     let service = service_fn(|request: Request<Incoming>| {
         spoke.store(true, Ordering::Relaxed);
-        answer(request.map(Body::new)).map(Ok::<_, Infallible>)
+        answers.answer(request.map(Body::new)).map(Ok::<_, Infallible>)
     });
     let mut connection = pin!(protocols.serve_connection(TokioIo::new(socket), service));
     // hyper bounds the time of a request's head, but not the time until it knows which HTTP is spoken.

@@ -1,6 +1,8 @@
 //! Sockets, TLS, signals, and which URL goes where.
 
 pub mod door;
+pub mod entry;
+pub mod head;
 pub mod health;
 pub mod http1;
 pub mod limits;

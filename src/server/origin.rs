@@ -6,21 +6,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
-use http::HeaderMap;
 use http::HeaderName;
-use http::HeaderValue;
-use http::Uri;
 use http::header;
 use http::uri::Authority;
 use ipnet::IpNet;
 
 use crate::config::server::Server;
+use crate::http::fields::Fields;
+use crate::http::fields::text;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
 
-const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+static FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+static FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The longest host that is looked at: 253 bytes of name, brackets, a port.
 const HOST_BYTES_MAX: usize = 270;
@@ -42,7 +41,7 @@ pub struct Origins {
 
 /// A spelling of `Host` and the base it leads to, for whoever is no trusted proxy.
 struct Known {
-    host: HeaderValue,
+    host: Box<[u8]>,
     base: Arc<str>,
 }
 
@@ -66,33 +65,33 @@ impl Origins {
         self.trusted_proxies.iter().any(|net| net.contains(&peer))
     }
 
-    /// The client-visible origin and prefix, without a trailing slash.
+    /// The client-visible origin and prefix, without a trailing slash. `authority` is what the request's target names.
     ///
     /// # Errors
     /// 400 without a readable Host, 421 for one that is not allowed.
-    pub fn base(&self, peer: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<Arc<str>, Problem> {
+    pub fn base<F: Fields>(&self, peer: IpAddr, authority: Option<&str>, fields: &F) -> Result<Arc<str>, Problem> {
         let trusted = self.trusts(peer);
         // Nothing but the one `Host` decides then.
-        let host = (!trusted && uri.authority().is_none()).then(|| only(headers, &header::HOST)).flatten();
+        let host = if trusted || authority.is_some() { None } else { fields.only(&header::HOST).ok().flatten() };
         if let (Some(host), Some(known)) = (host, &*self.known.load())
-            && known.host == host
+            && *known.host == *host
         {
             return Ok(Arc::clone(&known.base));
         }
-        let base: Arc<str> = self.base_of(trusted, uri, headers)?.into();
+        let base: Arc<str> = self.base_of(trusted, authority, fields)?.into();
         if let Some(host) = host {
-            self.known.store(Some(Arc::new(Known { host: host.clone(), base: Arc::clone(&base) })));
+            self.known.store(Some(Arc::new(Known { host: host.into(), base: Arc::clone(&base) })));
         }
         Ok(base)
     }
 
-    fn base_of(&self, trusted: bool, uri: &Uri, headers: &HeaderMap) -> Result<String, Problem> {
+    fn base_of<F: Fields>(&self, trusted: bool, authority: Option<&str>, fields: &F) -> Result<String, Problem> {
         // A request that names two hosts is one that two readers read differently, wherever its answer's links lead.
-        let stated = stated_host(uri, headers)?;
+        let stated = stated_host(authority, fields)?;
         if let Some(url) = &self.public_url {
             return Ok(url.clone());
         }
-        let proto = nearest(headers, &FORWARDED_PROTO).filter(|_| trusted);
+        let proto = nearest(fields, &FORWARDED_PROTO).filter(|_| trusted);
         let scheme = match proto {
             Some(proto) if proto.eq_ignore_ascii_case("https") => "https",
             Some(proto) if proto.eq_ignore_ascii_case("http") => "http",
@@ -101,7 +100,7 @@ impl Origins {
             None => "http",
         };
         // A trusted proxy answers for the host it names.
-        if let Some(host) = nearest(headers, &FORWARDED_HOST).filter(|_| trusted) {
+        if let Some(host) = nearest(fields, &FORWARDED_HOST).filter(|_| trusted) {
             return Ok(format!("{scheme}://{}", Host::parse(host)?));
         }
         let host = stated.ok_or_else(|| Problem::new(Kind::Malformed, "the request has no Host"))?;
@@ -123,14 +122,13 @@ impl Origins {
     }
 
     /// The client's address: the peer's, or, when that is a trusted proxy, the nearest in `X-Forwarded-For` that is not.
-    pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub fn client<F: Fields>(&self, peer: IpAddr, fields: &F) -> IpAddr {
         let mut client = peer;
         if !self.trusts(peer) {
             return client;
         }
-        let fields = headers.get_all(&FORWARDED_FOR).iter().rev();
-        let hops = fields.flat_map(|field| field.to_str().unwrap_or("?").rsplit(','));
-        for hop in hops.take(HOPS_MAX) {
+        let given: Vec<&str> = fields.all(&FORWARDED_FOR).map(|field| text(field).unwrap_or("?")).collect();
+        for hop in given.into_iter().rev().flat_map(|field| field.rsplit(',')).take(HOPS_MAX) {
             if !self.trusts(client) {
                 break;
             }
@@ -149,28 +147,20 @@ fn address_of(hop: &str) -> Option<IpAddr> {
     address.map(|address| address.to_canonical())
 }
 
-/// The value of a header that stands there once.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
-    let mut values = headers.get_all(name).iter();
-    values.next().filter(|_| values.next().is_none())
-}
-
 /// The value that the nearest proxy wrote: the last.
-fn nearest<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
-    let last = headers.get_all(name).iter().next_back()?;
-    Some(last.to_str().unwrap_or("?").rsplit(',').next().unwrap_or("").trim()).filter(|text| !text.is_empty())
+fn nearest<'f, F: Fields>(fields: &'f F, name: &'f HeaderName) -> Option<&'f str> {
+    let last = fields.all(name).last()?;
+    Some(text(last).unwrap_or("?").rsplit(',').next().unwrap_or("").trim()).filter(|text| !text.is_empty())
 }
 
 /// The host in the request's target beats the header, as in HTTP/2 and in absolute form. Source: RFC 9112, 3.2.2.
-fn stated_host(uri: &Uri, headers: &HeaderMap) -> Result<Option<Host>, Problem> {
-    let mut hosts = headers.get_all(header::HOST).iter();
-    let (first, second) = (hosts.next(), hosts.next());
-    if second.is_some() {
+fn stated_host<F: Fields>(authority: Option<&str>, fields: &F) -> Result<Option<Host>, Problem> {
+    let Ok(host) = fields.only(&header::HOST) else {
         return Err(Problem::new(Kind::Malformed, "the request has more than one Host"));
-    }
-    match (uri.authority(), first) {
-        (Some(authority), _) => Host::parse(authority.as_str()).map(Some),
-        (None, Some(host)) => Host::parse(host.to_str().unwrap_or("?")).map(Some),
+    };
+    match (authority, host) {
+        (Some(authority), _) => Host::parse(authority).map(Some),
+        (None, Some(host)) => Host::parse(text(host).unwrap_or("?")).map(Some),
         (None, None) => Ok(None),
     }
 }
@@ -218,6 +208,9 @@ impl std::fmt::Display for Host {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
+    use http::Uri;
+
     use super::*;
 
     const STRANGER: &str = "203.0.113.9";
@@ -239,7 +232,9 @@ mod tests {
 
     #[track_caller]
     fn check(peer: &str, uri: &str, given: &[(&str, &str)], expect: Result<&str, u16>) {
-        let base = origins(None, "127.0.0.1:4873").base(peer.parse().unwrap(), &uri.parse().unwrap(), &headers(given));
+        let uri: Uri = uri.parse().unwrap();
+        let authority = uri.authority().map(Authority::as_str);
+        let base = origins(None, "127.0.0.1:4873").base(peer.parse().unwrap(), authority, &headers(given));
         let base = base.as_deref().map_err(|problem| problem.status().as_u16());
         assert_eq!(base, expect);
     }
@@ -265,7 +260,7 @@ mod tests {
         {
             let mut given = HeaderMap::new();
             given.insert(header::HOST, http::HeaderValue::from_bytes(bad.as_bytes()).unwrap());
-            let base = origins(None, "127.0.0.1:4873").base(STRANGER.parse().unwrap(), &"/x".parse().unwrap(), &given);
+            let base = origins(None, "127.0.0.1:4873").base(STRANGER.parse().unwrap(), None, &given);
             assert_eq!(base.unwrap_err().status().as_u16(), 400, "{bad}");
         }
         check(STRANGER, "/x", &[], Err(400));
@@ -289,7 +284,7 @@ mod tests {
     #[test]
     fn a_public_url_needs_no_host() {
         let origins = origins(Some("https://npm.acme.example/airlock/"), "0.0.0.0:4873");
-        let base = |given: &[(&str, &str)]| origins.base(STRANGER.parse().unwrap(), &"/x".parse().unwrap(), &headers(given));
+        let base = |given: &[(&str, &str)]| origins.base(STRANGER.parse().unwrap(), None, &headers(given));
         assert_eq!(base(&[("host", "10.1.2.3:4873")]).unwrap().as_ref(), "https://npm.acme.example/airlock");
         assert_eq!(base(&[("x-forwarded-host", "evil.example")]).unwrap().as_ref(), "https://npm.acme.example/airlock");
     }
@@ -297,7 +292,7 @@ mod tests {
     #[test]
     fn the_refusal_says_what_to_set() {
         let said = |listen: &str| {
-            let refused = origins(None, listen).base(STRANGER.parse().unwrap(), &"/".parse().unwrap(), &headers(&[("host", "npm.acme")]));
+            let refused = origins(None, listen).base(STRANGER.parse().unwrap(), None, &headers(&[("host", "npm.acme")]));
             refused.unwrap_err().detail
         };
         assert!(said("127.0.0.1:4873").contains("\"npm.acme\": add it to [server] allowed_hosts"));
@@ -322,8 +317,8 @@ mod tests {
     fn the_one_address_it_listens_on_is_an_allowed_host() {
         let base = |listen: &str, host: &str| {
             let origins = Origins::new(&Server::default(), listen.parse().unwrap());
-            let headers = [(http::header::HOST, http::HeaderValue::from_str(host).unwrap())].into_iter().collect();
-            origins.base(IpAddr::from([10, 0, 0, 9]), &Uri::from_static("/x"), &headers).ok()
+            let headers: HeaderMap = [(http::header::HOST, http::HeaderValue::from_str(host).unwrap())].into_iter().collect();
+            origins.base(IpAddr::from([10, 0, 0, 9]), None, &headers).ok()
         };
         assert_eq!(base("10.0.0.5:4873", "10.0.0.5:4873").as_deref(), Some("http://10.0.0.5:4873"));
         assert_eq!(base("[::1]:4873", "[::1]:4873").as_deref(), Some("http://[::1]:4873"));

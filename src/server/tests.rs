@@ -352,7 +352,9 @@ async fn a_length_on_the_wire_is_the_bodys() {
         let manner = crate::http::cache::Manner { content_type: "text/plain", cache_control: "no-cache", last_modified: None };
         let coding = crate::http::cache::Coding::Plain;
         let key = crate::http::cache::BodyKey { stamp: crate::model::digest::DocumentDigest::of(b"x"), base: "", form: "full", coding };
-        crate::http::cache::Rendered::new(&key, &manner, Bytes::from_static(PAGE.as_bytes())).respond(&method, &headers)
+        crate::http::cache::Rendered::new(&key, &manner, Bytes::from_static(PAGE.as_bytes()))
+            .ready(method == http::Method::HEAD, &headers)
+            .into_response()
     };
     let peer = SocketAddr::from(([192, 0, 2, 1], 1));
     let answer = move |request: http::Request<axum::body::Body>| answer(request.method().clone(), request.headers().clone());

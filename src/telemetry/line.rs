@@ -20,6 +20,9 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::model::time::Timestamp;
 
+/// What a line takes, about.
+const LINE_BYTES: usize = 512;
+
 /// A request that was answered, its body included.
 pub struct Answered<'r> {
     pub at: Timestamp,
@@ -42,6 +45,7 @@ pub struct Answered<'r> {
 impl Answered<'_> {
     /// Appends the line. Only what a client can choose is escaped. By hand, because it is written for every request.
     pub fn write(&self, target: &str, line: &mut Vec<u8>) {
+        line.reserve(LINE_BYTES);
         let mut digits = itoa::Buffer::new();
         line.extend_from_slice(br#"{"timestamp":""#);
         instant(self.at, line);
@@ -105,6 +109,9 @@ fn ip(address: IpAddr, line: &mut Vec<u8>) {
 
 /// A JSON string.
 fn text(value: &str, line: &mut Vec<u8>) {
+    if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\') {
+        return add(line, &["\"", value, "\""]);
+    }
     let _ = serde_json::to_writer(line, value);
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::AtomicUsize;
 
+use axum::response::Response;
+use http::HeaderMap;
 use http_body_util::BodyExt;
 
 use super::*;
@@ -28,7 +30,7 @@ fn get(plain: &Bytes, request: &[(&'static str, &str)]) -> Response {
 
 fn respond(plain: &Bytes, request: &HeaderMap) -> Response {
     let key = BodyKey { coding: Coding::wanted(request), ..key("full") };
-    Rendered::new(&key, &MANNER, plain.clone()).respond(&Method::GET, request)
+    Rendered::new(&key, &MANNER, plain.clone()).ready(false, request).into_response()
 }
 
 fn header<'r>(response: &'r Response, name: &str) -> &'r str {
@@ -131,7 +133,7 @@ fn what_the_client_holds_is_not_sent_again() {
 #[tokio::test]
 async fn head_has_the_length_and_no_body() {
     let rendered = Rendered::new(&key("full"), &MANNER, long());
-    let response = rendered.respond(&Method::HEAD, &HeaderMap::new());
+    let response = rendered.ready(true, &HeaderMap::new()).into_response();
     assert_eq!(header(&response, "content-length"), "9000");
     assert!(body(response).await.is_empty());
 }
@@ -141,7 +143,7 @@ fn a_tag_tells_forms_bases_and_contents_apart() {
     let of = |stamp: &[u8], base: &str, form: &str, content: &'static [u8]| {
         let key = BodyKey { stamp: DocumentDigest::of(stamp), base, form, coding: Coding::Plain };
         let rendered = Rendered::new(&key, &MANNER, Bytes::from_static(content));
-        header(&rendered.respond(&Method::GET, &HeaderMap::new()), "etag").to_owned()
+        header(&rendered.ready(false, &HeaderMap::new()).into_response(), "etag").to_owned()
     };
     let tag = |base: &str, form: &str, content| of(b"x", base, form, content);
     let all = [

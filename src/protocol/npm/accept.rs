@@ -1,8 +1,8 @@
 //! Which form of a packument a client asks for.
 
-use http::HeaderMap;
 use http::header;
 
+use crate::http::fields::Fields;
 use crate::protocol::npm::render::Form;
 
 /// The media type of the abbreviated form.
@@ -13,10 +13,9 @@ const RANGES_MAX: usize = 32;
 
 /// Abbreviated where the client names it and likes it no less than plain JSON; full for everyone else, since nobody who
 /// can read only the one form would ask for the other. Source: RFC 9110, 12.5.1.
-pub fn form(headers: &HeaderMap) -> Form {
+pub fn form<F: Fields>(request: &F) -> Form {
     let (mut brief, mut full) = (0.0_f32, 0.0_f32);
-    let fields = headers.get_all(header::ACCEPT).iter().filter_map(|field| field.to_str().ok());
-    for range in fields.flat_map(|field| field.split(',')).take(RANGES_MAX) {
+    for range in request.texts(&header::ACCEPT).flat_map(|field| field.split(',')).take(RANGES_MAX) {
         let mut parts = range.split(';').map(str::trim);
         let media_type = parts.next().unwrap_or_default();
         let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
@@ -32,6 +31,7 @@ pub fn form(headers: &HeaderMap) -> Form {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
     use http::HeaderValue;
 
     use super::*;

@@ -16,6 +16,7 @@ use http::request::Parts;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
+use crate::catalog::Download;
 use crate::catalog::Sighted;
 use crate::catalog::exposure::Exposed;
 use crate::http::body;
@@ -25,7 +26,10 @@ use crate::http::cache::Coding;
 use crate::http::cache::Manner;
 use crate::http::cache::Rendered;
 use crate::http::caller::Caller;
+use crate::http::fields::Fields;
+use crate::http::fields::Plain;
 use crate::http::problem::Problem;
+use crate::http::ready::Ready;
 use crate::http::route::Route;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
@@ -75,7 +79,7 @@ const STALE: HeaderName = HeaderName::from_static("airlock-stale-seconds");
 
 /// Packuments may change at any time: kept by clients, asked again each time.
 const CHANGES: &str = "no-cache";
-const CHANGES_FOR_ONE: HeaderValue = HeaderValue::from_static("private, no-cache");
+const CHANGES_FOR_ONE: &str = "private, no-cache";
 /// A release's bytes never change.
 const NEVER_CHANGES: &str = "public, max-age=31536000, immutable";
 /// The same for a caller with a token: no shared cache may hand it to callers without one.
@@ -90,10 +94,10 @@ pub struct Registry {
     bodies: Arc<BodyCache>,
 }
 
-/// A request without its path.
-struct Asked<'r> {
-    method: &'r Method,
-    headers: &'r HeaderMap,
+/// A request to read, without its path.
+struct Asked<'r, F = HeaderMap> {
+    is_head: bool,
+    fields: &'r F,
     caller: &'r Caller,
     /// Whether the client means to write back what it reads, and so needs every field.
     to_write: bool,
@@ -104,12 +108,33 @@ impl Registry {
         Registry { catalog, bodies }
     }
 
+    /// The answer that lies ready, and its route. `None` says nothing: then [`Registry::answer`] is to be asked.
+    pub async fn ready<F: Fields>(&self, plain: &Plain<'_, F>, caller: &Caller) -> Option<(Ready, &'static str)> {
+        caller.require(Role::Reader).ok()?;
+        let asked = Asked { is_head: plain.is_head, fields: plain.fields, caller, to_write: is_to_write(plain.query) };
+        match path::parse(plain.path).ok()? {
+            Target::Packument(name) => {
+                let question = Question::packument(&asked);
+                Some((self.kept_packument(&asked, &npm(name), &question).await?, PACKUMENT))
+            }
+            Target::Tarball(tarball) => {
+                let puller = (!asked.is_head).then(|| caller.puller());
+                let download = self.catalog.opened_before(&npm(tarball.package), &tarball.file, puller.as_ref()).await;
+                Some((sent_bytes(&asked, &download.ok()??), TARBALL))
+            }
+            Target::Ping | Target::Whoami | Target::DistTags(_) | Target::VersionOrTag { .. } | Target::NotServed => None,
+        }
+    }
+
     /// Answers every path that is not Airlock's own. Says with the answer which route it was, if it was any.
     pub async fn answer(&self, request: &Parts, caller: &Caller) -> (Response, Option<&'static str>) {
-        let to_write = request.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "write=true"));
-        let asked = Asked { method: &request.method, headers: &request.headers, caller, to_write };
+        let is_head = request.method == Method::HEAD;
+        let asked = Asked { is_head, fields: &request.headers, caller, to_write: is_to_write(request.uri.query()) };
         let path = request.uri.path();
         let (template, answered) = match path::parse(path) {
+            Ok(target) if target != Target::NotServed && !is_head && request.method != Method::GET => {
+                (template(&target), Err(Failure::method(&request.method, READING)))
+            }
             Ok(target) => (template(&target), self.of_target(&asked, path, target).await),
             Err(bad) => (None, Err(bad.into())),
         };
@@ -117,10 +142,6 @@ impl Registry {
     }
 
     async fn of_target(&self, asked: &Asked<'_>, path: &str, target: Target) -> Result<Response, Failure> {
-        let reads = *asked.method == Method::GET || *asked.method == Method::HEAD;
-        if !reads && target != Target::NotServed {
-            return Err(Failure::method(asked.method, READING));
-        }
         match target {
             Target::NotServed => Err(Failure::not_served(path)),
             Target::Ping => Ok(json(asked, Bytes::from_static(b"{}"))),
@@ -135,20 +156,21 @@ impl Registry {
     async fn packument(&self, asked: &Asked<'_>, name: PackageName) -> Result<Response, Failure> {
         asked.caller.require(Role::Reader)?;
         let package = npm(name);
-        let form = if asked.to_write { Form::Full } else { accept::form(asked.headers) };
-        let (key, content_type) = match form {
-            Form::Full => ("full", JSON),
-            Form::Abbreviated => ("abbreviated", accept::ABBREVIATED),
-        };
-        if let Some(glance) = self.catalog.glance(&package).await {
-            let coding = Coding::wanted(asked.headers);
-            let key = BodyKey { stamp: glance.stamp, base: &asked.caller.base, form: key, coding };
-            if let Some(rendered) = self.bodies.kept(&key) {
-                return Ok(sent(asked, &rendered, None));
-            }
+        let question = Question::packument(asked);
+        if let Some(ready) = self.kept_packument(asked, &package, &question).await {
+            return Ok(ready.into_response());
         }
         let sighted = self.catalog.exposed(&package).await?;
-        self.rendered(asked, &sighted, key, content_type, move |exposed, base| render::packument(exposed, base, form)).await
+        let Question { form, .. } = question;
+        self.rendered(asked, &sighted, question.key, question.content_type, move |exposed, base| render::packument(exposed, base, form))
+            .await
+    }
+
+    /// The body that is kept of what was last exposed, if that still is what would be.
+    async fn kept_packument<F: Fields>(&self, asked: &Asked<'_, F>, package: &PackageId, question: &Question) -> Option<Ready> {
+        let glance = self.catalog.glance(package).await?;
+        let key = BodyKey { stamp: glance.stamp, base: &asked.caller.base, form: question.key, coding: Coding::wanted(asked.fields) };
+        Some(sent(asked, &self.bodies.kept(&key)?))
     }
 
     async fn version(&self, asked: &Asked<'_>, name: PackageName, wanted: &str) -> Result<Response, Failure> {
@@ -195,12 +217,8 @@ impl Registry {
 
     async fn tarball(&self, asked: &Asked<'_>, tarball: TarballName) -> Result<Response, Failure> {
         asked.caller.require(Role::Reader)?;
-        let download = self
-            .catalog
-            .artifact(&npm(tarball.package), &tarball.file, (*asked.method == Method::GET).then(|| asked.caller.puller()))
-            .await?;
-        let kept = if asked.caller.name.is_some() { NEVER_CHANGES_FOR_ONE } else { NEVER_CHANGES };
-        Ok(body::send(&download.content, asked.method, asked.headers, TGZ, kept))
+        let download = self.catalog.artifact(&npm(tarball.package), &tarball.file, (!asked.is_head).then(|| asked.caller.puller())).await?;
+        Ok(sent_bytes(asked, &download).into_response())
     }
 
     async fn dist_tags(&self, asked: &Asked<'_>, name: PackageName) -> Result<Response, Failure> {
@@ -223,21 +241,49 @@ impl Registry {
     {
         let exposed = Arc::clone(&sighted.exposed);
         let base = Arc::clone(&asked.caller.base);
-        let coding = Coding::wanted(asked.headers);
+        let coding = Coding::wanted(asked.fields);
         let key = BodyKey { stamp: *exposed.stamp(), base: &asked.caller.base, form, coding };
         let manner = Manner { content_type, cache_control: CHANGES, last_modified: Some(exposed.modified()) };
         let build = move || write(&exposed, &base).map_err(Problem::from);
         let rendered = self.bodies.get_or_build(key, manner, build).await?;
-        Ok(sent(asked, &rendered, sighted.stale_for))
+        Ok(dated(sent(asked, &rendered).into_response(), sighted.stale_for))
     }
 }
 
-fn sent(asked: &Asked<'_>, rendered: &Rendered, stale_for: Option<Duration>) -> Response {
-    let mut response = rendered.respond(asked.method, asked.headers);
-    if asked.caller.name.is_some() {
-        response.headers_mut().insert(header::CACHE_CONTROL, CHANGES_FOR_ONE);
+/// In which form a packument is wanted.
+struct Question {
+    form: Form,
+    /// The form, as bodies are kept by.
+    key: &'static str,
+    content_type: &'static str,
+}
+
+impl Question {
+    fn packument<F: Fields>(asked: &Asked<'_, F>) -> Question {
+        let form = if asked.to_write { Form::Full } else { accept::form(asked.fields) };
+        match form {
+            Form::Full => Question { form, key: "full", content_type: JSON },
+            Form::Abbreviated => Question { form, key: "abbreviated", content_type: accept::ABBREVIATED },
+        }
     }
-    dated(response, stale_for)
+}
+
+/// Whether the client means to write back what it reads.
+fn is_to_write(query: Option<&str>) -> bool {
+    query.is_some_and(|query| query.split('&').any(|pair| pair == "write=true"))
+}
+
+fn sent<F: Fields>(asked: &Asked<'_, F>, rendered: &Rendered) -> Ready {
+    let mut ready = rendered.ready(asked.is_head, asked.fields);
+    if asked.caller.name.is_some() {
+        ready.cache_control = CHANGES_FOR_ONE;
+    }
+    ready
+}
+
+fn sent_bytes<F: Fields>(asked: &Asked<'_, F>, download: &Download) -> Ready {
+    let cache_control = if asked.caller.name.is_some() { NEVER_CHANGES_FOR_ONE } else { NEVER_CHANGES };
+    body::ready(&download.content, asked.is_head, asked.fields, TGZ, cache_control)
 }
 
 fn npm(name: PackageName) -> PackageId {
@@ -268,7 +314,7 @@ fn json(asked: &Asked<'_>, body: Bytes) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    if *asked.method != Method::HEAD {
+    if !asked.is_head {
         *response.body_mut() = Body::from(body);
     }
     response

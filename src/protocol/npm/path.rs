@@ -14,6 +14,9 @@ pub const PATH_BYTES_MAX: usize = 2_048;
 /// Longest file name, version or tag that is looked for, in bytes, decoded.
 pub const WANTED_BYTES_MAX: usize = 512;
 
+/// Segments that are looked at: one more than the longest path has that is served, so that what is longer is none.
+const SEGMENTS_MAX: usize = 6;
+
 /// What the registry is asked for, by the path alone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Target {
@@ -64,12 +67,21 @@ pub fn parse(raw: &str) -> Result<Target, BadPath> {
     if rest.is_empty() {
         return Ok(Target::NotServed);
     }
-    let segments = rest.split('/').map(decode).collect::<Result<Vec<Cow<'_, str>>, BadPath>>()?;
-    let segments: Vec<&str> = segments.iter().map(|segment| &**segment).collect();
-    match segments.as_slice() {
+    let mut decoded = [const { Cow::Borrowed("") }; SEGMENTS_MAX];
+    let mut count = 0;
+    for segment in rest.split('/') {
+        let segment = decode(segment)?;
+        if let Some(place) = decoded.get_mut(count) {
+            *place = segment;
+            count += 1;
+        }
+    }
+    let segments: [&str; SEGMENTS_MAX] = std::array::from_fn(|at| &*decoded[at]);
+    let segments = &segments[..count];
+    match segments {
         ["-", own @ ..] if !own.is_empty() => registrys_own(own),
         _ => {
-            let (package, rest) = leading_name(&segments)?;
+            let (package, rest) = leading_name(segments)?;
             Ok(of_package(package, rest))
         }
     }
@@ -131,6 +143,9 @@ fn is_plain(text: &str) -> bool {
 /// UTF-8, which overlong forms are not.
 fn decode(segment: &str) -> Result<Cow<'_, str>, BadPath> {
     let bytes = segment.as_bytes();
+    if memchr::memchr(b'%', bytes).is_none() {
+        return Ok(Cow::Borrowed(segment));
+    }
     let broken = memchr::memchr_iter(b'%', bytes)
         .any(|at| !bytes.get(at + 1..at + 3).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)));
     if broken {

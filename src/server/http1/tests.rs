@@ -6,7 +6,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use futures_util::stream;
+use http::header;
 use http_body_util::BodyExt;
+use hyper::ext::ReasonPhrase;
 use tokio::io::DuplexStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -16,6 +18,24 @@ use crate::model::time::Timestamp;
 use crate::server::listen;
 
 const KIBIBYTE: usize = 1_024;
+
+/// Nothing lies ready for a function.
+impl<A, F, B> Answers for A
+where
+    A: Fn(Request<Body>) -> F + Send + Sync,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+{
+    type Body = B;
+
+    fn at_once(&self, _: &Plain<'_, Raw<'_>>, _: &mut Vec<u8>) -> Option<B> {
+        None
+    }
+
+    fn answer(&self, request: Request<Body>) -> impl Future<Output = Response<B>> + Send + 'static {
+        self(request)
+    }
+}
 
 /// Set when dropped.
 struct Gone(Arc<AtomicBool>);

@@ -34,6 +34,17 @@ async fn init_writes_a_file_that_check_config_finds_good() {
     assert_eq!((told["good"].as_bool(), lines), (Some(false), vec![2, 3, 5]));
 }
 
+/// The configuration is compiled in from `.cargo/config.toml`: a build that misses it runs with jemalloc's own, which keeps more.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_allocator_is_configured_as_decided() {
+    let launch = Launch::at_url("https://registry.example/").environment("_RJEM_MALLOC_CONF", "stats_print:true");
+    let told = run(&launch, &["--version"]).await;
+    for option in ["narenas: 4", "dirty_decay_ms: 1000", "muzzy_decay_ms: 0", "background_thread: true", "thp: \"never\""] {
+        told.assert_success().assert_says(&format!("opt.{option}"));
+    }
+}
+
 #[tokio::test]
 async fn help_names_every_command_and_nonsense_is_exit_2() {
     let launch = Launch::at_url("https://registry.example/");

@@ -5,6 +5,7 @@ mod conditional;
 mod explain;
 mod packument;
 mod path;
+mod ready;
 mod tags;
 mod tarball;
 mod version;
