@@ -3,12 +3,13 @@
 # lint: formatting, clippy, the house rules.
 # bench: the pure parts, timed by criterion, then counted in instructions by valgrind where there is one. Some four minutes
 # when it is built.
+# first-sight: CPU that the first sight of a package costs a running server; needs Node. ARGS="--sizes 300x800000 --rounds 9".
 # side-by-side: Airlock beside nginx, pnpr and Verdaccio, into docs/performance.md; needs nginx and wrk. ARGS="--help" tells parts and options.
 
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: run test lint bench side-by-side
+.PHONY: run test lint bench first-sight side-by-side
 
 run:
 	$(CARGO) run --release --locked -- serve $(ARGS)
@@ -24,6 +25,10 @@ lint:
 bench:
 	$(CARGO) bench --locked --bench pure
 	$(CARGO) bench --locked --bench pure -- --counts
+
+first-sight:
+	$(CARGO) build --release --locked
+	node benches/first_sight/main.mjs $(ARGS)
 
 side-by-side:
 	$(CARGO) build --release --locked

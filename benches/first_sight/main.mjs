@@ -43,6 +43,8 @@ const origin = http.createServer((request, response) => {
   const coded = options.origin === 'gzip' ? { 'content-encoding': 'gzip' } : {};
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length, etag: `"${body.length}"`, ...coded }).end(body);
 });
+/** Kept from one question to the next, as npm keeps it. */
+const connection = new http.Agent({ keepAlive: true, maxSockets: 1 });
 const folder = mkdtempSync(path.join(tmpdir(), 'first-sight-'));
 
 async function main() {
@@ -63,7 +65,7 @@ async function main() {
       }
       await airlock.settle();
       const before = cpuParts(airlock.pids);
-      for (const name of names) await see(airlock, name, url);
+      for (const name of names) await see(airlock, name);
       await airlock.settle();
       const after = cpuParts(airlock.pids);
       rounds.push({ user: (1_000 * (after.user - before.user)) / names.length, system: (1_000 * (after.system - before.system)) / names.length });
@@ -73,14 +75,17 @@ async function main() {
       return `${median.toFixed(2)} (${least.toFixed(2)} – ${most.toFixed(2)})`;
     };
     const counted = rounds.slice(1);
-    const [all, user, system] = [({ user, system }) => user + system, ({ user }) => user, ({ system }) => system].map((part) => told(counted.map(part)));
+    const all = told(counted.map(({ user, system }) => user + system));
+    const user = told(counted.map((round) => round.user));
+    const system = told(counted.map((round) => round.system));
     process.stdout.write(`${versions} versions, ${bytes / 1e6} MB, ${options.form}, origin ${options.origin}: ${all} ms of CPU; user ${user}, system ${system}\n`);
     await airlock.stop();
   }
 }
 
+/** One question, as a client asks that never saw the package. */
 async function see(airlock, name) {
-  const { status, headers, body } = await get(`${airlock.url}/${name}`, { accept: ACCEPT[options.form], 'accept-encoding': 'gzip' });
+  const { status, headers, body } = await get(`${airlock.url}/${name}`, { accept: ACCEPT[options.form], 'accept-encoding': 'gzip' }, connection);
   if (status !== 200 || headers['content-encoding'] !== 'gzip') throw new Error(`${name}: ${status} ${headers['content-encoding']} ${body}`);
 }
 

@@ -19,10 +19,10 @@ export function freePort(port = 0) {
   });
 }
 
-/** `{ status, headers, body }` of a GET, over a connection of its own. */
-export function get(url, headers = {}) {
+/** `{ status, headers, body }` of a GET, over a connection of its own where no `agent` keeps one. */
+export function get(url, headers = {}, agent = false) {
   return new Promise((resolve, reject) => {
-    const request = http.get(url, { headers, agent: false, timeout: ANSWER_MS_MAX }, (response) => {
+    const request = http.get(url, { headers, agent, timeout: ANSWER_MS_MAX }, (response) => {
       const parts = [];
       response.on('data', (part) => parts.push(part));
       response.on('error', reject);
