@@ -8,7 +8,14 @@ use crate::storage::memory::MemoryState;
 
 fn access_to(state: &Arc<MemoryState>, anonymous: Anonymous) -> (Access, Clock) {
     let clock = Clock::test(Timestamp::parse("2026-11-20T12:00:00Z").unwrap());
-    (Access::new(Arc::clone(state) as Arc<dyn State>, clock.clone(), &config::access::Access { anonymous }), clock)
+    (
+        Access::new(
+            Arc::clone(state) as Arc<dyn State>,
+            clock.clone(),
+            &config::access::Access { anonymous, ..config::access::Access::default() },
+        ),
+        clock,
+    )
 }
 
 fn root() -> Actor {

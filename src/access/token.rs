@@ -42,7 +42,7 @@ pub fn mint(name: &str, role: Role, now: Timestamp, expires_at: Option<Timestamp
     let secret = BASE64URL_NOPAD.encode(&secret);
     let text = format!("{PREFIX}{id}_{secret}");
     let secret_hash = DocumentDigest::of(secret.as_bytes());
-    Ok(Created { token: Token { id, name: name.to_owned(), role, secret_hash, created_at: now, expires_at, revoked_at: None }, text })
+    Ok(Created { token: Token { expires_at, ..Token::named(id, name.to_owned(), role, secret_hash, now) }, text })
 }
 
 impl Presented {

@@ -28,7 +28,8 @@ pub(super) const INLINE_SECRET: (&str, &str) = (
 
 /// Whether a key by this name would hold a secret.
 pub(super) fn is_inline_secret(name: &str) -> bool {
-    ["token", "auth_token", "_authtoken", "password", "secret", "auth", "_auth"].contains(&name.to_ascii_lowercase().as_str())
+    ["token", "auth_token", "_authtoken", "password", "secret", "client_secret", "auth", "_auth"]
+        .contains(&name.to_ascii_lowercase().as_str())
 }
 
 /// Where a secret is to be found, with the value that says so.
@@ -49,6 +50,7 @@ pub(super) struct ScopeDraft {
 pub(super) struct Draft {
     pub config: Config,
     pub token: SecretDraft,
+    pub oidc_secret: SecretDraft,
     pub tls_cert: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     pub scopes: Vec<ScopeDraft>,
@@ -61,17 +63,23 @@ impl Draft {
     /// Names of variables that hold secrets, so that one of them may begin with `AIRLOCK_`.
     pub fn secret_variables(&self) -> impl Iterator<Item = &str> {
         let of_scopes = self.scopes.iter().filter_map(|scope| scope.token.env.as_ref());
-        self.token.env.iter().chain(of_scopes).map(|(name, _)| name.as_str())
+        self.token.env.iter().chain(&self.oidc_secret.env).chain(of_scopes).map(|(name, _)| name.as_str())
     }
 
     /// Resolves secrets and checks what spans several keys.
     pub fn finish(mut self, environment: &BTreeMap<String, String>) -> (Config, Vec<Fault>) {
-        match secret(&self.token, environment) {
+        match secret(&self.token, "token", environment) {
             Ok(token) => self.config.upstream.token = token,
             Err(faults) => self.faults.extend(faults),
         }
+        if let Some(oidc) = &mut self.config.access.oidc {
+            match secret(&self.oidc_secret, "client_secret", environment) {
+                Ok(client_secret) => oidc.client_secret = client_secret,
+                Err(faults) => self.faults.extend(faults),
+            }
+        }
         for scope in std::mem::take(&mut self.scopes) {
-            match secret(&scope.token, environment) {
+            match secret(&scope.token, "token", environment) {
                 Ok(token) => {
                     self.config.upstream.scopes.insert(scope.name.clone(), Scope { url: scope.url.clone(), token });
                 }
@@ -141,32 +149,37 @@ impl Draft {
     }
 }
 
-fn secret(draft: &SecretDraft, environment: &BTreeMap<String, String>) -> Result<Option<Secret>, Vec<Fault>> {
+/// `what` is how its keys are called, without `_env` and `_file`.
+fn secret(draft: &SecretDraft, what: &str, environment: &BTreeMap<String, String>) -> Result<Option<Secret>, Vec<Fault>> {
     let (text, value) = match (&draft.env, &draft.file) {
         (None, None) => return Ok(None),
         (Some((_, value)), Some(_)) => {
-            return Err(value.fault("the token is given twice, by token_env and by token_file", "keep one; set the other to \"\""));
+            return Err(
+                value.fault(format!("the {what} is given twice, by {what}_env and by {what}_file"), "keep one; set the other to \"\"")
+            );
         }
         (Some((name, value)), None) => match environment.get(name) {
             Some(text) => (text.clone(), value),
             None => {
-                return Err(value.fault(format!("the environment variable {name} is not set"), "set it to the token before Airlock starts"));
+                return Err(value
+                    .fault(format!("the environment variable {name} is not set"), format!("set it to the {what} before Airlock starts")));
             }
         },
         (None, Some((path, value))) => match read_secret(path) {
             Ok(text) => (text, value),
             Err(why) => {
-                return Err(
-                    value.fault(format!("{} cannot be read: {why}", path.display()), "name a file that holds the token and nothing else")
-                );
+                return Err(value.fault(
+                    format!("{} cannot be read: {why}", path.display()),
+                    format!("name a file that holds the {what} and nothing else"),
+                ));
             }
         },
     };
     let text = text.trim();
     if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(value.fault(
-            "what is there is not a token: it is empty, or has spaces or other than ASCII",
-            "put the token there, and nothing else",
+            format!("what is there is not a {what}: it is empty, or has spaces or other than ASCII"),
+            format!("put the {what} there, and nothing else"),
         ));
     }
     Ok(Some(Secret::new(text.to_owned())))

@@ -81,6 +81,9 @@ pub fn effective(config: &Config) -> String {
         }
         let _ = writeln!(out, "{line}");
     }
+    if let Some(oidc) = &config.access.oidc {
+        let _ = writeln!(out, "# client_secret of access.oidc: {}", set(oidc.client_secret.is_some()));
+    }
     for (name, scope) in &config.upstream.scopes {
         let _ = writeln!(out, "# token of upstream.scopes.{name:?}: {}", set(scope.token.is_some()));
     }
@@ -115,6 +118,20 @@ pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
     for (kind, action) in &policy.findings {
         if *action == Action::Note && kind.default_action() == Action::Reject {
             out.push(format!("policy.findings.{kind} is \"note\": {}, and it would be served", kind.why()));
+        }
+    }
+    for trusted in &policy.trusted {
+        let names: Vec<String> = trusted.packages.iter().map(ToString::to_string).collect();
+        out.push(format!("policy.trusted: nobody looks into {} ({})", names.join(", "), trusted.reason));
+        for pattern in &trusted.packages {
+            let is_routed =
+                |scope: &str| config.upstream.scopes.contains_key(scope) || policy.private_scopes.iter().any(|own| own == scope);
+            if !pattern.scope().is_some_and(is_routed) {
+                out.push(format!(
+                    "policy.trusted has {pattern}, which comes from the default upstream: WHOEVER publishes under that name there is \
+                     trusted; give its scope an upstream of its own in [upstream.scopes], or make it private"
+                ));
+            }
         }
     }
     for net in config.server.trusted_proxies.iter().filter(|net| net.prefix_len() == 0) {
@@ -183,13 +200,19 @@ mod tests {
         }
         let pem = |name: &str| dir.path().join(name).display().to_string();
         let text = FILE.replace("# tls", "tls").replace("# [up", "[up").replace("# url", "url").replace("# token_env", "token_env");
+        let keys = ["[access", "[[access", "[[policy", "role", "members", "claims", "packages", "issuer", "client", "scopes", "name_claim"];
+        let more = ["groups_claim", "sign_in_for", "audience", "token_for", "reason"];
+        let text = keys.iter().chain(&more).fold(text, |text, key| text.replace(&format!("\n# {key}"), &format!("\n{key}")));
         let text = text.replace("cert.pem", &pem("cert.pem")).replace("key.pem", &pem("key.pem"));
         let file = dir.path().join("airlock.toml");
         std::fs::write(&file, text).unwrap();
-        let secret = [("ACME_TOKEN".to_owned(), "s3cret".to_owned())];
+        let secret = ["ACME_TOKEN", "OIDC_SECRET"].map(|name| (name.to_owned(), "s3cret".to_owned()));
         let config = Config::load(Some(&file), secret.into_iter(), &Flags::default()).unwrap();
         assert!(config.server.tls.is_some());
         assert_eq!(config.upstream.scopes["@acme"].token.as_ref().unwrap().reveal(), "s3cret");
+        assert_eq!(config.access.oidc.unwrap().client_secret.unwrap().reveal(), "s3cret");
+        assert_eq!(config.access.groups["web"].packages.len(), 1);
+        assert_eq!((config.access.trusted_publishers.len(), config.policy.trusted.len()), (1, 1));
     }
 
     #[test]
@@ -211,14 +234,35 @@ mod tests {
             data_dir = "/srv/air\\lock"
             [access]
             anonymous = "none"
+            registration = "open"
+            new_users = "reader"
+            password_chars_min = 12
+            sign_in_for = "7d"
+            [access.groups.web]
+            role = "publisher"
+            members = ["maria"]
+            claims = ["acme web"]
+            packages = ["@acme/*", "left-pad"]
+            [access.oidc]
+            issuer = "https://login.acme.example"
+            client_id = "airlock"
+            scopes = ["openid"]
+            [[access.trusted_publishers]]
+            packages = ["@acme/web"]
+            issuer = "http://127.0.0.1:8080/ci"
+            claims = { repository = "acme/web", "x y" = "refs/*" }
+            audience = "npm:airlock"
             [policy]
             listing = "approved"
             private_scopes = ["@mine"]
+            submissions = "trusted"
+            trusted = [{ packages = ["@acme/*", "left-pad"], reason = "our own registry" }]
             [policy.release_age]
             exempt = ["@types/*", "left-pad@1.3.0", { package = "left-pad", reason = "a \"quoted\" reason", expires = 2027-01-31 }]
             [policy.review]
             approvals = 2
             new_packages = true
+            self_approval = true
             [policy.findings]
             install_script = "review"
         "#;
@@ -229,6 +273,11 @@ mod tests {
         config.upstream.token = Some(crate::config::upstream::Secret::new("hunter2".to_owned()));
         let shown = effective(&config);
         assert!(shown.contains("# token: (set)") && !shown.contains("hunter2"), "{shown}");
+        let oidc = config.access.oidc.as_mut().unwrap();
+        assert_eq!((oidc.issuer.text.as_str(), oidc.issuer.url.as_str()), ("https://login.acme.example", "https://login.acme.example/"));
+        oidc.client_secret = Some(crate::config::upstream::Secret::new("hunter3".to_owned()));
+        let shown = effective(&config);
+        assert!(shown.contains("# client_secret of access.oidc: (set)") && !shown.contains("hunter3"), "{shown}");
     }
 
     #[test]
@@ -247,6 +296,12 @@ mod tests {
         ] {
             let told = warned(text);
             assert!(told.len() == 1 && told[0].contains(words), "{text}: {told:?}");
+        }
+        let trusted = "policy.trusted = [{ packages = [\"@acme/*\"], reason = \"ours\" }]";
+        let told = warned(trusted);
+        assert!(told.len() == 2 && told[0].contains("nobody looks into @acme/* (ours)") && told[1].contains("WHOEVER"), "{told:?}");
+        for routed in ["upstream.scopes.\"@acme\" = { url = \"https://a.example/\" }", "policy.private_scopes = [\"@acme\"]"] {
+            assert_eq!(warned(&format!("{trusted}\n{routed}")).len(), 1, "{routed}");
         }
         for listen in ["0.0.0.0:4873", "[::]:4873"] {
             let told = warned(&format!("server.listen = \"{listen}\""));

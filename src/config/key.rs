@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use crate::config::Config;
-use crate::config::access;
+use crate::config::access_keys;
 use crate::config::draft::Draft;
 use crate::config::fault::Fault;
 use crate::config::policy_keys;
@@ -85,7 +85,7 @@ impl Key {
 
 /// Every key there is, in the order of the example file.
 pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
-    [server::keys(), upstream_keys::keys(), storage::keys(), access::keys(), policy_keys::keys()].into_iter().flatten().collect()
+    [server::keys(), upstream_keys::keys(), storage::keys(), access_keys::keys(), policy_keys::keys()].into_iter().flatten().collect()
 });
 
 /// The key at `path`.

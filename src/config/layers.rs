@@ -382,7 +382,50 @@ mode = "enforce"
             ),
             ("storage.data_dir = \"\"", "the folder has no name"),
             ("access.anonymous = \"admin\"", "choose \"reader\" or \"none\""),
-            ("access.registration = \"open\"", "1:8: access.registration: there is no such key"),
+            ("access.registration = \"ajar\"", "choose \"closed\" or \"open\""),
+            ("access.registrations = \"open\"", "1:8: access.registrations: there is no such key"),
+            ("access.new_users = \"admin\"", "choose \"publisher\" or \"reader\""),
+            ("access.password_chars_min = 0", "0 is out of range"),
+            ("access.sign_in_for = \"1s\"", "out of range"),
+            ("[access.groups.web]\nmembers = [\"maria\"]", "access.groups.web: it has no role"),
+            ("access.groups.web = { role = \"owner\" }", "\"owner\" is not known here"),
+            ("access.groups.web = { role = \"reader\", member = [] }", "did you mean members?"),
+            ("access.groups.web = { role = \"reader\", members = [\"a b\"] }", "\"a b\" is not the name of a user"),
+            ("access.groups.web = { role = \"reader\", packages = [\"*\"] }", "\"*\" is not a pattern"),
+            ("access.groups = { web = \"reader\" }", "text stands where a table belongs"),
+            ("[access.oidc]\nclient_id = \"a\"", "access.oidc: it has no issuer"),
+            ("access.oidc = { issuer = \"https://a.example\" }", "it has no client_id"),
+            (
+                "access.oidc = { issuer = \"http://a.example\", client_id = \"a\" }",
+                "access.oidc.issuer: the issuer is asked over plain http",
+            ),
+            ("access.oidc = { issuer = \"https://a.example\", client_id = \"a\", client_secret = \"x\" }", "a secret never stands"),
+            (
+                "access.oidc = { issuer = \"https://a.example\", client_id = \"a\", client_secret_env = \"NOT_SET\" }",
+                "client_secret_env: the environment variable NOT_SET is not set",
+            ),
+            ("access.trusted_publishers = [{ packages = [\"a\"], issuer = \"https://a.example\" }]", "[0]: it has no claims"),
+            (
+                "access.trusted_publishers = [{ packages = [\"a\"], issuer = \"https://a.example\", claims = {} }]",
+                "no claim says which build it is",
+            ),
+            (
+                "access.trusted_publishers = [{ packages = [\"a\"], issuer = \"https://a.example\", claims = { repository = \"*\" } }]",
+                "this claim may be anything",
+            ),
+            (
+                "access.trusted_publishers = [{ packages = [], issuer = \"https://a.example\", claims = { repository = \"a\" } }]",
+                "the list is empty",
+            ),
+            (
+                "access.trusted_publishers = [{ packages = [\"a\"], issuer = \"http://a.example\", claims = { repository = \"a\" } }]",
+                "the issuer is asked over plain http",
+            ),
+            ("policy.submissions = \"open\"", "choose \"workflow\" or \"trusted\""),
+            ("policy.review.self_approval = \"yes\"", "neither true nor false"),
+            ("[[policy.trusted]]\npackages = [\"@acme/*\"]", "policy.trusted[0]: it has no reason"),
+            ("policy.trusted = [{ packages = [\"@acme\"], reason = \"x\" }]", "\"@acme\" is not a pattern"),
+            ("policy.trusted = [\"@acme/*\"]", "text stands where a table belongs"),
         ] {
             let told = faults(text, &[]);
             assert!(told.iter().any(|fault| fault.contains(words)), "{text}\n{told:#?}");

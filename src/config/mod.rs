@@ -2,10 +2,13 @@
 //! Only this room reads the environment.
 
 pub mod access;
+mod access_keys;
 mod draft;
 pub mod environment;
 mod example;
 mod fault;
+mod fields;
+mod issuer_keys;
 mod key;
 mod layers;
 mod npm;

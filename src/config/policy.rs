@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
+use crate::model::pattern::PackagePattern;
 use crate::model::time::Timestamp;
 
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -16,6 +17,10 @@ pub struct Policy {
     pub inspection_wait: Duration,
     /// `@scope`s that are never asked of upstream.
     pub private_scopes: Vec<String>,
+    /// What becomes of what is published here.
+    pub submissions: Submissions,
+    /// Packages whose releases are not looked into.
+    pub trusted: Vec<TrustedPackages>,
     pub release_age: ReleaseAge,
     pub review: Review,
     /// Only kinds whose action differs from their default.
@@ -29,6 +34,22 @@ pub enum Listing {
     Admissible,
     /// List only what has passed the whole workflow.
     Approved,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Submissions {
+    /// They wait like any other release.
+    Workflow,
+    /// They are approved at once, unless their submitter asks that they wait.
+    Trusted,
+}
+
+/// Packages whose releases come in with their bytes proven and nothing else asked of them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct TrustedPackages {
+    pub packages: Vec<PackagePattern>,
+    pub reason: String,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize)]
@@ -65,6 +86,8 @@ pub enum Pattern {
 pub struct Review {
     /// People needed where a finding asks for review; at least 1.
     pub approvals: u32,
+    /// Whether people may approve what they submitted themselves.
+    pub self_approval: bool,
     /// Every package never approved here before needs people.
     pub new_packages: bool,
 }
@@ -78,8 +101,10 @@ impl Default for Policy {
             listing: Listing::Admissible,
             inspection_wait: Duration::from_secs(20),
             private_scopes: Vec::new(),
+            submissions: Submissions::Workflow,
+            trusted: Vec::new(),
             release_age: ReleaseAge { minimum: DAY * 7, floor: HOUR * 24, new_package: DAY * 14, exempt: Vec::new() },
-            review: Review { approvals: 1, new_packages: false },
+            review: Review { approvals: 1, self_approval: false, new_packages: false },
             findings: BTreeMap::new(),
         }
     }

@@ -3,15 +3,21 @@
 use std::time::Duration;
 
 use crate::config::Config;
+use crate::config::access_keys::some_packages;
+use crate::config::access_keys::write_packages;
 use crate::config::fault::Fault;
+use crate::config::fields::Fields;
 use crate::config::key::Key;
 use crate::config::key::Shape;
+use crate::config::key::Shown;
 use crate::config::key::nearest;
 use crate::config::key::quoted;
 use crate::config::key::quoted_list;
 use crate::config::policy::Exemption;
 use crate::config::policy::Listing;
 use crate::config::policy::Pattern;
+use crate::config::policy::Submissions;
+use crate::config::policy::TrustedPackages;
 use crate::config::quantity::write_duration;
 use crate::config::upstream_keys::scope_name;
 use crate::config::value::Data;
@@ -27,6 +33,7 @@ const AGE_MOST: Duration = Duration::from_secs(3_650 * 24 * 3_600);
 const INSPECTION_WAIT_MOST: Duration = Duration::from_secs(600);
 const APPROVALS_MAX: u64 = 10;
 const REASON_BYTES_MAX: usize = 1_000;
+const TRUSTED_KEYS: [&str; 2] = ["packages", "reason"];
 const EXEMPTION_KEYS: [&str; 3] = ["package", "reason", "expires"];
 
 pub(super) fn keys() -> Vec<Key> {
@@ -64,6 +71,32 @@ pub(super) fn keys() -> Vec<Key> {
             },
         )
         .shaped(Shape::List),
+        Key::new(
+            "policy.submissions",
+            "what is published here: \"workflow\": it waits like any other release; \"trusted\": it is approved at once",
+            |config| {
+                Some(quoted(match config.policy.submissions {
+                    Submissions::Workflow => "workflow",
+                    Submissions::Trusted => "trusted",
+                }))
+            },
+            |draft, value| {
+                draft.config.policy.submissions =
+                    value.choice(&[("workflow", Submissions::Workflow), ("trusted", Submissions::Trusted)])?;
+                Ok(())
+            },
+        ),
+        Key::new(
+            "policy.trusted",
+            "packages whose releases only have to be the bytes that were promised; nobody looks into them",
+            write_trusted,
+            |draft, value| {
+                draft.config.policy.trusted = each(value, trusted)?;
+                Ok(())
+            },
+        )
+        .shaped(Shape::List)
+        .shown(Shown::Sample(&["[[policy.trusted]]", "packages = [\"@acme/*\"]", "reason = \"our own registry\""])),
         Key::new(
             "policy.release_age.minimum",
             "how old a release must be; most malware is found and taken down within days",
@@ -111,6 +144,15 @@ pub(super) fn keys() -> Vec<Key> {
             },
         ),
         Key::new(
+            "policy.review.self_approval",
+            "true: people may approve what they submitted themselves, which is for who is alone",
+            |config| Some(config.policy.review.self_approval.to_string()),
+            |draft, value| {
+                draft.config.policy.review.self_approval = value.switch()?;
+                Ok(())
+            },
+        ),
+        Key::new(
             "policy.review.new_packages",
             "true: every package never approved here before needs people",
             |config| Some(config.policy.review.new_packages.to_string()),
@@ -154,6 +196,19 @@ fn scope(value: &Value) -> Result<String, Vec<Fault>> {
     let text = value.text()?;
     scope_name(text)
         .ok_or_else(|| value.fault(format!("{text:?} is not a scope"), "write it with its @ and nothing behind it, such as \"@acme\""))
+}
+
+fn trusted(value: &Value) -> Result<TrustedPackages, Vec<Fault>> {
+    let mut fields = Fields::of(value, &TRUSTED_KEYS)?;
+    let packages = fields.required("packages", "add packages = [\"@acme/*\"]", some_packages);
+    let reason = fields.required("reason", "say why: everybody who asks about such a release is told", reason_text);
+    fields.finish(packages.zip(reason).map(|(packages, reason)| TrustedPackages { packages, reason }))
+}
+
+fn write_trusted(config: &Config) -> Option<String> {
+    let one = |one: &TrustedPackages| format!("{{ packages = {}, reason = {} }}", write_packages(&one.packages), quoted(&one.reason));
+    let all: Vec<String> = config.policy.trusted.iter().map(one).collect();
+    (!all.is_empty()).then(|| format!("[{}]", all.join(", ")))
 }
 
 fn exemptions(value: &Value) -> Result<Vec<Exemption>, Vec<Fault>> {

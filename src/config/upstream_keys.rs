@@ -134,20 +134,20 @@ pub(super) fn keys() -> Vec<Key> {
     ]
 }
 
-fn read_token_env(token: &mut SecretDraft, value: &Value) -> Result<(), Vec<Fault>> {
+pub(super) fn read_token_env(token: &mut SecretDraft, value: &Value) -> Result<(), Vec<Fault>> {
     let name = value.optional_text()?;
     if name.is_some_and(|name| !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')) {
         // Not echoed: who errs here may have put the secret itself.
         return Err(value.fault(
             "this is not the name of an environment variable",
-            "name the variable that holds the token; the token itself never stands here",
+            "name the variable that holds the secret; the secret itself never stands here",
         ));
     }
     token.env = name.map(|name| (name.to_owned(), value.clone()));
     Ok(())
 }
 
-fn read_token_file(token: &mut SecretDraft, value: &Value) -> Result<(), Vec<Fault>> {
+pub(super) fn read_token_file(token: &mut SecretDraft, value: &Value) -> Result<(), Vec<Fault>> {
     token.file = value.optional_text()?.map(|path| (PathBuf::from(path), value.clone()));
     Ok(())
 }

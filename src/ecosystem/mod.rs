@@ -7,10 +7,12 @@ pub mod json;
 use std::cmp::Ordering;
 
 use crate::ecosystem::json::JsonFault;
+use crate::model::digest::Digest;
 use crate::model::digest::DocumentDigest;
 use crate::model::facts::Facts;
 use crate::model::index::Artifact;
 use crate::model::index::Index;
+use crate::model::local::LocalPackage;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
@@ -80,6 +82,33 @@ pub struct Need {
     pub range: String,
 }
 
+/// The file of a release that was submitted here, as it was measured.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dist {
+    /// The name it is served under.
+    pub file: String,
+    pub digest: Digest,
+    /// 40 lower-case hexadecimal digits.
+    pub sha1: String,
+    /// Entries in the archive.
+    pub files: u64,
+    pub unpacked_bytes: u64,
+    pub has_shrinkwrap: bool,
+    /// Ids of keys with the signatures that they made, in base64.
+    pub signatures: Vec<(String, String)>,
+    /// The sigstore bundle that came with it.
+    pub provenance: Option<String>,
+}
+
+/// What people search by.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Description {
+    pub description: Option<String>,
+    pub keywords: Vec<String>,
+    /// Names.
+    pub maintainers: Vec<String>,
+}
+
 /// A package format. Pure: values in, values out.
 pub trait Ecosystem: Send + Sync {
     fn id(&self) -> EcosystemId;
@@ -113,6 +142,21 @@ pub trait Ecosystem: Send + Sync {
     /// Which of `versions` a client takes for a range of [`Need`]. A guess as well.
     fn choose<'v>(&self, _range: &str, _pointers: &'v [(String, Version)], _versions: &[&'v Version]) -> Option<&'v Version> {
         None
+    }
+
+    /// The document of a package that is at home here, as an upstream would answer with it: `read` reads it back.
+    fn compose(&self, _local: &LocalPackage) -> Result<Fetched, Unreadable> {
+        Err(Unreadable::Reserved(self.id()))
+    }
+
+    /// The text under which a submitted release is served for good: what was submitted, with what was measured.
+    fn seal(&self, _package: &PackageId, _version: &Version, _manifest: &[u8], _dist: &Dist) -> Result<Bytes, Unreadable> {
+        Err(Unreadable::Reserved(self.id()))
+    }
+
+    /// What an index's frame and one release's manifest say to who searches.
+    fn describe(&self, _frame: &[u8], _manifest: &[u8]) -> Description {
+        Description::default()
     }
 
     /// `None` when the version cannot be ordered.

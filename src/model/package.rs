@@ -183,21 +183,24 @@ impl fmt::Display for Version {
     }
 }
 
+/// Serialises what `Display` writes, and reads it with `parse`.
 macro_rules! as_one_string {
     ($name:ident) => {
-        impl Serialize for $name {
+        impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
             }
         }
-        impl<'de> Deserialize<'de> for $name {
+        impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<$name, D::Error> {
-                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
                 $name::parse(&text).map_err(serde::de::Error::custom)
             }
         }
     };
 }
+pub(in crate::model) use as_one_string;
+
 as_one_string!(PackageId);
 as_one_string!(Version);
 

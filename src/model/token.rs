@@ -4,6 +4,8 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::model::digest::DocumentDigest;
+use crate::model::pattern::PackagePattern;
+use crate::model::principal::Workflow;
 use crate::model::time::Timestamp;
 
 /// What a caller may do. Each role is its own; admin may do everything.
@@ -46,6 +48,30 @@ impl Role {
 /// The public half of a token: it names the token in lists and finds it at sign-in. 12 lower-case hexadecimal digits.
 pub type TokenId = String;
 
+/// How a token came to be, and so what it may never do.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenKind {
+    /// An admin made it: its name is the person. One that counts has this name at a time.
+    #[default]
+    Named,
+    /// A user signed in.
+    Session,
+    /// A user made it of a token they had.
+    Made,
+    /// A build got it for what its identity provider said; it publishes one package for minutes, and never approves.
+    Exchanged,
+}
+
+impl TokenKind {
+    fn is_named(&self) -> bool {
+        match self {
+            TokenKind::Named => true,
+            TokenKind::Session | TokenKind::Made | TokenKind::Exchanged => false,
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Token {
     pub id: TokenId,
@@ -58,4 +84,47 @@ pub struct Token {
     pub expires_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub revoked_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "TokenKind::is_named", default)]
+    pub kind: TokenKind,
+    /// What its user calls it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub label: Option<String>,
+    /// Who made it, where that was another than the one it names.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub made_by: Option<String>,
+    /// Networks it is used from; empty: from everywhere.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub cidr: Vec<String>,
+    /// Packages it may publish; empty: those that its user may.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub packages: Vec<PackagePattern>,
+    /// The build that it was exchanged for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub workflow: Option<Workflow>,
+}
+
+impl Token {
+    /// A token of an admin's making that does not expire.
+    pub fn named(id: TokenId, name: String, role: Role, secret_hash: DocumentDigest, created_at: Timestamp) -> Token {
+        Token {
+            id,
+            name,
+            role,
+            secret_hash,
+            created_at,
+            expires_at: None,
+            revoked_at: None,
+            kind: TokenKind::Named,
+            label: None,
+            made_by: None,
+            cidr: Vec::new(),
+            packages: Vec::new(),
+            workflow: None,
+        }
+    }
+
+    /// Neither revoked nor expired.
+    pub fn counts_at(&self, at: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| at < expires_at)
+    }
 }

@@ -9,8 +9,12 @@ use crate::model::decision::Verb;
 use crate::model::digest::DocumentDigest;
 use crate::model::finding::printable;
 use crate::model::job::Work;
+use crate::model::local::NameOwner;
+use crate::model::package::PackageName;
 use crate::model::time::Timestamp;
+use crate::model::user::UserChange;
 use crate::quarantine::Quarantine;
+use crate::storage::record::Amendment;
 use crate::storage::record::Command;
 use crate::storage::record::Sequence;
 use crate::storage::record::Sight;
@@ -29,7 +33,7 @@ pub struct Passage {
     pub by: Actor,
     /// A line for each command.
     pub what: Vec<String>,
-    /// As the ledger keeps them, but for the hash of a token's secret.
+    /// As the ledger keeps them, but for the hashes of secrets and passwords.
     pub commands: Vec<Value>,
     pub hash: DocumentDigest,
     pub previous: DocumentDigest,
@@ -78,10 +82,13 @@ fn tell(entry: &Entry) -> Passage {
     }
 }
 
-/// The hash of a secret that holds 256 random bits tells nothing; even so, nobody needs it.
+/// The hash of a token's secret, which holds 256 random bits, tells nothing, that of a password may be guessed at: nobody
+/// needs either.
 fn without_secrets(mut command: Value) -> Value {
-    if let Some(token) = command.get_mut("token").and_then(Value::as_object_mut) {
-        token.remove("secret_hash");
+    for (holder, secret) in [("token", "secret_hash"), ("user", "password"), ("change", "password")] {
+        if let Some(holder) = command.get_mut(holder).and_then(Value::as_object_mut) {
+            holder.remove(secret);
+        }
     }
     command
 }
@@ -107,6 +114,45 @@ fn words(command: &Command) -> String {
             let next = retry_at.map_or_else(|| "given up, waits for people".to_owned(), |at| format!("again {}", at.for_people()));
             format!("failed: {}: {}; {next}", task(work), printable(error, TEXT_BYTES_MAX))
         }
+        Command::Submitted { release, submission } => {
+            let staged = if submission.staged { ", to wait for people" } else { "" };
+            format!("submitted {release}: {} bytes, {}{staged}", submission.size, submission.digest)
+        }
+        Command::Amended { package, changes, .. } => {
+            let told: Vec<String> = changes.iter().map(|change| amended(&package.name, change)).collect();
+            told.join("; ")
+        }
+        Command::Assigned { package, to: NameOwner::Local } => format!("the name {} belongs here", package.name),
+        Command::Assigned { package, to: NameOwner::Upstream } => format!("the name {} belongs to the upstream registry", package.name),
+        Command::UserMade { user } => format!("made user {} as {}", user.name, user.role.as_str()),
+        Command::UserChanged { name, change } => match change {
+            UserChange::Password(_) => format!("changed the password of {name}"),
+            UserChange::Role(role) => format!("made {name} {}", role.as_str()),
+            UserChange::Email(Some(_)) => format!("changed the e-mail address of {name}"),
+            UserChange::Email(None) => format!("removed the e-mail address of {name}"),
+            UserChange::Disabled(true) => format!("disabled user {name}"),
+            UserChange::Disabled(false) => format!("enabled user {name}"),
+        },
+        Command::KeyMade { key } => format!("made signing key {}", key.id),
+    }
+}
+
+fn amended(package: &PackageName, change: &Amendment) -> String {
+    let text = |text: &str| printable(text, TEXT_BYTES_MAX);
+    match change {
+        Amendment::Tagged { tag, version } => format!("tagged {package}@{version} as {}", text(tag)),
+        Amendment::Untagged { tag } => format!("removed the tag {} of {package}", text(tag)),
+        Amendment::Deprecated { version, text: Some(why) } => format!("deprecated {package}@{version}: {}", text(why)),
+        Amendment::Deprecated { version, text: None } => format!("deprecated {package}@{version} no more"),
+        Amendment::Withdrawn { version } => format!("withdrew {package}@{version}"),
+        Amendment::Owners { names } => {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            format!("made {} owners of {package}", text(&names.join(", ")))
+        }
+        Amendment::Starred { on: true, .. } => format!("starred {package}"),
+        Amendment::Starred { on: false, .. } => format!("starred {package} no more"),
+        Amendment::Restricted { on: true } => format!("hid {package} from callers without a name"),
+        Amendment::Restricted { on: false } => format!("showed {package} to callers without a name"),
     }
 }
 
@@ -147,6 +193,8 @@ mod tests {
     use crate::model::release::ReleaseId;
     use crate::model::token::Role;
     use crate::model::token::Token;
+    use crate::model::user::PasswordHash;
+    use crate::model::user::User;
     use crate::storage::record::Record;
 
     fn check(command: &Command, expected: &str) {
@@ -190,21 +238,37 @@ mod tests {
             &decided(decision(Verb::Hold, "\u{1b}[31m\n\u{202e}x", Some(at))),
             "held left-pad@1.3.0 until 2026-11-27 14:05 UTC: \u{fffd}[31m\u{fffd}\u{fffd}x",
         );
-        let token = Token {
-            id: "5f0c9a1be27d".to_owned(),
-            name: "maria".to_owned(),
-            role: Role::Approver,
-            secret_hash: digest,
-            created_at: at,
-            expires_at: Some(at),
-            revoked_at: None,
-        };
+        let named = Token::named("5f0c9a1be27d".to_owned(), "maria".to_owned(), Role::Approver, digest, at);
+        let token = Token { expires_at: Some(at), ..named };
         let created = Command::TokenCreated { token };
         check(&created, "made token 5f0c9a1be27d for maria as approver until 2026-11-27 14:05 UTC");
         let record = Record { version: Record::VERSION, sequence: Sequence(7), at, actor: Actor::Airlock, commands: vec![created] };
         let passage = tell(&Entry { record, hash: digest, previous: digest });
         assert_eq!(passage.commands[0]["token"]["name"], "maria");
         assert!(!passage.commands[0].to_string().contains("secret"), "{}", passage.commands[0]);
+        let hash = || PasswordHash::new("$argon2id$canary".to_owned());
+        let (name, password) = ("maria".to_owned(), Some(hash()));
+        let user = User { name: name.clone(), role: Role::Publisher, email: None, password, oidc: None, made_at: at, disabled_at: None };
+        let changed = |change| Command::UserChanged { name: name.clone(), change };
+        for (command, expected) in [
+            (Command::UserMade { user }, "made user maria as publisher"),
+            (changed(UserChange::Password(hash())), "changed the password of maria"),
+            (changed(UserChange::Role(Role::Approver)), "made maria approver"),
+            (changed(UserChange::Email(None)), "removed the e-mail address of maria"),
+            (changed(UserChange::Disabled(true)), "disabled user maria"),
+        ] {
+            check(&command, expected);
+            let shown = without_secrets(serde_json::to_value(&command).unwrap()).to_string();
+            assert!(shown.contains("maria") && !shown.contains("canary"), "{shown}");
+        }
+        let amended = |change| Command::Amended { package: package.clone(), by: name.clone(), changes: vec![change] };
+        let why = "\u{1b}[31mold".to_owned();
+        check(&amended(Amendment::Deprecated { version: version("1.3.0"), text: Some(why) }), "deprecated left-pad@1.3.0: \u{fffd}[31mold");
+        check(&amended(Amendment::Withdrawn { version: version("1.3.0") }), "withdrew left-pad@1.3.0");
+        let owners = Amendment::Owners { names: ["ann", "maria"].map(str::to_owned).into() };
+        check(&amended(owners), "made ann, maria owners of left-pad");
+        let assigned = Command::Assigned { package: package.clone(), to: NameOwner::Local };
+        check(&assigned, "the name left-pad belongs here");
         let work = Work::Inspect { release, file: "left-pad-1.3.0.tgz".to_owned() };
         let failed = Command::JobFailed { work, error: "timed out".to_owned(), retry_at: None };
         check(&failed, "failed: inspect left-pad-1.3.0.tgz of left-pad@1.3.0: timed out; given up, waits for people");

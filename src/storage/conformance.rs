@@ -1,5 +1,7 @@
 //! What every `State` must do: one list, run against each implementation. A check makes its own store through `Bench`.
 
+mod hosting;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +18,16 @@ use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
 use crate::model::token::Role;
 use crate::model::token::Token;
+use crate::storage::conformance::hosting::a_star_is_remembered_of_any_package;
+use crate::storage::conformance::hosting::a_user_name_is_taken_for_good_whatever_its_case;
+use crate::storage::conformance::hosting::key;
+use crate::storage::conformance::hosting::only_named_tokens_take_a_name;
+use crate::storage::conformance::hosting::signing_keys_are_kept_for_good;
+use crate::storage::conformance::hosting::starred;
+use crate::storage::conformance::hosting::submitted;
+use crate::storage::conformance::hosting::user;
+use crate::storage::conformance::hosting::users_are_as_their_last_change_left_them;
+use crate::storage::conformance::hosting::what_is_published_here_is_known_as_ours;
 use crate::storage::local::LocalState;
 use crate::storage::memory::MemoryState;
 use crate::storage::record::Command;
@@ -72,6 +84,12 @@ conformance! {
         of_many_with_one_revision_one_wins
         a_token_name_is_taken_until_it_is_revoked_or_expires
         only_the_first_token_is_made_without_a_token
+        only_named_tokens_take_a_name
+        a_user_name_is_taken_for_good_whatever_its_case
+        users_are_as_their_last_change_left_them
+        what_is_published_here_is_known_as_ours
+        a_star_is_remembered_of_any_package
+        signing_keys_are_kept_for_good
         jobs_are_leased_in_order_once
         leases_do_not_overlap
         a_failed_job_comes_back_or_is_parked
@@ -115,15 +133,7 @@ fn decided(name: &str) -> Command {
 }
 
 fn token(id: &str, name: &str) -> Token {
-    Token {
-        id: id.into(),
-        name: name.into(),
-        role: Role::Reader,
-        secret_hash: DocumentDigest::of(id.as_bytes()),
-        created_at: at(0),
-        expires_at: None,
-        revoked_at: None,
-    }
+    Token::named(id.into(), name.into(), Role::Reader, DocumentDigest::of(id.as_bytes()), at(0))
 }
 
 fn batch(conditions: Vec<Condition>, commands: Vec<Command>) -> Batch {
@@ -399,6 +409,7 @@ async fn all(state: &dyn State) -> impl PartialEq + std::fmt::Debug + use<> {
     (
         state.packages(None, 1_000).await.unwrap(),
         state.tokens().await.unwrap(),
+        (state.users().await.unwrap(), state.keys().await.unwrap(), state.locals().await.unwrap(), state.stars_of("ann").await.unwrap()),
         state.jobs(1_000).await.unwrap(),
         state.policy().await.unwrap(),
         state.entries(Sequence(0), 1_000).await.unwrap(),
@@ -414,6 +425,9 @@ async fn fill(state: &dyn State) {
     commit(state, vec![Command::JobFailed { work: work("1.0.0"), error: "e".into(), retry_at: None }]).await;
     commit(state, vec![Command::JobDone { work: work("0.0.0") }, Command::TokenCreated { token: token("1", "ann") }]).await;
     commit(state, vec![Command::Policy { digest: DocumentDigest::of(b"p"), text: "p".into() }]).await;
+    let ours = vec![submitted("p1", "1.0.0"), starred("p2", "ann", true), Command::KeyMade { key: key("one") }];
+    commit(state, ours).await;
+    commit(state, vec![Command::UserMade { user: user("ann") }]).await;
 }
 
 async fn everything_is_there_after_close(bench: &Bench) {
@@ -427,7 +441,7 @@ async fn everything_is_there_after_close(bench: &Bench) {
     let state = bench.open();
     assert_eq!(all(&*state).await, before);
     assert_eq!(state.note(&package("a")).await, Some(note));
-    assert_eq!(commit(&*state, vec![decided("p1")]).await, Sequence(45));
+    assert_eq!(commit(&*state, vec![decided("p1")]).await, Sequence(47));
 }
 
 async fn everything_is_there_after_a_crash(bench: &Bench) {
@@ -437,5 +451,5 @@ async fn everything_is_there_after_a_crash(bench: &Bench) {
     drop(state);
     let state = bench.open();
     assert_eq!(all(&*state).await, before);
-    assert_eq!(commit(&*state, vec![decided("p1")]).await, Sequence(45));
+    assert_eq!(commit(&*state, vec![decided("p1")]).await, Sequence(47));
 }

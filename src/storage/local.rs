@@ -21,6 +21,7 @@ use crate::model::job::Job;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
+use crate::model::user::User;
 use crate::storage::data_dir::DataDir;
 use crate::storage::data_dir::OpenError;
 use crate::storage::ledger;
@@ -30,6 +31,7 @@ use crate::storage::ledger::file::Files;
 use crate::storage::local::committer::Committer;
 use crate::storage::local::committer::Request;
 use crate::storage::record::PackageState;
+use crate::storage::record::SealKey;
 use crate::storage::record::Sequence;
 use crate::storage::shelf::Shelf;
 use crate::storage::state::Batch;
@@ -197,6 +199,22 @@ impl State for LocalState {
 
     async fn tokens(&self) -> Result<Vec<Token>, ReadError> {
         Ok(self.shared.shelf.summary().tokens.all().to_vec())
+    }
+
+    async fn users(&self) -> Result<Vec<User>, ReadError> {
+        Ok(self.shared.shelf.summary().users.all().to_vec())
+    }
+
+    async fn keys(&self) -> Result<Vec<SealKey>, ReadError> {
+        Ok(self.shared.shelf.summary().keys.clone())
+    }
+
+    async fn locals(&self) -> Result<Vec<PackageId>, ReadError> {
+        Ok(self.shared.shelf.summary().locals.iter().cloned().collect())
+    }
+
+    async fn stars_of(&self, user: &str) -> Result<Vec<PackageId>, ReadError> {
+        Ok(self.shared.shelf.summary().stars_of.get(user).into_iter().flatten().cloned().collect())
     }
 
     async fn lease(&self, now: Timestamp, duration: Duration, limit: usize) -> Result<Vec<Job>, CommitError> {

@@ -17,11 +17,13 @@ use crate::model::job::Job;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
+use crate::model::user::User;
 use crate::storage::ledger::frame;
 use crate::storage::projection;
 use crate::storage::record::Command;
 use crate::storage::record::PackageState;
 use crate::storage::record::Record;
+use crate::storage::record::SealKey;
 use crate::storage::record::Sequence;
 use crate::storage::state::Batch;
 use crate::storage::state::CommitError;
@@ -101,6 +103,22 @@ impl State for MemoryState {
 
     async fn tokens(&self) -> Result<Vec<Token>, ReadError> {
         Ok(self.inner().summary.tokens.all().to_vec())
+    }
+
+    async fn users(&self) -> Result<Vec<User>, ReadError> {
+        Ok(self.inner().summary.users.all().to_vec())
+    }
+
+    async fn keys(&self) -> Result<Vec<SealKey>, ReadError> {
+        Ok(self.inner().summary.keys.clone())
+    }
+
+    async fn locals(&self) -> Result<Vec<PackageId>, ReadError> {
+        Ok(self.inner().summary.locals.iter().cloned().collect())
+    }
+
+    async fn stars_of(&self, user: &str) -> Result<Vec<PackageId>, ReadError> {
+        Ok(self.inner().summary.stars_of.get(user).into_iter().flatten().cloned().collect())
     }
 
     async fn lease(&self, now: Timestamp, duration: Duration, limit: usize) -> Result<Vec<Job>, CommitError> {

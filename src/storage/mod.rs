@@ -17,3 +17,4 @@ pub mod shelf;
 pub mod sled;
 pub mod state;
 pub mod summary;
+pub mod users;

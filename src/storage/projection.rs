@@ -1,6 +1,8 @@
 //! The pure fold of records into what is known of a package. Everything a request reads of packages is this, and can be
 //! had again by folding the ledger from its first record.
 
+pub mod hosting;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,20 +18,26 @@ use crate::storage::record::ReleaseState;
 use crate::storage::record::Sight;
 
 /// Raised when the fold gives another state for the same records: what was kept by another one is built anew.
-pub const EDITION: u16 = 1;
+pub const EDITION: u16 = 2;
 
 /// The package a command changes, if it changes one. Jobs change none: what is known of a package does not depend on them.
 pub fn package(command: &Command) -> Option<&PackageId> {
     match command {
         Command::Sight(sight) => Some(&sight.package),
-        Command::Inspected { release, .. } | Command::Decided { release, .. } => Some(&release.package),
+        Command::Inspected { release, .. } | Command::Decided { release, .. } | Command::Submitted { release, .. } => {
+            Some(&release.package)
+        }
+        Command::Amended { package, .. } | Command::Assigned { package, .. } => Some(package),
         Command::Policy { .. }
         | Command::TokenCreated { .. }
         | Command::TokenRevoked { .. }
         | Command::JobQueued { .. }
         | Command::JobLeased { .. }
         | Command::JobDone { .. }
-        | Command::JobFailed { .. } => None,
+        | Command::JobFailed { .. }
+        | Command::UserMade { .. }
+        | Command::UserChanged { .. }
+        | Command::KeyMade { .. } => None,
     }
 }
 
@@ -51,13 +59,19 @@ pub fn fold(state: &mut PackageState, of: &PackageId, record: &Record) {
                 decided(state.releases.entry(release.version.clone()).or_default(), decision);
                 forget_empty(state, &release.version);
             }
+            Command::Submitted { release, submission } => hosting::submitted(state, &release.version, submission, record.sequence),
+            Command::Amended { changes, .. } => hosting::amended(state, changes, record.at),
+            Command::Assigned { to, .. } => hosting::assigned(state, *to, record.at),
             Command::Policy { .. }
             | Command::TokenCreated { .. }
             | Command::TokenRevoked { .. }
             | Command::JobQueued { .. }
             | Command::JobLeased { .. }
             | Command::JobDone { .. }
-            | Command::JobFailed { .. } => {}
+            | Command::JobFailed { .. }
+            | Command::UserMade { .. }
+            | Command::UserChanged { .. }
+            | Command::KeyMade { .. } => {}
         }
         state.revision = record.sequence;
     }

@@ -2,6 +2,7 @@
 //! version in `Record::VERSION` and a fixture in `tests/fixtures/records`.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -14,12 +15,17 @@ use crate::model::digest::DocumentDigest;
 use crate::model::digest::IntegrityOutcome;
 use crate::model::facts::Facts;
 use crate::model::job::Work;
+use crate::model::local::NameOwner;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
+use crate::model::principal::Workflow;
 use crate::model::release::ReleaseId;
+use crate::model::stage::StageId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::model::token::TokenId;
+use crate::model::user::User;
+use crate::model::user::UserChange;
 
 /// A position in the ledger; the first record is 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
@@ -84,6 +90,115 @@ pub enum Command {
         error: String,
         retry_at: Option<Timestamp>,
     },
+    /// A release was published here. It is judged like any other.
+    Submitted {
+        release: ReleaseId,
+        submission: Submission,
+    },
+    /// What the owners of a package that is at home here changed, and who starred it.
+    Amended {
+        package: PackageId,
+        by: String,
+        changes: Vec<Amendment>,
+    },
+    /// To whom the name belongs from here on.
+    Assigned {
+        package: PackageId,
+        to: NameOwner,
+    },
+    UserMade {
+        user: User,
+    },
+    UserChanged {
+        name: String,
+        change: UserChange,
+    },
+    /// A key that signs what is published here. The private half is a file; this half stays served for good.
+    KeyMade {
+        key: SealKey,
+    },
+}
+
+/// What was submitted. The bytes are among the blobs, by their digest; the manifest is here.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Submission {
+    pub id: StageId,
+    pub at: Timestamp,
+    pub by: String,
+    /// The submitter's name and those of all who made the token: none of them may approve it.
+    pub behind: Vec<String>,
+    /// It waits for people even where submissions are trusted.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub staged: bool,
+    pub digest: Digest,
+    /// 40 lower-case hexadecimal digits.
+    pub sha1: String,
+    /// Length in bytes.
+    pub size: u64,
+    /// The release's text as it is served, sealed: at most `MANIFEST_BYTES_MAX`.
+    pub manifest: String,
+    /// Each is to point at it once it may be seen.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub tags: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub workflow: Option<Workflow>,
+    /// The sigstore bundle that came with it, as it came.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub provenance: Option<String>,
+}
+
+impl Submission {
+    pub const MANIFEST_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "amend")]
+pub enum Amendment {
+    Tagged {
+        tag: String,
+        version: Version,
+    },
+    Untagged {
+        tag: String,
+    },
+    /// Without a text it is deprecated no more.
+    Deprecated {
+        version: Version,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        text: Option<String>,
+    },
+    /// It leaves the index, and its version is never published again.
+    Withdrawn {
+        version: Version,
+    },
+    /// From here on these and no others; never none.
+    Owners {
+        names: BTreeSet<String>,
+    },
+    Starred {
+        by: String,
+        on: bool,
+    },
+    /// Whether callers without a name are told that there is no such package.
+    Restricted {
+        on: bool,
+    },
+}
+
+/// The public half of a signing key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SealKey {
+    /// `SHA256:` and the unpadded base64 of the SHA-256 of the key's SPKI.
+    pub id: String,
+    pub public_spki_base64: String,
+    pub made_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expires_at: Option<Timestamp>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_false(is: &bool) -> bool {
+    !*is
 }
 
 /// An index that was seen, as a difference to the one before.
@@ -153,6 +268,52 @@ pub struct PackageState {
     /// Only releases of which there is something to say.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub releases: BTreeMap<Version, ReleaseState>,
+    /// Only of a package that is at home here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub local: Option<Local>,
+    /// What was at home here before the name was given to upstream.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub given_up: Option<Local>,
+}
+
+/// A package that is at home here. Its manifests are in the ledger: see [`LocalRelease::sequence`].
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Local {
+    pub assigned_at: Timestamp,
+    /// The first publisher, until the owners say otherwise; none before the first release.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub owners: BTreeSet<String>,
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub restricted: bool,
+    /// What each tag was wished to point at, the newest wish first; never an empty list.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub tags: BTreeMap<String, Vec<Version>>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub stars: BTreeSet<String>,
+    /// Withdrawn ones too.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub releases: BTreeMap<Version, LocalRelease>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LocalRelease {
+    pub id: StageId,
+    pub at: Timestamp,
+    pub by: String,
+    pub behind: Vec<String>,
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub staged: bool,
+    /// Of the record that holds its manifest: `State::entries(sequence - 1, 1)`.
+    pub sequence: Sequence,
+    pub digest: Digest,
+    pub sha1: String,
+    pub size: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub workflow: Option<Workflow>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deprecated: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub withdrawn_at: Option<Timestamp>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

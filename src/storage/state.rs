@@ -12,9 +12,11 @@ use crate::model::job::Job;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
+use crate::model::user::User;
 use crate::storage::record::Command;
 use crate::storage::record::PackageState;
 use crate::storage::record::Record;
+use crate::storage::record::SealKey;
 use crate::storage::record::Sequence;
 
 /// Commands that take effect together, if all conditions hold.
@@ -34,6 +36,8 @@ pub enum Condition {
     TokenNameFree { name: String },
     /// No token was ever made.
     NoTokens,
+    /// No user has this name, in whatever case, nor has a named token that counts at the batch's time; and it is not reserved.
+    UserNameFree { name: String },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -124,6 +128,18 @@ pub trait State: Send + Sync {
 
     /// All tokens, revoked ones too, oldest first.
     async fn tokens(&self) -> Result<Vec<Token>, ReadError>;
+
+    /// All users, disabled ones too, oldest first.
+    async fn users(&self) -> Result<Vec<User>, ReadError>;
+
+    /// The public halves of all signing keys there ever were, oldest first.
+    async fn keys(&self) -> Result<Vec<SealKey>, ReadError>;
+
+    /// The packages that are at home here, in order.
+    async fn locals(&self) -> Result<Vec<PackageId>, ReadError>;
+
+    /// What the user of this name starred, in order.
+    async fn stars_of(&self, user: &str) -> Result<Vec<PackageId>, ReadError>;
 
     /// Takes up to `limit` jobs that are due, neither parked nor leased, for `duration`; durable before it returns.
     async fn lease(&self, now: Timestamp, duration: Duration, limit: usize) -> Result<Vec<Job>, CommitError>;

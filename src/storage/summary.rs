@@ -1,6 +1,8 @@
-//! The part of the fold that is kept in memory whole: every package's revision, tokens, jobs, the policy's digest.
+//! The part of the fold that is kept in memory whole: every package's revision, tokens, users, jobs, the policy's digest,
+//! the signing keys, which packages are at home here, and who starred what.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::HashSet;
 
@@ -9,15 +11,21 @@ use serde::Serialize;
 
 use crate::model::digest::DocumentDigest;
 use crate::model::job::Work;
+use crate::model::local::NameOwner;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
+use crate::model::token::TokenKind;
+use crate::model::user::User;
 use crate::storage::jobs::Jobs;
 use crate::storage::projection;
+use crate::storage::record::Amendment;
 use crate::storage::record::Command;
 use crate::storage::record::Record;
+use crate::storage::record::SealKey;
 use crate::storage::record::Sequence;
 use crate::storage::state::Condition;
+use crate::storage::users::Users;
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Summary {
@@ -27,6 +35,17 @@ pub struct Summary {
     pub tokens: Tokens,
     pub jobs: Jobs,
     pub policy: Option<DocumentDigest>,
+    #[serde(skip_serializing_if = "Users::is_empty", default)]
+    pub users: Users,
+    /// Oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub keys: Vec<SealKey>,
+    /// The packages that are at home here.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub locals: BTreeSet<PackageId>,
+    /// By user; upstream's packages too. Never an empty set.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub stars_of: BTreeMap<String, BTreeSet<PackageId>>,
 }
 
 impl Summary {
@@ -51,6 +70,13 @@ impl Summary {
                 Command::JobLeased { work, until } => self.jobs.lease(work, *until),
                 Command::JobDone { work } => self.jobs.done(work),
                 Command::JobFailed { work, error, retry_at } => self.jobs.failed(work, error, *retry_at),
+                Command::Submitted { release, .. } => self.is_at_home(&release.package),
+                Command::Amended { package, changes, .. } => self.stars(package, changes),
+                Command::Assigned { package, to: NameOwner::Local } => self.is_at_home(package),
+                Command::Assigned { package, to: NameOwner::Upstream } => _ = self.locals.remove(package),
+                Command::UserMade { user } => self.users.add(user),
+                Command::UserChanged { name, change } => self.users.change(name, change, record.at),
+                Command::KeyMade { key } => self.keys.push(key.clone()),
                 Command::Sight(_)
                 | Command::Inspected { .. }
                 | Command::Decided { .. }
@@ -59,6 +85,34 @@ impl Summary {
             }
         }
         self.sequence = record.sequence;
+    }
+
+    fn is_at_home(&mut self, package: &PackageId) {
+        if !self.locals.contains(package) {
+            self.locals.insert(package.clone());
+        }
+    }
+
+    fn stars(&mut self, package: &PackageId, changes: &[Amendment]) {
+        for change in changes {
+            match change {
+                Amendment::Starred { by, on: true } => _ = self.stars_of.entry(by.clone()).or_default().insert(package.clone()),
+                Amendment::Starred { by, on: false } => {
+                    if let Some(starred) = self.stars_of.get_mut(by) {
+                        starred.remove(package);
+                        if starred.is_empty() {
+                            self.stars_of.remove(by);
+                        }
+                    }
+                }
+                Amendment::Tagged { .. }
+                | Amendment::Untagged { .. }
+                | Amendment::Deprecated { .. }
+                | Amendment::Withdrawn { .. }
+                | Amendment::Owners { .. }
+                | Amendment::Restricted { .. } => {}
+            }
+        }
     }
 }
 
@@ -88,7 +142,13 @@ impl Tokens {
             | Command::JobQueued { .. }
             | Command::JobLeased { .. }
             | Command::JobDone { .. }
-            | Command::JobFailed { .. } => {}
+            | Command::JobFailed { .. }
+            | Command::Submitted { .. }
+            | Command::Amended { .. }
+            | Command::Assigned { .. }
+            | Command::UserMade { .. }
+            | Command::UserChanged { .. }
+            | Command::KeyMade { .. } => {}
         }
     }
 
@@ -97,8 +157,17 @@ impl Tokens {
     }
 
     fn name_is_free(&self, name: &str, at: Timestamp) -> bool {
-        let counts = |token: &Token| token.revoked_at.is_none() && token.expires_at.is_none_or(|expires_at| at < expires_at);
-        !self.0.iter().any(|token| token.name == name && counts(token))
+        !self.named(at).any(|token| token.name == name)
+    }
+
+    /// Whoever holds such a token is that person already.
+    fn is_somebody(&self, name: &str, at: Timestamp) -> bool {
+        self.named(at).any(|token| token.name.eq_ignore_ascii_case(name))
+    }
+
+    /// Those whose name is a person and that count. A user's own tokens take no name: they have the user's.
+    fn named(&self, at: Timestamp) -> impl Iterator<Item = &Token> {
+        self.0.iter().filter(move |token| token.kind == TokenKind::Named && token.counts_at(at))
     }
 }
 
@@ -108,23 +177,26 @@ pub struct Staged<'s> {
     revisions: HashMap<PackageId, Sequence>,
     /// Only once a staged record changed them.
     tokens: Option<Tokens>,
+    users: Option<Users>,
     touched: HashSet<Work>,
 }
 
 impl<'s> Staged<'s> {
     pub fn on(summary: &'s Summary) -> Staged<'s> {
-        Staged { summary, revisions: HashMap::new(), tokens: None, touched: HashSet::new() }
+        Staged { summary, revisions: HashMap::new(), tokens: None, users: None, touched: HashSet::new() }
     }
 
     /// The first condition that does not hold at `at`.
     pub fn refused(&self, conditions: &[Condition], at: Timestamp) -> Option<Condition> {
         let tokens = self.tokens.as_ref().unwrap_or(&self.summary.tokens);
+        let users = self.users.as_ref().unwrap_or(&self.summary.users);
         let holds = |condition: &&Condition| match condition {
             Condition::Revision { package, is } => {
                 *is == self.revisions.get(package).copied().unwrap_or_else(|| self.summary.revision(package))
             }
             Condition::TokenNameFree { name } => tokens.name_is_free(name, at),
             Condition::NoTokens => tokens.0.is_empty(),
+            Condition::UserNameFree { name } => !User::is_reserved(name) && !users.has(name) && !tokens.is_somebody(name, at),
         };
         conditions.iter().find(|condition| !holds(condition)).cloned()
     }
@@ -144,7 +216,18 @@ impl<'s> Staged<'s> {
                 | Command::JobFailed { work, .. } => {
                     self.touched.insert(work.clone());
                 }
-                Command::Sight(_) | Command::Inspected { .. } | Command::Decided { .. } | Command::Policy { .. } => {}
+                Command::UserMade { user } => self.users.get_or_insert_with(|| self.summary.users.clone()).add(user),
+                Command::UserChanged { name, change } => {
+                    self.users.get_or_insert_with(|| self.summary.users.clone()).change(name, change, record.at);
+                }
+                Command::Sight(_)
+                | Command::Inspected { .. }
+                | Command::Decided { .. }
+                | Command::Policy { .. }
+                | Command::Submitted { .. }
+                | Command::Amended { .. }
+                | Command::Assigned { .. }
+                | Command::KeyMade { .. } => {}
             }
         }
     }

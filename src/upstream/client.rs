@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use bytes::BytesMut;
 use http::HeaderMap;
 use http::HeaderName;
@@ -138,7 +139,8 @@ impl Client {
 
     pub async fn ask(&self, ask: &Ask<'_>) -> Result<Heard, UpstreamError> {
         let host = ask.url.host_str().unwrap_or_default();
-        let response = self.in_time(ask, self.request(ask).send()).await?.map_err(|error| fault(host, &error, Phase::Head))?;
+        let sent = self.in_time(host, ask.deadline, self.request(ask).send()).await?;
+        let response = sent.map_err(|error| fault(host, &error, Phase::Head))?;
         if response.headers().get(INSTANCE) == Some(&self.instance) {
             return Err(UpstreamError::Loop);
         }
@@ -152,6 +154,48 @@ impl Client {
                 None => Err(UpstreamError::Garbled { why: "a redirect to nowhere" }),
             },
             _ => Err(self.refusal(status, response.headers())),
+        }
+    }
+
+    /// Sends the request as it is, with this instance's name, and gives the answer as it is, whatever its status; redirects
+    /// are answers. The body counts decoded.
+    pub async fn send(&self, request: http::Request<Vec<u8>>, body_bytes_max: u64) -> Result<http::Response<Vec<u8>>, UpstreamError> {
+        let (head, body) = request.into_parts();
+        let url = Url::parse(&head.uri.to_string()).map_err(|_| UpstreamError::Garbled { why: "an address that is none" })?;
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let deadline = self.deadline();
+        let request = self.http.request(head.method, url).headers(head.headers).header(VIA, self.instance.clone()).body(body);
+        let sent = self.in_time(&host, deadline, request.send()).await?;
+        let mut response = sent.map_err(|error| fault(&host, &error, Phase::Head))?;
+        if response.headers().get(INSTANCE) == Some(&self.instance) {
+            return Err(UpstreamError::Loop);
+        }
+        let mut answer = http::Response::new(Vec::new());
+        *answer.status_mut() = response.status();
+        *answer.headers_mut() = response.headers().clone();
+        *answer.body_mut() = self.whole(&host, deadline, body_bytes_max, &mut response).await?.into();
+        Ok(answer)
+    }
+
+    /// Posts JSON. `None`: there is nothing at this address that takes it.
+    pub async fn post(
+        &self,
+        url: &Url,
+        body: Bytes,
+        credentials: Option<&HeaderValue>,
+        body_bytes_max: u64,
+    ) -> Result<Option<Bytes>, UpstreamError> {
+        let request = http::Request::post(url.as_str());
+        let request = request.header(header::CONTENT_TYPE, "application/json").header(header::ACCEPT, "application/json");
+        let mut request = request.body(body.into()).map_err(|_| UpstreamError::Garbled { why: "an address that is none" })?;
+        if let Some(credentials) = credentials {
+            request.headers_mut().insert(header::AUTHORIZATION, credentials.clone());
+        }
+        let answer = self.send(request, body_bytes_max).await?;
+        match answer.status().as_u16() {
+            200 | 201 => Ok(Some(answer.into_body().into())),
+            404 | 405 | 410 => Ok(None),
+            _ => Err(self.refusal(answer.status(), answer.headers())),
         }
     }
 
@@ -187,40 +231,50 @@ impl Client {
     }
 
     async fn read(&self, ask: &Ask<'_>, mut response: reqwest::Response) -> Result<Document, UpstreamError> {
+        let validators = Validators {
+            etag: text(response.headers(), &header::ETAG, VALIDATOR_BYTES_MAX),
+            last_modified: text(response.headers(), &header::LAST_MODIFIED, VALIDATOR_BYTES_MAX),
+        };
         let host = ask.url.host_str().unwrap_or_default();
+        let body = self.whole(host, ask.deadline, ask.body_bytes_max, &mut response).await?;
+        Ok(Document::Fresh { body, validators })
+    }
+
+    async fn whole(
+        &self,
+        host: &str,
+        deadline: Instant,
+        body_bytes_max: u64,
+        response: &mut reqwest::Response,
+    ) -> Result<Bytes, UpstreamError> {
         // A decoded gzip takes the header away; what is left was not asked for.
         match text(response.headers(), &header::CONTENT_ENCODING, VALIDATOR_BYTES_MAX).as_deref() {
             None | Some("" | "identity") => {}
             Some(_) => return Err(UpstreamError::Garbled { why: "an encoding that was not asked for" }),
         }
-        let too_large = UpstreamError::TooLarge { max: ask.body_bytes_max };
+        let too_large = UpstreamError::TooLarge { max: body_bytes_max };
         let promised = response.content_length();
-        if promised.is_some_and(|bytes| bytes > ask.body_bytes_max) {
+        if promised.is_some_and(|bytes| bytes > body_bytes_max) {
             return Err(too_large);
         }
-        let validators = Validators {
-            etag: text(response.headers(), &header::ETAG, VALIDATOR_BYTES_MAX),
-            last_modified: text(response.headers(), &header::LAST_MODIFIED, VALIDATOR_BYTES_MAX),
-        };
         let room = promised.unwrap_or(0).min(FIRST_BYTES_MAX);
         let mut body = BytesMut::with_capacity(usize::try_from(room).unwrap_or(0));
-        let body_bytes_max = usize::try_from(ask.body_bytes_max).unwrap_or(usize::MAX);
-        while let Some(chunk) = self.in_time(ask, response.chunk()).await?.map_err(|error| fault(host, &error, Phase::Body))? {
+        let body_bytes_max = usize::try_from(body_bytes_max).unwrap_or(usize::MAX);
+        while let Some(chunk) = self.in_time(host, deadline, response.chunk()).await?.map_err(|error| fault(host, &error, Phase::Body))? {
             if chunk.len() > body_bytes_max - body.len() {
                 return Err(too_large);
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Document::Fresh { body: body.freeze(), validators })
+        Ok(body.freeze())
     }
 
     /// The head, and each next piece of a body, comes within the timeout, and all before the deadline.
-    async fn in_time<T>(&self, ask: &Ask<'_>, answer: impl Future<Output = T>) -> Result<T, UpstreamError> {
-        let until = ask.deadline.min(Instant::now() + self.timeout);
-        tokio::time::timeout_at(until, answer).await.map_err(|_| UpstreamError::Unreachable {
-            host: ask.url.host_str().unwrap_or_default().to_owned(),
-            why: "it took too long".to_owned(),
-        })
+    async fn in_time<T>(&self, host: &str, deadline: Instant, answer: impl Future<Output = T>) -> Result<T, UpstreamError> {
+        let until = deadline.min(Instant::now() + self.timeout);
+        tokio::time::timeout_at(until, answer)
+            .await
+            .map_err(|_| UpstreamError::Unreachable { host: host.to_owned(), why: "it took too long".to_owned() })
     }
 }
 

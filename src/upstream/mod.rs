@@ -8,6 +8,7 @@ mod error;
 mod guard;
 mod origins;
 mod patience;
+mod provider;
 mod registry;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use crate::upstream::registry::Setup;
 pub use crate::upstream::client::INSTANCE as INSTANCE_HEADER;
 pub use crate::upstream::client::VIA as VIA_HEADER;
 pub use crate::upstream::error::UpstreamError;
+pub use crate::upstream::provider::Provider;
 
 /// What makes the next request for a document conditional: as upstream said it, weak tags too.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
@@ -76,6 +78,8 @@ pub struct Condition {
 pub struct Upstreams {
     default: Arc<Registry>,
     scopes: BTreeMap<String, Arc<Registry>>,
+    instance: String,
+    clock: Clock,
 }
 
 /// What tests do differently: pauses and names.
@@ -128,7 +132,8 @@ impl Upstreams {
         for (scope, other) in &config.scopes {
             scopes.insert(scope.clone(), registry(scope, &other.url, &other.token)?);
         }
-        Ok(Upstreams { default: registry("default", default_url, &config.token)?, scopes })
+        let default = registry("default", default_url, &config.token)?;
+        Ok(Upstreams { default, scopes, instance: instance.to_owned(), clock: clock.clone() })
     }
 
     /// A document of the package. `path` is percent-encoded, relative to the upstream's base, without a leading slash.
@@ -147,7 +152,22 @@ impl Upstreams {
         std::iter::once(&self.default).chain(self.scopes.values()).map(|registry| registry.condition()).collect()
     }
 
+    /// Posts JSON to the upstream of a scope, `@acme`, or to the default one: once, and with that upstream's credentials
+    /// only. `path` is as for `document`. `None`: that upstream has no such endpoint.
+    pub async fn post(&self, package_scope: Option<&str>, path: &str, body: Bytes) -> Result<Option<Bytes>, UpstreamError> {
+        self.of_scope(package_scope).post(path, body).await
+    }
+
+    /// The identity provider at `issuer`. Keep it: it holds the connections.
+    pub fn provider(&self, issuer: &Url) -> Result<Provider, UpstreamError> {
+        Provider::new(issuer, &self.instance, self.clock.clone())
+    }
+
     fn of(&self, package: &PackageId) -> &Arc<Registry> {
-        package.name.scope().and_then(|scope| self.scopes.get(scope)).unwrap_or(&self.default)
+        self.of_scope(package.name.scope())
+    }
+
+    fn of_scope(&self, scope: Option<&str>) -> &Arc<Registry> {
+        scope.and_then(|scope| self.scopes.get(scope)).unwrap_or(&self.default)
     }
 }

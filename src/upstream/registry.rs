@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderValue;
 use tokio::sync::Semaphore;
+use tokio::sync::SemaphorePermit;
 use url::Origin;
 use url::Url;
 
@@ -18,6 +19,7 @@ use crate::upstream::Condition;
 use crate::upstream::Document;
 use crate::upstream::Validators;
 use crate::upstream::breaker::Breaker;
+use crate::upstream::breaker::Pass;
 use crate::upstream::client::Ask;
 use crate::upstream::client::Client;
 use crate::upstream::client::Heard;
@@ -37,6 +39,8 @@ use crate::upstream::patience::RETRY_AFTER_WAIT_MAX;
 const FETCHES_MAX: usize = 64;
 /// Whatever the configuration says.
 const RETRIES_MAX: u32 = 10;
+/// The largest answer to what was posted: advisories of some thousand packages are a few megabytes.
+const POSTED_BYTES_MAX: u64 = 32 * 1_024 * 1_024;
 
 /// What an upstream is made of.
 pub struct Setup {
@@ -134,6 +138,20 @@ impl Registry {
         }
     }
 
+    /// Posts JSON to `path` under the base, once. `None`: this upstream has nothing there.
+    pub async fn post(&self, path: &str, body: Bytes) -> Result<Option<Bytes>, UpstreamError> {
+        let url = self.origins.under_base(path)?;
+        let _turn = self.turn().await?;
+        let pass = self.breaker.admit().map_err(|retry_after| UpstreamError::BreakerOpen { retry_after })?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let heard = self.client.post(&url, body, self.credentials.as_ref(), POSTED_BYTES_MAX).await;
+        self.count(url.host_str().unwrap_or_default(), Some(pass), heard.as_ref().err());
+        if let Err(error) = &heard {
+            self.log(&url, error);
+        }
+        heard
+    }
+
     pub fn condition(&self) -> Condition {
         Condition {
             name: self.name.clone(),
@@ -152,7 +170,7 @@ impl Registry {
         let fetch = async move {
             let fetched = registry.fetch(&task).await;
             if let Err(error) = &fetched {
-                registry.log(&task, error);
+                registry.log(&task.url, error);
             }
             fetched
         };
@@ -164,15 +182,19 @@ impl Registry {
             Lost::Full => UpstreamError::Busy { retry_after: None },
             Lost::Crashed => UpstreamError::Crashed,
         };
-        self.log(&errand, &error);
+        self.log(&errand.url, &error);
         Err(error)
     }
 
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, UpstreamError> {
+        match tokio::time::timeout(self.timeout, self.turns.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => Err(UpstreamError::Busy { retry_after: None }),
+        }
+    }
+
     async fn fetch(&self, errand: &Errand) -> Result<Document, UpstreamError> {
-        let _turn = match tokio::time::timeout(self.timeout, self.turns.acquire()).await {
-            Ok(Ok(turn)) => turn,
-            Ok(Err(_)) | Err(_) => return Err(UpstreamError::Busy { retry_after: None }),
-        };
+        let _turn = self.turn().await?;
         let mut retries_done = 0;
         loop {
             let error = match self.attempt(errand).await {
@@ -230,11 +252,16 @@ impl Registry {
         };
         self.requests.fetch_add(1, Ordering::Relaxed);
         let heard = client.ask(ask).await;
-        let failed = heard.as_ref().err().filter(|error| error.is_worth_a_retry());
+        self.count(ask.url.host_str().unwrap_or_default(), pass, heard.as_ref().err());
+        heard
+    }
+
+    /// What one request says of the upstream.
+    fn count(&self, host: &str, pass: Option<Pass<'_>>, error: Option<&UpstreamError>) {
+        let failed = error.filter(|error| error.is_worth_a_retry());
         if failed.is_some() {
             self.failures.fetch_add(1, Ordering::Relaxed);
         }
-        let host = ask.url.host_str().unwrap_or_default();
         match (pass, failed) {
             (Some(pass), Some(error)) => {
                 if pass.failed(error.retry_after()) {
@@ -248,7 +275,6 @@ impl Registry {
             }
             (None, _) => {}
         }
-        heard
     }
 
     fn breaker(&self, origin: &Origin) -> Option<&Breaker> {
@@ -259,9 +285,9 @@ impl Registry {
     }
 
     /// The one place where a failed fetch is logged: host and path, never the query.
-    fn log(&self, errand: &Errand, error: &UpstreamError) {
-        let host = errand.url.host_str().unwrap_or_default();
-        let path = errand.url.path();
+    fn log(&self, url: &Url, error: &UpstreamError) {
+        let host = url.host_str().unwrap_or_default();
+        let path = url.path();
         match error {
             // The opening was logged.
             UpstreamError::BreakerOpen { .. } => tracing::debug!(upstream = self.name, host, path, %error, "fetch failed"),

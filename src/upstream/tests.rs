@@ -2,6 +2,7 @@
 
 mod asking;
 mod patience;
+mod posting;
 mod reach;
 mod reading;
 mod responder;

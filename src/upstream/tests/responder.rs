@@ -15,11 +15,13 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-/// A request's head.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Asked {
+    pub method: String,
     pub target: String,
     pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
     /// How many requests came before this one.
     pub before: usize,
 }
@@ -180,9 +182,15 @@ impl Responder {
 
 async fn talk(mut stream: TcpStream, answer: Answer, log: Arc<Log>) {
     while let Some(head) = head(&mut stream).await {
+        let mut asked = parse(&head);
+        let length = asked.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        asked.body = vec![0; length];
+        if stream.read_exact(&mut asked.body).await.is_err() {
+            return;
+        }
         let reply = {
             let mut all = log.asked.lock().unwrap();
-            let asked = parse(&head, all.len());
+            let asked = Asked { before: all.len(), ..asked };
             all.push(asked.clone());
             drop(all);
             answer(&asked)
@@ -219,9 +227,10 @@ async fn head(stream: &mut TcpStream) -> Option<String> {
     String::from_utf8(head).ok()
 }
 
-fn parse(head: &str, before: usize) -> Asked {
+fn parse(head: &str) -> Asked {
     let mut lines = head.lines();
-    let target = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+    let mut first = lines.next().unwrap().split(' ').map(str::to_owned);
+    let (method, target) = (first.next().unwrap(), first.next().unwrap());
     let header = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
-    Asked { target, headers: lines.filter_map(header).collect(), before }
+    Asked { method, target, headers: lines.filter_map(header).collect(), body: Vec::new(), before: 0 }
 }
