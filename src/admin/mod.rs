@@ -35,6 +35,7 @@ use crate::clock::Clock;
 use crate::http::caller::Caller;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
+use crate::http::route::Needs;
 use crate::http::route::Route;
 use crate::model::token::Role;
 use crate::quarantine::Quarantine;
@@ -102,17 +103,17 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/v1/tokens", get(tokens::list).merge(once(post(tokens::create), &calls)))
         .route("/-/airlock/v1/tokens/{id}", once(delete(tokens::revoke), &calls));
     everyone
-        .merge(only(Role::Reader, readers))
-        .merge(only(Role::Approver, approvers))
-        .merge(only(Role::Admin, admins))
+        .merge(only(Needs::Role(Role::Reader), readers))
+        .merge(only(Needs::Role(Role::Approver), approvers))
+        .merge(only(Needs::Role(Role::Admin), admins))
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::new(context))
 }
 
-/// Asks for the role before anything of the request is read.
-fn only(role: Role, routes: Router<Api>) -> Router<Api> {
+/// Asks for what the routes need before anything of the request is read.
+fn only(needs: Needs, routes: Router<Api>) -> Router<Api> {
     routes.route_layer(from_fn(move |caller: Caller, request: Request, next: Next| async move {
-        match caller.require(role) {
+        match caller.meets(needs) {
             Ok(()) => next.run(request).await,
             Err(problem) => problem.into_response(),
         }

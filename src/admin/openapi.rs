@@ -121,6 +121,8 @@ fn operation<'p>(item: &'p mut PathItem, route: &Route) -> Option<&'p mut Operat
     match route.method {
         "GET" => item.get.as_mut(),
         "POST" => item.post.as_mut(),
+        "PUT" => item.put.as_mut(),
+        "PATCH" => item.patch.as_mut(),
         "DELETE" => item.delete.as_mut(),
         _ => None,
     }
@@ -128,14 +130,18 @@ fn operation<'p>(item: &'p mut PathItem, route: &Route) -> Option<&'p mut Operat
 
 /// Adds what every operation of its kind has: who may call it, and how it fails.
 fn complete(operation: &mut Operation, route: &Route) {
-    let needed = match route.needs {
+    let needed: &[Role] = match &route.needs {
         Needs::Nothing => return,
-        Needs::Role(role) => role,
+        Needs::Person => &[],
+        Needs::Role(role) => std::slice::from_ref(role),
+        Needs::AnyOf(roles) => roles,
     };
     // A reader's call may need no token, where `access.anonymous` is "reader".
-    let anonymous = (needed == Role::Reader).then(SecurityRequirement::default);
-    let with_token = SecurityRequirement::new(TOKEN, [needed.as_str()]);
-    operation.security = Some([with_token].into_iter().chain(anonymous).collect());
+    let anonymous = needed.contains(&Role::Reader).then(SecurityRequirement::default);
+    // Each of these is enough. Of a person's call no role is asked.
+    let with_token = needed.iter().map(|role| SecurityRequirement::new(TOKEN, [role.as_str()]));
+    let of_a_person = needed.is_empty().then(|| SecurityRequirement::new(TOKEN, [""; 0]));
+    operation.security = Some(with_token.chain(of_a_person).chain(anonymous).collect());
     let mut fails = vec![("400", "It cannot be understood"), ("401", "It needs a token"), ("403", "The token's role does not allow it")];
     let asks_for_a_package = route.template.contains("{package}") || route.template.contains("{*");
     if asks_for_a_package && !route.template.contains("/recalls/") {
@@ -221,8 +227,11 @@ mod tests {
             assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{route:?}");
             match route.needs {
                 Needs::Nothing => assert!(operation.get("security").is_none(), "{route:?}"),
-                Needs::Role(role) => {
-                    assert_eq!(operation["security"][0][TOKEN][0], role.as_str(), "{route:?}");
+                Needs::Person | Needs::Role(_) | Needs::AnyOf(_) => {
+                    if let Needs::Role(role) = route.needs {
+                        assert_eq!(operation["security"][0][TOKEN][0], role.as_str(), "{route:?}");
+                    }
+                    assert!(operation["security"][0][TOKEN].is_array(), "{route:?}");
                     for status in ["400", "401", "403"] {
                         let schema = &operation["responses"][status]["content"][MEDIA_TYPE]["schema"]["$ref"];
                         assert_eq!(schema, "#/components/schemas/ProblemView", "{route:?} {status}");

@@ -14,6 +14,7 @@ use crate::http::fields::Fields;
 use crate::http::fields::text;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
+use crate::http::route::Needs;
 use crate::model::pull::Puller;
 use crate::model::token::Role;
 
@@ -36,20 +37,39 @@ impl Caller {
     /// Longer user agents are cut.
     pub const USER_AGENT_BYTES_MAX: usize = 256;
 
+    /// Whether a route that needs this answers the caller.
+    ///
+    /// # Errors
+    /// 401 for a caller without a token, 403 for one whose role is not enough.
+    pub fn meets(&self, needs: Needs) -> Result<(), Problem> {
+        match needs {
+            Needs::Nothing => Ok(()),
+            Needs::Person => self.person().map(|_| ()),
+            Needs::Role(needed) => self.require(needed),
+            Needs::AnyOf(roles) => self.require_any(roles),
+        }
+    }
+
     /// # Errors
     /// 401 for a caller without a token, 403 for one whose role does not cover `needed`.
     pub fn require(&self, needed: Role) -> Result<(), Problem> {
-        match (self.role, &self.name) {
-            (Some(role), _) if role.covers(needed) => Ok(()),
-            (Some(role), Some(_)) => {
-                let detail = format!("this needs a token with the role {}; yours is {}", needed.as_str(), role.as_str());
-                Err(Problem::new(Kind::Forbidden, detail))
-            }
-            (Some(_) | None, None) | (None, Some(_)) => Err(Problem::new(
-                Kind::Unauthenticated,
-                format!("this needs a token with the role {}: an admin makes one with `airlock token create`", needed.as_str()),
-            )),
+        self.require_any(&[needed])
+    }
+
+    fn require_any(&self, needed: &[Role]) -> Result<(), Problem> {
+        if self.role.is_some_and(|role| needed.iter().any(|needed| role.covers(*needed))) {
+            return Ok(());
         }
+        let words = needed.iter().map(|role| role.as_str()).collect::<Vec<&str>>().join(" or ");
+        Err(match (self.role, &self.name) {
+            (Some(role), Some(_)) => {
+                Problem::new(Kind::Forbidden, format!("this needs a token with the role {words}; yours is {}", role.as_str()))
+            }
+            (Some(_) | None, None) | (None, Some(_)) => Problem::new(
+                Kind::Unauthenticated,
+                format!("this needs a token with the role {words}: an admin makes one with `airlock token create`"),
+            ),
+        })
     }
 
     /// # Errors
@@ -93,6 +113,11 @@ impl Callers {
         // What is no text is no token, and is refused as one.
         Ok(self.0.identify(given.map(|value| text(value).unwrap_or("?"))).await?)
     }
+
+    /// Who has no name and no role: whoever signs in and presents what is no token.
+    pub const fn nobody() -> Identity {
+        Identity { name: None, role: None }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
@@ -100,5 +125,42 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Caller, Problem> {
         parts.extensions.get::<Caller>().cloned().ok_or_else(|| Problem::internal("a route is mounted outside of the caller middleware"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn what_a_route_needs_is_asked_of_role_and_name() {
+        #[track_caller]
+        fn check(needs: Needs, name: Option<&str>, role: Option<Role>, expect: Result<(), &str>) {
+            let address = Ipv4Addr::LOCALHOST.into();
+            let caller = Caller { name: name.map(str::to_owned), role, address, user_agent: None, base: "".into() };
+            let met = caller.meets(needs).map_err(|problem| format!("{} {}", problem.status().as_u16(), problem.detail));
+            assert_eq!(met, expect.map_err(str::to_owned));
+        }
+        const BOTH: Needs = Needs::AnyOf(&[Role::Publisher, Role::Approver]);
+        let (ann, reader) = (Some("ann"), Some(Role::Reader));
+        check(Needs::Nothing, None, None, Ok(()));
+        check(Needs::Person, ann, reader, Ok(()));
+        check(Needs::Person, None, reader, Err("401 this needs a token, so that it is known who did it"));
+        check(Needs::Role(Role::Reader), None, reader, Ok(()));
+        check(
+            Needs::Role(Role::Approver),
+            ann,
+            Some(Role::Publisher),
+            Err("403 this needs a token with the role approver; yours is publisher"),
+        );
+        for role in [Role::Publisher, Role::Approver, Role::Admin] {
+            check(BOTH, ann, Some(role), Ok(()));
+        }
+        check(BOTH, ann, reader, Err("403 this needs a token with the role publisher or approver; yours is reader"));
+        let unknown = "401 this needs a token with the role publisher or approver: an admin makes one with `airlock token create`";
+        check(BOTH, None, reader, Err(unknown));
+        check(BOTH, None, None, Err(unknown));
     }
 }

@@ -46,6 +46,8 @@ impl Error for TooSlow {}
 /// A request body that fails with [`LengthLimitError`] or [`TooSlow`] instead of going on.
 pub struct Bounded<B> {
     inner: Limited<B>,
+    /// Whether anybody has asked for it: time spent before that is not the client's.
+    asked: bool,
     piece: Pin<Box<Sleep>>,
     whole: Pin<Box<Sleep>>,
 }
@@ -55,7 +57,7 @@ impl<B> Bounded<B> {
     pub fn new(inner: B, bytes_max: u64) -> Bounded<B> {
         let (piece, whole) = (tokio::time::sleep(PIECE_TIMEOUT), tokio::time::sleep(BODY_TIMEOUT));
         let inner = Limited::new(inner, usize::try_from(bytes_max).unwrap_or(usize::MAX));
-        Bounded { inner, piece: Box::pin(piece), whole: Box::pin(whole) }
+        Bounded { inner, asked: false, piece: Box::pin(piece), whole: Box::pin(whole) }
     }
 }
 
@@ -69,6 +71,12 @@ where
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let this = &mut *self;
+        if !this.asked {
+            this.asked = true;
+            let now = tokio::time::Instant::now();
+            this.piece.as_mut().reset(now + PIECE_TIMEOUT);
+            this.whole.as_mut().reset(now + BODY_TIMEOUT);
+        }
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) => {
                 this.piece.as_mut().reset(tokio::time::Instant::now() + PIECE_TIMEOUT);
@@ -175,5 +183,17 @@ mod tests {
         let stuck = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
         let problem = read(&HeaderMap::new(), Body::new(Bounded::new(stuck, 10)), 10).await.unwrap_err();
         assert_eq!(problem.status().as_u16(), 408);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_handler_does_first_is_not_the_clients_time() {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        let late = futures_util::stream::once(async { receiver.await.map_err(std::io::Error::other) });
+        let body = Body::new(Bounded::new(Body::from_stream(late), 10));
+        tokio::time::advance(PIECE_TIMEOUT * 2).await;
+        let reading = tokio::spawn(async move { read(&HeaderMap::new(), body, 10).await.map_err(|problem| problem.detail) });
+        tokio::time::advance(PIECE_TIMEOUT / 2).await;
+        sender.send(Bytes::from_static(b"here")).unwrap();
+        assert_eq!(reading.await.unwrap(), Ok(Bytes::from_static(b"here")));
     }
 }

@@ -15,12 +15,20 @@ pub struct Route {
 pub enum Needs {
     /// Everyone, even where callers without a token are refused.
     Nothing,
+    /// A caller with a name, whatever the role.
+    Person,
     Role(Role),
+    /// One of these roles is enough.
+    AnyOf(&'static [Role]),
 }
 
 impl Route {
     pub const fn open(method: &'static str, template: &'static str) -> Route {
         Route { method, template, needs: Needs::Nothing }
+    }
+
+    pub const fn person(method: &'static str, template: &'static str) -> Route {
+        Route { method, template, needs: Needs::Person }
     }
 
     /// For everyone who may read.
@@ -30,6 +38,10 @@ impl Route {
 
     pub const fn new(method: &'static str, template: &'static str, role: Role) -> Route {
         Route { method, template, needs: Needs::Role(role) }
+    }
+
+    pub const fn any_of(method: &'static str, template: &'static str, roles: &'static [Role]) -> Route {
+        Route { method, template, needs: Needs::AnyOf(roles) }
     }
 }
 

@@ -12,6 +12,8 @@ use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioTimer;
 use hyper_util::server::conn::auto::Builder;
 
+use crate::http::incoming::BODY_TIMEOUT;
+
 /// A request's head, in bytes.
 pub const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// A request's fields. It is hyper's own maximum: another would make it ready a table of that size for each request.
@@ -28,6 +30,9 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a handler may take until its answer begins: longer than any upstream timeout or wait for a verdict.
 pub const HANDLER_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The same where the handler first has a body to hear.
+pub const UPLOAD_TIMEOUT: Duration = HANDLER_TIMEOUT.saturating_add(BODY_TIMEOUT);
 
 /// Open connections: of all clients, and of one. One `deno install` opens more than a hundred.
 pub const CONNECTIONS_MAX: usize = 4_096;

@@ -108,7 +108,12 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         access: Arc::clone(&app.access),
         clock,
     };
-    let registry = npm::Registry::new(Arc::clone(&app.catalog), bodies);
+    let registry = npm::Registry {
+        catalog: Arc::clone(&app.catalog),
+        bodies,
+        access: Arc::clone(&app.access),
+        body_bytes_max: config.server.body_bytes_max,
+    };
     let service = Service { app, pages: admin::router(context), registry, reasons, sources: vec![source] };
     Ok(service.run(&config, listener, address, tls))
 }

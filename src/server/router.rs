@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::middleware::from_fn;
 use axum::response::Response;
 use axum::routing::get;
+use http::Method;
 
 use crate::admin;
 use crate::http::problem::Kind;
@@ -85,4 +86,47 @@ async fn wrong_method() -> Problem {
 /// Whether a path is answered to callers who may do nothing else: routes without a parameter that need no role.
 pub fn is_for_everyone(path: &str) -> bool {
     ROUTES.iter().flat_map(|routes| routes.iter()).any(|route| matches!(route.needs, Needs::Nothing) && route.template == path)
+}
+
+/// Airlock's own pages on which people sign in.
+const SIGN_IN_PAGES: [&str; 2] = ["/-/airlock/sign-in/", "/-/airlock/oidc/"];
+
+/// Whether a path is asked to get a token: by whoever has none, and not refused for one that no longer serves. Each such
+/// route needs nothing, and asks for itself.
+pub fn is_for_sign_in(method: &Method, path: &str) -> bool {
+    npm::is_for_sign_in(method, path) || SIGN_IN_PAGES.iter().any(|page| path.starts_with(page))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_signing_in_is_done_without_a_token() {
+        let check = |method: Method, path: &str, expect: bool| assert_eq!(is_for_sign_in(&method, path), expect, "{method} {path}");
+        check(Method::PUT, "/-/user/org.couchdb.user:ann", true);
+        check(Method::PUT, "/-/user/org.couchdb.user:ann/-rev/1-0", true);
+        check(Method::GET, "/-/user/org.couchdb.user:ann", false);
+        check(Method::POST, "/-/v1/login", true);
+        check(Method::POST, "/-/v1/login/", false);
+        check(Method::GET, "/-/v1/done/0123", true);
+        check(Method::POST, "/-/npm/v1/oidc/token/exchange/package/left-pad", true);
+        check(Method::GET, "/-/airlock/sign-in/0123", true);
+        check(Method::GET, "/-/airlock/oidc/callback", true);
+        for path in ["/left-pad", "/-/npm/v1/tokens", "/-/airlock/v1/tokens", "/-/airlock/", "/-/whoami", "/-/v1/search", "/-/v1/loginx"] {
+            check(Method::PUT, path, false);
+            check(Method::GET, path, false);
+        }
+    }
+
+    /// So that letting somebody in to sign in lets nobody in to anything else.
+    #[test]
+    fn what_is_let_in_to_sign_in_needs_nothing() {
+        for route in ROUTES.into_iter().flatten() {
+            let method = Method::from_bytes(route.method.as_bytes()).unwrap();
+            if is_for_sign_in(&method, route.template) {
+                assert_eq!(route.needs, Needs::Nothing, "{route:?}");
+            }
+        }
+    }
 }

@@ -51,7 +51,9 @@ impl Stage {
         let slow = Arc::new(Slow::default());
         let reasons: Reasons = Box::new(|| Box::pin(async { vec!["the disk is full".to_owned()] }));
         let (instance, token_file) = (app.instance.clone(), app.admin_token.clone().unwrap());
-        let registry = npm::Registry::new(Arc::clone(&app.catalog), Arc::new(BodyCache::new(1 << 20)));
+        let bodies = Arc::new(BodyCache::new(1 << 20));
+        let body_bytes_max = config.server.body_bytes_max;
+        let registry = npm::Registry { catalog: Arc::clone(&app.catalog), bodies, access: Arc::clone(&app.access), body_bytes_max };
         let service = Service { app, pages: pages(Arc::clone(&slow)), registry, reasons, sources: Vec::new() };
         let running = service.run(&config, listener, address, tls);
         let token = std::fs::read_to_string(token_file).unwrap().trim().to_owned();

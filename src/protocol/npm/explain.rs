@@ -34,7 +34,7 @@ pub struct Failure {
     /// The release that stands behind it: its page says more.
     about: Option<ReleaseId>,
     /// The methods that would be answered, for 405.
-    allow: Option<&'static str>,
+    allow: Option<String>,
 }
 
 /// All three are what some client prints.
@@ -54,9 +54,9 @@ impl Failure {
         Problem::new(Kind::Unknown, format!("{package} has no version or tag {:?}", printable(wanted, REASON_PHRASE_BYTES_MAX / 4))).into()
     }
 
-    pub fn method(method: &impl Display, allow: &'static str) -> Failure {
+    pub fn method(method: &impl Display, allow: &str) -> Failure {
         let problem = Problem::new(Kind::MethodNotAllowed, format!("Airlock does not answer {method} here, only {allow}"));
-        Failure { allow: Some(allow), ..problem.into() }
+        Failure { allow: Some(allow.to_owned()), ..problem.into() }
     }
 
     /// The answer for npm's clients, with links under `base`. Writes a failure of ours to the log.
@@ -75,8 +75,8 @@ impl Failure {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         self.problem.headers(headers);
-        if let Some(allow) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::try_from(allow).ok()) {
+            headers.insert(header::ALLOW, allow);
         }
         let notice = link.as_deref().and_then(|link| HeaderValue::try_from(one_line(sentence, link, NOTICE_BYTES_MAX)).ok());
         if let Some(notice) = notice {

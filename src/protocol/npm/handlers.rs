@@ -1,19 +1,15 @@
-//! npm's routes. A request's raw path says what it asks for, the catalog says what of that may be seen, a renderer writes
-//! it down.
+//! What clients read all day: the catalog says what of it may be seen, a renderer writes it down.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
-use http::Method;
-use http::header;
-use http::request::Parts;
+use http::StatusCode;
 
+use crate::access::Access;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::Download;
@@ -30,7 +26,6 @@ use crate::http::fields::Fields;
 use crate::http::fields::Plain;
 use crate::http::problem::Problem;
 use crate::http::ready::Ready;
-use crate::http::route::Route;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::package::PackageName;
@@ -40,6 +35,10 @@ use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::token::Role;
 use crate::protocol::npm::accept;
+use crate::protocol::npm::call::Asked;
+use crate::protocol::npm::call::JSON;
+use crate::protocol::npm::call::is_to_write;
+use crate::protocol::npm::call::json;
 use crate::protocol::npm::explain::Failure;
 use crate::protocol::npm::manifest::Fault;
 use crate::protocol::npm::path;
@@ -47,32 +46,8 @@ use crate::protocol::npm::path::TarballName;
 use crate::protocol::npm::path::Target;
 use crate::protocol::npm::render;
 use crate::protocol::npm::render::Form;
-
-const PACKUMENT: &str = "/{package}";
-const VERSION: &str = "/{package}/{version}";
-const TARBALL: &str = "/{package}/-/{file}";
-const DIST_TAGS: &str = "/-/package/{package}/dist-tags";
-const PING: &str = "/-/ping";
-const WHOAMI: &str = "/-/whoami";
-
-/// Everything that is served, for the test that tries each route against releases that are not open.
-pub const ROUTES: &[Route] = &[
-    Route::new("GET", PACKUMENT, Role::Reader),
-    Route::new("HEAD", PACKUMENT, Role::Reader),
-    Route::new("GET", VERSION, Role::Reader),
-    Route::new("HEAD", VERSION, Role::Reader),
-    Route::new("GET", TARBALL, Role::Reader),
-    Route::new("HEAD", TARBALL, Role::Reader),
-    Route::new("GET", DIST_TAGS, Role::Reader),
-    Route::new("HEAD", DIST_TAGS, Role::Reader),
-    Route::open("GET", PING),
-    Route::open("HEAD", PING),
-    Route::new("GET", WHOAMI, Role::Reader),
-    Route::new("HEAD", WHOAMI, Role::Reader),
-];
-
-/// The methods of every route.
-const READING: &str = "GET, HEAD";
+use crate::protocol::npm::routes::PACKUMENT;
+use crate::protocol::npm::routes::TARBALL;
 
 /// How long upstream has not confirmed what is served, in seconds, when that is longer than it may be.
 const STALE: HeaderName = HeaderName::from_static("airlock-stale-seconds");
@@ -85,29 +60,18 @@ const NEVER_CHANGES: &str = "public, max-age=31536000, immutable";
 /// The same for a caller with a token: no shared cache may hand it to callers without one.
 const NEVER_CHANGES_FOR_ONE: &str = "private, max-age=31536000, immutable";
 
-const JSON: &str = "application/json";
 const TGZ: &str = "application/octet-stream";
 
-/// The registry as npm's clients ask it.
+/// The registry as npm's clients ask it, and whom it asks.
 pub struct Registry {
-    catalog: Arc<Catalog>,
-    bodies: Arc<BodyCache>,
-}
-
-/// A request to read, without its path.
-struct Asked<'r, F = HeaderMap> {
-    is_head: bool,
-    fields: &'r F,
-    caller: &'r Caller,
-    /// Whether the client means to write back what it reads, and so needs every field.
-    to_write: bool,
+    pub catalog: Arc<Catalog>,
+    pub bodies: Arc<BodyCache>,
+    pub access: Arc<Access>,
+    /// As the door bounds every body.
+    pub body_bytes_max: u64,
 }
 
 impl Registry {
-    pub fn new(catalog: Arc<Catalog>, bodies: Arc<BodyCache>) -> Registry {
-        Registry { catalog, bodies }
-    }
-
     /// The answer that lies ready, and its route. `None` says nothing: then [`Registry::answer`] is to be asked.
     pub async fn ready<F: Fields>(&self, plain: &Plain<'_, F>, caller: &Caller) -> Option<(Ready, &'static str)> {
         caller.require(Role::Reader).ok()?;
@@ -122,39 +86,13 @@ impl Registry {
                 let download = self.catalog.opened_before(&npm(tarball.package), &tarball.file, puller.as_ref()).await;
                 Some((sent_bytes(&asked, &download.ok()??), TARBALL))
             }
-            Target::Ping | Target::Whoami | Target::DistTags(_) | Target::VersionOrTag { .. } | Target::NotServed => None,
-        }
-    }
-
-    /// Answers every path that is not Airlock's own. Says with the answer which route it was, if it was any.
-    pub async fn answer(&self, request: &Parts, caller: &Caller) -> (Response, Option<&'static str>) {
-        let is_head = request.method == Method::HEAD;
-        let asked = Asked { is_head, fields: &request.headers, caller, to_write: is_to_write(request.uri.query()) };
-        let path = request.uri.path();
-        let (template, answered) = match path::parse(path) {
-            Ok(target) if target != Target::NotServed && !is_head && request.method != Method::GET => {
-                (template(&target), Err(Failure::method(&request.method, READING)))
+            Target::VersionOrTag { .. } | Target::Revision { .. } | Target::TarballRevision { .. } | Target::Own(_) | Target::NotServed => {
+                None
             }
-            Ok(target) => (template(&target), self.of_target(&asked, path, target).await),
-            Err(bad) => (None, Err(bad.into())),
-        };
-        (answered.unwrap_or_else(|failure| failure.response(&caller.base)), template)
-    }
-
-    async fn of_target(&self, asked: &Asked<'_>, path: &str, target: Target) -> Result<Response, Failure> {
-        match target {
-            Target::NotServed => Err(Failure::not_served(path)),
-            Target::Ping => Ok(json(asked, Bytes::from_static(b"{}"))),
-            Target::Whoami => whoami(asked),
-            Target::Packument(name) => self.packument(asked, name).await,
-            Target::VersionOrTag { package, wanted } => self.version(asked, package, &wanted).await,
-            Target::Tarball(tarball) => self.tarball(asked, tarball).await,
-            Target::DistTags(name) => self.dist_tags(asked, name).await,
         }
     }
 
-    async fn packument(&self, asked: &Asked<'_>, name: PackageName) -> Result<Response, Failure> {
-        asked.caller.require(Role::Reader)?;
+    pub async fn packument(&self, asked: &Asked<'_>, name: PackageName) -> Result<Response, Failure> {
         let package = npm(name);
         let question = Question::packument(asked);
         if let Some(ready) = self.kept_packument(asked, &package, &question).await {
@@ -173,8 +111,7 @@ impl Registry {
         Some(sent(asked, &self.bodies.kept(&key)?))
     }
 
-    async fn version(&self, asked: &Asked<'_>, name: PackageName, wanted: &str) -> Result<Response, Failure> {
-        asked.caller.require(Role::Reader)?;
+    pub async fn version(&self, asked: &Asked<'_>, name: PackageName, wanted: &str) -> Result<Response, Failure> {
         let package = npm(name);
         let sighted = self.catalog.exposed(&package).await?;
         let exposed = &sighted.exposed;
@@ -215,16 +152,14 @@ impl Registry {
         }
     }
 
-    async fn tarball(&self, asked: &Asked<'_>, tarball: TarballName) -> Result<Response, Failure> {
-        asked.caller.require(Role::Reader)?;
+    pub async fn tarball(&self, asked: &Asked<'_>, tarball: TarballName) -> Result<Response, Failure> {
         let download = self.catalog.artifact(&npm(tarball.package), &tarball.file, (!asked.is_head).then(|| asked.caller.puller())).await?;
         Ok(sent_bytes(asked, &download).into_response())
     }
 
-    async fn dist_tags(&self, asked: &Asked<'_>, name: PackageName) -> Result<Response, Failure> {
-        asked.caller.require(Role::Reader)?;
+    pub async fn dist_tags(&self, name: PackageName) -> Result<Response, Failure> {
         let sighted = self.catalog.exposed(&npm(name)).await?;
-        Ok(dated(json(asked, render::tags(&sighted.exposed)), sighted.stale_for))
+        Ok(dated(json(StatusCode::OK, render::tags(&sighted.exposed)), sighted.stale_for))
     }
 
     /// The body that `write` makes of what is exposed, made once for everyone who asks for the same.
@@ -268,11 +203,6 @@ impl Question {
     }
 }
 
-/// Whether the client means to write back what it reads.
-fn is_to_write(query: Option<&str>) -> bool {
-    query.is_some_and(|query| query.split('&').any(|pair| pair == "write=true"))
-}
-
 fn sent<F: Fields>(asked: &Asked<'_, F>, rendered: &Rendered) -> Ready {
     let mut ready = rendered.ready(asked.is_head, asked.fields);
     if asked.caller.name.is_some() {
@@ -286,38 +216,8 @@ fn sent_bytes<F: Fields>(asked: &Asked<'_, F>, download: &Download) -> Ready {
     body::ready(&download.content, asked.is_head, asked.fields, TGZ, cache_control)
 }
 
-fn npm(name: PackageName) -> PackageId {
+pub fn npm(name: PackageName) -> PackageId {
     PackageId { ecosystem: EcosystemId::Npm, name }
-}
-
-fn template(target: &Target) -> Option<&'static str> {
-    match target {
-        Target::Ping => Some(PING),
-        Target::Whoami => Some(WHOAMI),
-        Target::DistTags(_) => Some(DIST_TAGS),
-        Target::Packument(_) => Some(PACKUMENT),
-        Target::VersionOrTag { .. } => Some(VERSION),
-        Target::Tarball(_) => Some(TARBALL),
-        Target::NotServed => None,
-    }
-}
-
-fn whoami(asked: &Asked<'_>) -> Result<Response, Failure> {
-    let name = asked.caller.person()?;
-    Ok(json(asked, Bytes::from(serde_json::json!({ "username": name }).to_string())))
-}
-
-/// A small answer that nobody keeps: npm keeps whatever has an `ETag`.
-fn json(asked: &Asked<'_>, body: Bytes) -> Response {
-    let mut response = Response::new(Body::empty());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
-    if !asked.is_head {
-        *response.body_mut() = Body::from(body);
-    }
-    response
 }
 
 fn dated(mut response: Response, stale_for: Option<Duration>) -> Response {

@@ -1,6 +1,9 @@
 //! npm's dialect: what its clients ask, how upstream's packuments are heard, and how what is exposed is written for them.
 
 pub mod accept;
+pub mod attestations;
+pub mod audit;
+pub mod call;
 pub mod claims;
 pub mod explain;
 pub mod files;
@@ -8,20 +11,29 @@ pub mod handlers;
 pub mod head;
 pub mod inspect;
 pub mod integrity;
+pub mod keys;
+pub mod manage;
 pub mod manifest;
 pub mod needs;
 pub mod order;
 pub mod path;
+pub mod publish;
 pub mod read;
 pub mod render;
+pub mod routes;
 #[cfg(test)]
 mod sample;
+pub mod search;
+pub mod session;
 pub mod splice;
+pub mod stage;
+pub mod status;
 pub mod substance;
 pub mod write;
 
-pub use crate::protocol::npm::handlers::ROUTES;
 pub use crate::protocol::npm::handlers::Registry;
+pub use crate::protocol::npm::routes::ROUTES;
+pub use crate::protocol::npm::routes::is_for_sign_in;
 
 use std::cmp::Ordering;
 

@@ -1,5 +1,6 @@
 //! Real clients: npm, pnpm, yarn and bun, each in a project of its own with a home of its own.
 
+mod commands;
 mod direct;
 mod held;
 pub mod program;

@@ -17,6 +17,7 @@ use super::program::Kind;
 use super::program::Program;
 use crate::support::command::Outcome;
 use crate::support::command::run;
+use crate::support::command::run_fed;
 
 /// How long one run of a client may take.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -119,10 +120,79 @@ impl Project {
         .await
     }
 
-    async fn run(&self, arguments: &[&str]) -> Outcome {
+    /// Any command of the client, in the app.
+    pub async fn run(&self, arguments: &[&str]) -> Outcome {
+        self.run_in("app", arguments).await
+    }
+
+    /// The same in another folder of the project, such as one that [`Project::package`] made.
+    pub async fn run_in(&self, folder: &str, arguments: &[&str]) -> Outcome {
+        self.ended(self.command(folder, arguments), &[]).await
+    }
+
+    /// The same, each prompt answered with its line.
+    pub async fn run_fed(&self, folder: &str, arguments: &[&str], answers: &'static [(&'static str, &'static str)]) -> Outcome {
+        self.ended(self.command(folder, arguments), answers).await
+    }
+
+    async fn ended(&self, command: Command, answers: &'static [(&'static str, &'static str)]) -> Outcome {
+        let kept = Arc::clone(&self.folder);
+        let outcome = tokio::task::spawn_blocking(move || {
+            let outcome = if answers.is_empty() { run(command, PATIENCE) } else { run_fed(command, PATIENCE, answers) };
+            drop(kept);
+            outcome.unwrap()
+        });
+        outcome.await.unwrap()
+    }
+
+    /// A folder beside the app with a package to be published; its name, for [`Project::run_in`].
+    pub fn package(&self, name: &str, version: &str) -> String {
+        let folder = format!("package-{}", name.replace('/', "-"));
+        fs::create_dir_all(self.path(&folder)).unwrap();
+        let manifest = json!({"name": name, "version": version, "main": "index.js", "license": "MIT"});
+        fs::write(self.path(&folder).join("package.json"), manifest.to_string()).unwrap();
+        fs::write(self.path(&folder).join("index.js"), "module.exports = 1;\n").unwrap();
+        // The settings that lie in the app count here too.
+        for settings in [".npmrc", ".yarnrc.yml", "bunfig.toml", "pnpm-workspace.yaml"] {
+            if self.path("app").join(settings).exists() {
+                fs::copy(self.path("app").join(settings), self.path(&folder).join(settings)).unwrap();
+            }
+        }
+        if self.program.kind == Kind::Yarn4 {
+            fs::write(self.path(&folder).join("yarn.lock"), "").unwrap();
+        }
+        folder
+    }
+
+    /// As after signing in: the token stands where the client keeps it. To be called before [`Project::package`].
+    pub fn login_with(&self, registry: &Url, token: &str) {
+        let host = registry.as_str().trim_start_matches(registry.scheme()).trim_start_matches(':');
+        let line = format!("{host}:_authToken={token}");
+        match self.program.kind {
+            Kind::Npm | Kind::Pnpm | Kind::Yarn1 => self.set(&line),
+            Kind::Yarn4 => self.change_yarn_settings(|settings| {
+                settings["npmAuthToken"] = json!(token);
+                settings["npmAlwaysAuth"] = json!(true);
+            }),
+            Kind::Bun => {
+                let text = format!("[install]\nregistry = {{ url = \"{registry}\", token = \"{token}\" }}\n");
+                fs::write(self.path("app/bunfig.toml"), text).unwrap();
+            }
+        }
+    }
+
+    fn change_yarn_settings(&self, change: impl FnOnce(&mut Value)) {
+        let path = self.path("app/.yarnrc.yml");
+        // JSON, as it was written, is YAML too.
+        let mut settings: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+        change(&mut settings);
+        fs::write(path, settings.to_string()).unwrap();
+    }
+
+    fn command(&self, folder: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program.executable);
         let home = self.home();
-        command.args(arguments).current_dir(self.path("app")).env_clear();
+        command.args(arguments).current_dir(self.path(folder)).env_clear();
         command.env("PATH", &self.program.path).env("HOME", &home).env("TMPDIR", self.folder.path());
         command
             .env("LANG", "C.UTF-8")
@@ -133,13 +203,7 @@ impl Project {
         command.env("XDG_CACHE_HOME", home.join("cache")).env("YARN_CACHE_FOLDER", home.join("yarn-cache"));
         // npm's settings of the machine, which no home hides.
         command.env("npm_config_userconfig", home.join(".npmrc")).env("npm_config_globalconfig", home.join("no-npmrc"));
-        let kept = Arc::clone(&self.folder);
-        let outcome = tokio::task::spawn_blocking(move || {
-            let outcome = run(command, PATIENCE).unwrap();
-            drop(kept);
-            outcome
-        });
-        outcome.await.unwrap()
+        command
     }
 
     /// The version that lies in `node_modules`, in pnpm's own place for what nobody asked for by name too.

@@ -49,6 +49,61 @@ pub fn of_route(template: &str, hidden: &Hidden) -> Option<Vec<String>> {
         "/-/package/{package}/dist-tags" => {
             each(&|name| ["", "/", "/beta", "/latest", "?x"].iter().map(|end| format!("/-/package/{name}/dist-tags{end}")).collect())
         }
+        "/{package}/-rev/{rev}" => each(&|name| vec![format!("/{name}/-rev/1-0"), format!("/{name}/-rev/undefined")]),
+        "/{package}/-/{file}/-rev/{rev}" => honest_tarballs(hidden).iter().map(|path| format!("{path}/-rev/1-0")).collect(),
+        "/-/package/{package}/dist-tags/{tag}" => {
+            each(&|name| ["beta", "latest", "old", "unseen"].iter().map(|tag| format!("/-/package/{name}/dist-tags/{tag}")).collect())
+        }
+        "/-/package/{package}/visibility" | "/-/package/{package}/access" | "/-/package/{package}/owners" => {
+            each(&|name| vec![template.replace("{package}", name)])
+        }
+        "/-/package/{package}/collaborators" => {
+            each(&|name| ["", "?format=cli", "?user=me"].iter().map(|end| format!("/-/package/{name}/collaborators{end}")).collect())
+        }
+        "/-/package/{package}/owners/{user}" => each(&|name| vec![format!("/-/package/{name}/owners/me")]),
+        "/-/package/{package}/version/{version}/status" => {
+            each(&|name| vec![format!("/-/package/{name}/version/{encoded}/status"), format!("/-/package/{name}/version/{version}/status")])
+        }
+        "/-/user/v1/star" | "/-/v1/login" | "/-/npm/v1/keys" | "/-/npm/v1/tokens" | "/-/npm/v1/user" => vec![template.to_owned()],
+        "/-/user/package/{package}/star" => each(&|name| vec![format!("/-/user/package/{name}/star")]),
+        "/-/_view/starredByUser" => vec!["/-/_view/starredByUser?key=%22me%22".into(), "/-/_view/starredByUser".into()],
+        "/-/user/{user}/stars" | "/-/user/{user}/package" | "/-/user/org.couchdb.user:{user}" => {
+            vec![template.replace("{user}", "me"), template.replace("{user}", "a%20reader")]
+        }
+        "/-/user/org.couchdb.user:{user}/-rev/{rev}" => vec!["/-/user/org.couchdb.user:me/-rev/1-0".into()],
+        "/-/user/token/{token}" => vec!["/-/user/token/0123456789ab".into()],
+        "/-/npm/v1/tokens/token/{key}" => vec!["/-/npm/v1/tokens/token/0123456789ab".into()],
+        "/-/v1/done/{session}" => vec!["/-/v1/done/0123456789abcdef0123456789abcdef".into()],
+        "/-/npm/v1/oidc/token/exchange/package/{package}" => each(&|name| vec![format!("/-/npm/v1/oidc/token/exchange/package/{name}")]),
+        "/-/v1/search" => {
+            let bare = package.rsplit('/').next().unwrap_or(package);
+            let texts =
+                [format!("text={bare}&size=250"), format!("text={own}"), format!("text={version}"), "text=a&from=1".into(), "text=".into()];
+            texts.iter().map(|query| format!("/-/v1/search?{query}")).collect()
+        }
+        "/-/stage/package/{package}" => each(&|name| vec![format!("/-/stage/package/{name}")]),
+        "/-/stage" => vec!["/-/stage?page=0&perPage=100".into(), format!("/-/stage?page=0&perPage=100&package={own}")],
+        "/-/stage/{id}" | "/-/stage/{id}/tarball" | "/-/stage/{id}/approve" => {
+            let ids = ["01234567-89ab-8cde-8f01-23456789abcd".to_owned(), format!("{own}@{encoded}"), encoded];
+            ids.iter().map(|id| template.replace("{id}", id)).collect()
+        }
+        "/-/npm/v1/attestations/{subject}" => each(&|name| {
+            let asked = [encoded.as_str(), version.as_str(), "latest", "beta"];
+            asked.iter().map(|wanted| format!("/-/npm/v1/attestations/{name}@{wanted}")).collect()
+        }),
+        "/-/npm/v1/security/advisories/bulk" | "/-/npm/v1/security/audits" | "/-/npm/v1/security/audits/quick" => {
+            vec![template.to_owned()]
+        }
+        // Of Airlock's own: people who sign in, and who they are.
+        "/-/airlock/sign-in/{session}" | "/-/airlock/oidc/start/{session}" => {
+            vec![template.replace("{session}", "0123456789abcdef0123456789abcdef")]
+        }
+        "/-/airlock/oidc/callback" => vec!["/-/airlock/oidc/callback?code=x&state=y".into()],
+        "/-/airlock/v1/users" => vec![template.to_owned()],
+        "/-/airlock/v1/users/{name}" => vec!["/-/airlock/v1/users/me".into()],
+        "/-/airlock/v1/packages/{package}/owner" | "/-/airlock/v1/packages/{scope}/{name}/owner" => {
+            vec![format!("/-/airlock/v1/packages/{own}/owner")]
+        }
         "/-/ping" | "/-/whoami" | "/-/airlock" | "/-/airlock/" => vec![template.to_owned(), format!("{template}?write=true")],
         "/-/airlock/livez" | "/-/airlock/readyz" | "/-/airlock/metrics" => vec![template.to_owned()],
         "/-/airlock/v1/openapi.json" | "/-/airlock/v1/audit/verify" => vec![template.to_owned()],

@@ -21,9 +21,19 @@ fn path(template: &str) -> String {
         .replace("{*subject}", "left-pad@1.0.0")
         .replace("{package}", "left-pad")
         .replace("{version}", "1.0.0")
-        .replace("{file}", "left-pad-1.0.0.tgz");
+        .replace("{file}", "left-pad-1.0.0.tgz")
+        .replace("{subject}", "left-pad@1.0.0")
+        .replace("{rev}", "1-0")
+        .replace("{tag}", "next")
+        .replace("{user}", "ann")
+        .replace("{session}", "0123456789abcdef0123456789abcdef")
+        .replace("{token}", "0123456789ab")
+        .replace("{key}", "0123456789ab");
     path.replace("{scope}", "@acme").replace("{name}", if scoped { "web" } else { "left-pad" }).replace("{id}", "0123456789ab")
 }
+
+/// How a caller is refused by the list of routes, and how at the door.
+const REFUSALS: [&str; 2] = ["this needs a token", "this Airlock answers only with a token"];
 
 #[tokio::test]
 async fn each_role_may_do_what_the_list_of_routes_says() {
@@ -33,25 +43,61 @@ async fn each_role_may_do_what_the_list_of_routes_says() {
         for role in Role::ALL {
             callers.push((Some(role), Some(token(&airlock, &format!("one {}", role.as_str()), role.as_str()).await.0)));
         }
-        // Who has no name has no answer to whoami, whatever they may read.
-        for route in ROUTES.iter().copied().flatten().filter(|route| route.template != "/-/whoami") {
+        for route in ROUTES.iter().copied().flatten() {
             for (role, token) in &callers {
                 let call = airlock.call(route.method, &path(route.template));
                 let call = if let Some(token) = token { call.bearer(token) } else { call };
                 // Not a good order, so that who may give one changes nothing either.
-                let call = if route.method == "POST" { call.json(&json!({"nonsense": true})) } else { call };
+                let changes = matches!(route.method, "POST" | "PUT" | "PATCH");
+                let call = if changes { call.json(&json!({"nonsense": true})) } else { call };
                 let reply = call.send().await;
                 let may = match route.needs {
                     Needs::Nothing => true,
+                    Needs::Person => token.is_some(),
                     Needs::Role(needed) => role.is_some_and(|role| role.covers(needed)),
+                    Needs::AnyOf(needed) => role.is_some_and(|role| needed.iter().any(|needed| role.covers(*needed))),
                 };
+                // Of HEAD there is only the first line.
+                let said = format!("{} {}", reply.reason, reply.text());
                 let what = format!("{} {} as {role:?} with a token: {}", route.method, route.template, token.is_some());
                 match (may, token) {
-                    (true, _) => assert!(!matches!(reply.status, 401 | 403 | 500), "{what}: {} {}", reply.status, reply.text()),
-                    (false, None) => assert_eq!(reply.status, 401, "{what}: {}", reply.text()),
-                    (false, Some(_)) => assert_eq!(reply.status, 403, "{what}: {}", reply.text()),
+                    // A handler may refuse for reasons of its own, in other words.
+                    (true, _) => {
+                        let is_refused = REFUSALS.iter().any(|words| said.contains(words));
+                        assert!(!is_refused && !matches!(reply.status, 405 | 500), "{what}: {} {}", reply.status, said);
+                    }
+                    (false, None) => assert_eq!(reply.status, 401, "{what}: {}", said),
+                    (false, Some(_)) => {
+                        assert_eq!(reply.status, 403, "{what}: {}", said);
+                        assert!(said.contains(REFUSALS[0]), "{what}: {}", said);
+                    }
                 }
             }
+        }
+    }
+}
+
+/// Clients send the old token along while they sign in for a new one.
+#[tokio::test]
+async fn a_token_that_no_longer_serves_hinders_nobody_who_signs_in() {
+    for anonymous in [Anonymous::Reader, Anonymous::None] {
+        let airlock = scenario().gated_by(|config| config.access.anonymous = anonymous).await;
+        for (method, path, may) in [
+            ("PUT", "/-/user/org.couchdb.user:ann", true),
+            ("PUT", "/-/user/org.couchdb.user:ann/-rev/1-0", true),
+            ("POST", "/-/v1/login", true),
+            ("GET", "/-/v1/done/0123456789abcdef", true),
+            ("POST", "/-/npm/v1/oidc/token/exchange/package/left-pad", true),
+            ("GET", "/-/user/org.couchdb.user:ann", false),
+            ("GET", "/-/npm/v1/user", false),
+            ("GET", "/left-pad", false),
+        ] {
+            let stale = airlock.call(method, path).bearer("airlock_0123456789ab_stale").send().await;
+            let refused = stale.text().contains("the token is not valid");
+            assert_eq!(refused, !may, "{method} {path}: {}", stale.text());
+            assert!(may || stale.status == 401);
+            let no_token = airlock.call(method, path).send().await;
+            assert!(!may || !REFUSALS.iter().any(|words| no_token.text().contains(words)), "{method} {path}: {}", no_token.text());
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -28,6 +29,7 @@ use crate::config::Config;
 use crate::http::cache::BodyCache;
 use crate::http::caller::Caller;
 use crate::http::route::Matched;
+use crate::http::route::Needs;
 use crate::model::digest::Digest;
 use crate::model::time::Timestamp;
 use crate::model::token::Role;
@@ -99,7 +101,9 @@ impl Scene {
         config.upstream.retries = 0;
         let clock = Clock::test(Timestamp::parse(NOW).unwrap());
         let app = App::build(&config, upstream, clock.clone()).await.unwrap();
-        let registry = Registry::new(Arc::clone(&app.catalog), Arc::new(BodyCache::new(1 << 20)));
+        let bodies = Arc::new(BodyCache::new(1 << 20));
+        let body_bytes_max = config.server.body_bytes_max;
+        let registry = Registry { catalog: Arc::clone(&app.catalog), bodies, access: Arc::clone(&app.access), body_bytes_max };
         Scene { app, registry, clock, upstream_is_down, tarball: open, _folder: folder }
     }
 
@@ -122,7 +126,7 @@ impl Scene {
         let (request, ()) = request.body(()).unwrap().into_parts();
         let caller =
             Caller { name: name.map(str::to_owned), role, address: IpAddr::V4(Ipv4Addr::LOCALHOST), user_agent: None, base: BASE.into() };
-        let (mut response, route) = self.registry.answer(&request, &caller).await;
+        let (mut response, route) = self.registry.answer(&request, Body::empty(), &caller).await;
         // As the door would be told.
         if let Some(route) = route {
             response.extensions_mut().insert(Matched(route));
@@ -202,7 +206,7 @@ async fn one_document_by_version_and_by_tag() {
         ("/@acme/web/next", "@acme/web has no version or tag \"next\""),
         ("/@acme/web/-/web-9.9.9.tgz", "@acme/web has no file \"web-9.9.9.tgz\""),
         ("/nobody", "nobody is not known, neither here nor at the upstream registry"),
-        ("/-/npm/v1/security/advisories/bulk", "Airlock does not serve /-/npm/v1/security/advisories/bulk"),
+        ("/-/npm/v1/hooks", "Airlock does not serve /-/npm/v1/hooks"),
     ] {
         let response = scene.ask("GET", path, &[]).await;
         assert_eq!((response.status(), text(response.headers(), "cache-control")), (StatusCode::NOT_FOUND, "no-store"), "{path}");
@@ -282,44 +286,76 @@ async fn a_held_release_is_refused_in_one_wording_on_every_route() {
     scene.close().await;
 }
 
+/// What fills a template, for a package that is known.
+fn filled(template: &str) -> String {
+    let path = template.replace("{package}", "@acme%2fweb").replace("{version}", "1.0.0").replace("{file}", "web-1.0.0.tgz");
+    path.replace("{subject}", "@acme%2fweb@1.0.0").replace(['{', '}'], "")
+}
+
 #[tokio::test]
 async fn who_may_ask_what() {
     let scene = Scene::new().await;
+    let callers = [(None, None), (Some(Role::Reader), None)];
+    let named = Role::ALL.map(|role| (Some(role), Some("ann")));
     for route in ROUTES {
-        let path = route.template.replace("{package}", "@acme%2fweb").replace("{version}", "1.0.0").replace("{file}", "web-1.0.0.tgz");
-        let nobody = scene.ask_as(None, None, route.method, &path, &[]).await;
-        let somebody = scene.ask_as(Some(Role::Reader), Some("ann"), route.method, &path, &[]).await;
-        assert_eq!(somebody.status(), StatusCode::OK, "{path}");
-        assert_eq!(somebody.extensions().get::<Matched>(), Some(&Matched(route.template)));
-        match route.needs {
-            crate::http::route::Needs::Nothing => assert_eq!(nobody.status(), StatusCode::OK, "{path}"),
-            crate::http::route::Needs::Role(_) => {
-                assert_eq!(nobody.status(), StatusCode::UNAUTHORIZED, "{path}");
-                assert!(text(nobody.headers(), "www-authenticate").starts_with("Bearer"));
+        let path = filled(route.template);
+        for (role, name) in callers.into_iter().chain(named) {
+            let response = scene.ask_as(role, name, route.method, &path, &[]).await;
+            assert_eq!(response.extensions().get::<Matched>(), Some(&Matched(route.template)), "{path}");
+            let has = |needed: Role| role.is_some_and(|role| role.covers(needed));
+            let may = match route.needs {
+                Needs::Nothing => true,
+                Needs::Person => name.is_some(),
+                Needs::Role(needed) => has(needed),
+                Needs::AnyOf(needed) => needed.iter().any(|needed| has(*needed)),
+            };
+            let status = response.status();
+            let what = format!("{} {path} as {role:?} {name:?}: {status}", route.method);
+            match (may, name) {
+                (true, _) => {
+                    let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::METHOD_NOT_ALLOWED];
+                    assert!(!refused.contains(&status) && !status.is_server_error(), "{what}");
+                }
+                (false, None) => {
+                    assert_eq!(status, StatusCode::UNAUTHORIZED, "{what}");
+                    assert!(text(response.headers(), "www-authenticate").starts_with("Bearer"));
+                }
+                (false, Some(_)) => assert_eq!(status, StatusCode::FORBIDDEN, "{what}"),
             }
         }
     }
     let named = scene.ask_as(Some(Role::Reader), Some("ann"), "GET", "/-/whoami", &[]).await;
     assert_eq!(text(named.headers(), "cache-control"), "no-store");
     assert_eq!(bytes(named).await, br#"{"username":"ann"}"#.as_slice());
-    assert_eq!(scene.ask("GET", "/-/whoami", &[]).await.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(bytes(scene.ask("GET", "/-/ping?write=true", &[]).await).await, b"{}".as_slice());
     scene.close().await;
 }
 
 #[tokio::test]
-async fn what_is_not_built_says_so() {
+async fn a_method_that_a_route_has_not_is_refused_with_those_it_has() {
     let scene = Scene::new().await;
-    for (method, path) in [("PUT", "/@acme%2fweb"), ("DELETE", "/@acme/web/-/web-1.0.0.tgz"), ("POST", "/-/whoami"), ("PATCH", "/x/latest")]
-    {
-        let response = scene.ask(method, path, &[]).await;
-        assert_eq!((response.status(), text(response.headers(), "allow")), (StatusCode::METHOD_NOT_ALLOWED, "GET, HEAD"), "{path}");
+    for (method, path, allow) in [
+        ("POST", "/@acme%2fweb", "GET, HEAD, PUT"),
+        ("DELETE", "/@acme/web/-/web-1.0.0.tgz", "GET, HEAD"),
+        ("GET", "/@acme/web/-/web-1.0.0.tgz/-rev/1-0", "DELETE"),
+        ("POST", "/-/whoami", "GET, HEAD"),
+        ("PATCH", "/x/latest", "GET, HEAD"),
+        ("GET", "/-/npm/v1/security/advisories/bulk", "POST"),
+        ("HEAD", "/-/v1/done/x", "GET"),
+        ("GET", "/-/package/x/dist-tags/latest", "PUT, POST, DELETE"),
+    ] {
+        // Said to whoever asks: that a method is not there is no secret.
+        for role in [None, Some(Role::Admin)] {
+            let response = scene.ask_as(role, role.map(|_| "root"), method, path, &[]).await;
+            assert_eq!((response.status(), text(response.headers(), "allow")), (StatusCode::METHOD_NOT_ALLOWED, allow), "{path}");
+        }
     }
-    assert_eq!(scene.ask("POST", "/-/npm/v1/security/advisories/bulk", &[]).await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(scene.ask("PUT", "/-/package/x/dist-tags/latest", &[]).await.status(), StatusCode::NOT_FOUND);
     for path in ["/..%2fx", "/.bin", "/x%zz", "//x"] {
         let response = scene.ask("GET", path, &[]).await;
         assert_eq!((response.status(), text(response.headers(), "location")), (StatusCode::BAD_REQUEST, ""), "{path}");
+    }
+    for path in ["/-/all", "/-/org/acme/package", "/-/npm/v1/hooks"] {
+        assert_eq!(scene.ask("POST", path, &[]).await.status(), StatusCode::NOT_FOUND, "{path}");
     }
     scene.close().await;
 }
@@ -345,7 +381,7 @@ async fn an_answer_that_waits_for_nothing_is_small() {
     let scene = Scene::new().await;
     let (request, ()) = Request::get("/@acme/web").body(()).unwrap().into_parts();
     let caller = Caller { name: None, role: None, address: IpAddr::V4(Ipv4Addr::LOCALHOST), user_agent: None, base: BASE.into() };
-    let bytes = std::mem::size_of_val(&scene.registry.answer(&request, &caller));
+    let bytes = std::mem::size_of_val(&scene.registry.answer(&request, Body::empty(), &caller));
     assert!(bytes <= BYTES_MAX, "{bytes}");
     scene.close().await;
 }

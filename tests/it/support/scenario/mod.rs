@@ -9,6 +9,8 @@ mod tarball;
 
 pub use document::Form;
 pub use package::Package;
+pub use tarball::File;
+pub use tarball::Tarball;
 pub use tarball::gzip;
 
 use std::collections::BTreeMap;

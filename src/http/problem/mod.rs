@@ -1,5 +1,9 @@
 //! What goes wrong, as an answer: RFC 9457 problem documents. The one place where a failure gets its status code, and
-//! its two texts: one for the client, one for the log.
+//! its two texts: one for the client, one for the log. What each room fails with has a file of its own.
+
+mod access;
+mod catalog;
+mod submission;
 
 use std::error::Error;
 use std::time::Duration;
@@ -16,14 +20,10 @@ use http::header;
 use hyper::ext::ReasonPhrase;
 use serde::Serialize;
 
-use crate::access::AccessError;
-use crate::catalog::CatalogError;
-use crate::catalog::explanation::DecideOrFind;
 use crate::http::incoming::TooSlow;
 use crate::model::finding::printable;
 use crate::model::package::NotAName;
 use crate::model::refusal::Refusal;
-use crate::quarantine::decide::DecideError;
 
 /// The media type of a problem document. Source: RFC 9457.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -236,69 +236,6 @@ impl IntoResponse for Problem {
     }
 }
 
-impl From<CatalogError> for Problem {
-    fn from(error: CatalogError) -> Problem {
-        let text = error.to_string();
-        match error {
-            CatalogError::UnknownPackage(_) | CatalogError::UnknownRelease { .. } => Problem::new(Kind::Unknown, text),
-            CatalogError::Refused(refusal) => Problem { refusal: Some(refusal), ..Problem::new(Kind::Refused, text) },
-            CatalogError::NotYet { retry_after, .. } => Problem::new(Kind::NotYet, text).retry_after(retry_after),
-            // The upstream room has logged it already.
-            CatalogError::Upstream { retry_after: Some(wait), .. } => Problem::new(Kind::NotYet, text).retry_after(wait),
-            CatalogError::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text),
-            CatalogError::Loop => Problem::new(Kind::Loop, text.clone()).logged(text),
-            CatalogError::Storage(why) => Problem::internal(why),
-            CatalogError::StorageFull(why) => Problem::new(Kind::StorageFull, why.clone()).logged(why),
-        }
-    }
-}
-
-impl From<DecideError> for Problem {
-    fn from(error: DecideError) -> Problem {
-        let text = error.to_string();
-        let kind = match &error {
-            DecideError::UnknownRelease(_) => Kind::Unknown,
-            DecideError::DigestMoved { .. }
-            | DecideError::RevisionMoved { .. }
-            | DecideError::NothingToDecide(_)
-            | DecideError::AlreadyApproved { .. } => Kind::Conflict,
-            DecideError::ReasonMissing
-            | DecideError::ReasonTooLong { .. }
-            | DecideError::ExpiryInPast(_)
-            | DecideError::ExpiryMeaningless(_) => Kind::Unacceptable,
-            DecideError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
-            DecideError::Commit(_) | DecideError::Read(_) => return Problem::internal(text),
-        };
-        Problem::new(kind, text)
-    }
-}
-
-impl From<DecideOrFind> for Problem {
-    fn from(error: DecideOrFind) -> Problem {
-        match error {
-            DecideOrFind::Decide(error) => error.into(),
-            DecideOrFind::Find(error) => error.into(),
-        }
-    }
-}
-
-impl From<AccessError> for Problem {
-    fn from(error: AccessError) -> Problem {
-        let text = error.to_string();
-        let kind = match &error {
-            AccessError::NotValid => Kind::Unauthenticated,
-            AccessError::UnknownToken(_) => Kind::Unknown,
-            AccessError::NameTaken(_) | AccessError::LastAdmin | AccessError::TooMany => Kind::Conflict,
-            AccessError::NotAName | AccessError::NameReserved(_) | AccessError::ExpiryInPast(_) => Kind::Unacceptable,
-            AccessError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
-            AccessError::Commit(_) | AccessError::Read(_) | AccessError::NoRandomness(_) | AccessError::File { .. } => {
-                return Problem::internal(text);
-            }
-        };
-        Problem::new(kind, text)
-    }
-}
-
 impl From<NotAName> for Problem {
     fn from(error: NotAName) -> Problem {
         Problem::new(Kind::NotAName, printable(&error.to_string(), REASON_PHRASE_BYTES_MAX))
@@ -342,6 +279,8 @@ mod tests {
     use http_body_util::BodyExt;
 
     use super::*;
+    use crate::access::AccessError;
+    use crate::catalog::CatalogError;
     use crate::model::package::PackageId;
     use crate::model::package::Version;
     use crate::model::release::ReleaseId;

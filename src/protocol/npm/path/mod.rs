@@ -1,12 +1,15 @@
 //! What a request path asks for. Paths are read raw: split at slashes first, then each segment decoded exactly once, so
 //! that no spelling reaches another package than the one it names. Nothing is normalised and nothing is redirected.
 
+pub mod own;
+
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
 use crate::model::package::NotAName;
 use crate::model::package::PackageName;
+use crate::protocol::npm::path::own::Own;
 
 /// Longest raw path that is read, in bytes.
 pub const PATH_BYTES_MAX: usize = 2_048;
@@ -15,14 +18,11 @@ pub const PATH_BYTES_MAX: usize = 2_048;
 pub const WANTED_BYTES_MAX: usize = 512;
 
 /// Segments that are looked at: one more than the longest path has that is served, so that what is longer is none.
-const SEGMENTS_MAX: usize = 6;
+const SEGMENTS_MAX: usize = 8;
 
 /// What the registry is asked for, by the path alone.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Target {
-    Ping,
-    Whoami,
-    DistTags(PackageName),
     Packument(PackageName),
     /// One document: `/left-pad/1.3.0`, `/left-pad/latest`.
     VersionOrTag {
@@ -30,6 +30,18 @@ pub enum Target {
         wanted: String,
     },
     Tarball(TarballName),
+    /// A packument as the client saw it, to be changed: `/left-pad/-rev/1-ab`.
+    Revision {
+        package: PackageName,
+        revision: String,
+    },
+    /// A file of a packument as the client saw it, to be taken away.
+    TarballRevision {
+        tarball: TarballName,
+        revision: String,
+    },
+    /// The registry's own, under `/-/`.
+    Own(Own),
     /// A path that this dialect does not serve.
     NotServed,
 }
@@ -68,36 +80,37 @@ pub fn parse(raw: &str) -> Result<Target, BadPath> {
         return Ok(Target::NotServed);
     }
     let mut decoded = [const { Cow::Borrowed("") }; SEGMENTS_MAX];
-    let mut count = 0;
-    for segment in rest.split('/') {
-        let segment = decode(segment)?;
-        if let Some(place) = decoded.get_mut(count) {
-            *place = segment;
-            count += 1;
+    let mut segments = [""; SEGMENTS_MAX];
+    match cut(rest, &mut decoded, &mut segments)? {
+        ["-", _, ..] => {
+            let own = rest.split_once('/').map_or("", |(_, own)| own);
+            Ok(own::parse(own)?.map_or(Target::NotServed, Target::Own))
         }
-    }
-    let segments: [&str; SEGMENTS_MAX] = std::array::from_fn(|at| &*decoded[at]);
-    let segments = &segments[..count];
-    match segments {
-        ["-", own @ ..] if !own.is_empty() => registrys_own(own),
-        _ => {
+        segments => {
             let (package, rest) = leading_name(segments)?;
             Ok(of_package(package, rest))
         }
     }
 }
 
-/// What stands after `/-/`.
-fn registrys_own(segments: &[&str]) -> Result<Target, BadPath> {
-    match segments {
-        ["ping"] => Ok(Target::Ping),
-        ["whoami"] => Ok(Target::Whoami),
-        ["package", rest @ ..] if !rest.is_empty() => match leading_name(rest)? {
-            (package, ["dist-tags"]) => Ok(Target::DistTags(package)),
-            (_, _) => Ok(Target::NotServed),
-        },
-        _ => Ok(Target::NotServed),
+/// The segments of `raw`, each decoded once, as far as there is room; what follows is read all the same.
+fn cut<'d, 's, const N: usize>(
+    raw: &'s str,
+    decoded: &'d mut [Cow<'s, str>; N],
+    segments: &'d mut [&'d str; N],
+) -> Result<&'d [&'d str], BadPath> {
+    let mut count = 0;
+    for segment in raw.split('/') {
+        let segment = decode(segment)?;
+        if let Some(place) = decoded.get_mut(count) {
+            *place = segment;
+            count += 1;
+        }
     }
+    for (segment, decoded) in segments.iter_mut().zip(&decoded[..count]) {
+        *segment = decoded;
+    }
+    Ok(&segments[..count])
 }
 
 /// A package's name at the head of `segments`, which takes one of them, or two when it has a scope with a plain slash.
@@ -114,23 +127,29 @@ fn leading_name<'s, 't>(segments: &'s [&'t str]) -> Result<(PackageName, &'s [&'
 fn of_package(package: PackageName, rest: &[&str]) -> Target {
     match rest {
         [] => Target::Packument(package),
-        ["-", file] => tarball(package, file),
-        ["-", scope, file] if package.scope() == Some(scope) => tarball(package, file),
+        ["-", file] => tarball(package, file).map_or(Target::NotServed, Target::Tarball),
+        ["-", scope, file] if package.scope() == Some(scope) => tarball(package, file).map_or(Target::NotServed, Target::Tarball),
+        ["-rev", revision] if is_plain(revision) => Target::Revision { package, revision: (*revision).to_owned() },
+        ["-", file, "-rev", revision] => tarball_revision(package, file, revision),
+        ["-", scope, file, "-rev", revision] if package.scope() == Some(scope) => tarball_revision(package, file, revision),
         [wanted] if *wanted != "-" && is_plain(wanted) => Target::VersionOrTag { package, wanted: (*wanted).to_owned() },
         _ => Target::NotServed,
     }
 }
 
-fn tarball(package: PackageName, file: &str) -> Target {
+fn tarball_revision(package: PackageName, file: &str, revision: &str) -> Target {
+    match tarball(package, file) {
+        Some(tarball) if is_plain(revision) => Target::TarballRevision { tarball, revision: revision.to_owned() },
+        Some(_) | None => Target::NotServed,
+    }
+}
+
+fn tarball(package: PackageName, file: &str) -> Option<TarballName> {
     let inside_scope = match (package.scope(), file.split_once('/')) {
         (Some(scope), Some((before, after))) if scope == before => after,
         _ => file,
     };
-    if !is_plain(inside_scope) {
-        return Target::NotServed;
-    }
-    let file = inside_scope.to_owned();
-    Target::Tarball(TarballName { package, file })
+    is_plain(inside_scope).then(|| TarballName { package, file: inside_scope.to_owned() })
 }
 
 /// Whether this can be a file name, a version or a tag: something to look up by, never a place.
@@ -223,6 +242,20 @@ mod tests {
     }
 
     #[test]
+    fn a_revision_is_of_a_package_or_of_its_file() {
+        for raw in ["/@acme/web/-rev/1-ab", "/@acme%2fweb/-rev/1-ab"] {
+            check(raw, Target::Revision { package: name("@acme/web"), revision: "1-ab".to_owned() });
+        }
+        let of_file = |raw: &str, package: &str, file: &str| {
+            let tarball = TarballName { package: name(package), file: file.to_owned() };
+            check(raw, Target::TarballRevision { tarball, revision: "1-ab".to_owned() });
+        };
+        of_file("/left-pad/-/left-pad-1.3.0.tgz/-rev/1-ab", "left-pad", "left-pad-1.3.0.tgz");
+        of_file("/@acme/web/-/web-1.0.0.tgz/-rev/1-ab", "@acme/web", "web-1.0.0.tgz");
+        of_file("/@acme/web/-/@acme/web-1.0.0.tgz/-rev/1-ab", "@acme/web", "web-1.0.0.tgz");
+    }
+
+    #[test]
     fn one_document_of_a_package() {
         check("/left-pad/1.3.0", wanted("left-pad", "1.3.0"));
         check("/left-pad/latest", wanted("left-pad", "latest"));
@@ -233,13 +266,13 @@ mod tests {
 
     #[test]
     fn the_registrys_own_space_is_never_a_package() {
-        check("/-/ping", Target::Ping);
-        check("/-/whoami", Target::Whoami);
-        check("/-/package/left-pad/dist-tags", Target::DistTags(name("left-pad")));
+        check("/-/ping", Target::Own(Own::Ping));
+        check("/%2d/ping", Target::Own(Own::Ping));
+        check("/-/package/left-pad/dist-tags", Target::Own(Own::DistTags(name("left-pad"))));
         for raw in ["/-/package/@acme%2fweb/dist-tags", "/-/package/@acme/web/dist-tags", "/-/package/%40acme%2Fweb/dist-tags"] {
-            check(raw, Target::DistTags(name("@acme/web")));
+            check(raw, Target::Own(Own::DistTags(name("@acme/web"))));
         }
-        for raw in ["/-/stage", "/-/", "/-/airlock/livez", "/-/package", "/-/package/x", "/%2d/x", "/-/-/--0.0.1.tgz", "/-/1.0.0"] {
+        for raw in ["/-/", "/-/airlock/livez", "/-/package", "/-/package/x", "/%2d/x", "/-/-/--0.0.1.tgz", "/-/1.0.0"] {
             check(raw, Target::NotServed);
         }
         refused("/-/package/..%2fx/dist-tags", "\"../x\" is not a package name: it starts with a dot or an underscore");
@@ -284,8 +317,16 @@ mod tests {
             "/left-pad/-/a%2fx.tgz",
             "/left-pad/-/a%5cx.tgz",
             "/left-pad/-/x%00.tgz",
-            "/left-pad/-/x.tgz/-rev/1",
-            "/left-pad/-rev/1",
+            "/left-pad/-/x.tgz/-rev/",
+            "/left-pad/-/x.tgz/-rev",
+            "/left-pad/-/x.tgz/-rev/1/2",
+            "/left-pad/-/x.tgz/-rev/a%2fb",
+            "/left-pad/-/a%2fx.tgz/-rev/1",
+            "/left-pad/-rev/",
+            "/left-pad/-rev/..",
+            "/left-pad/-rev/1/2",
+            "/@acme/web/-/@evil/web-1.0.0.tgz/-rev/1",
+            "/@acme/web/-/@acme/web-1.0.0.tgz/-rev/1/2",
             "/left-pad/..",
             "/left-pad/1.0.0%2f..",
         ] {

@@ -1,0 +1,53 @@
+//! What the catalog cannot tell, and what cannot be decided.
+
+use crate::catalog::CatalogError;
+use crate::catalog::explanation::DecideOrFind;
+use crate::http::problem::Kind;
+use crate::http::problem::Problem;
+use crate::quarantine::decide::DecideError;
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Problem {
+        let text = error.to_string();
+        match error {
+            CatalogError::UnknownPackage(_) | CatalogError::UnknownRelease { .. } => Problem::new(Kind::Unknown, text),
+            CatalogError::Refused(refusal) => Problem { refusal: Some(refusal), ..Problem::new(Kind::Refused, text) },
+            CatalogError::NotYet { retry_after, .. } => Problem::new(Kind::NotYet, text).retry_after(retry_after),
+            // The upstream room has logged it already.
+            CatalogError::Upstream { retry_after: Some(wait), .. } => Problem::new(Kind::NotYet, text).retry_after(wait),
+            CatalogError::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text),
+            CatalogError::Loop => Problem::new(Kind::Loop, text.clone()).logged(text),
+            CatalogError::Storage(why) => Problem::internal(why),
+            CatalogError::StorageFull(why) => Problem::new(Kind::StorageFull, why.clone()).logged(why),
+        }
+    }
+}
+
+impl From<DecideError> for Problem {
+    fn from(error: DecideError) -> Problem {
+        let text = error.to_string();
+        let kind = match &error {
+            DecideError::UnknownRelease(_) => Kind::Unknown,
+            DecideError::DigestMoved { .. }
+            | DecideError::RevisionMoved { .. }
+            | DecideError::NothingToDecide(_)
+            | DecideError::AlreadyApproved { .. } => Kind::Conflict,
+            DecideError::ReasonMissing
+            | DecideError::ReasonTooLong { .. }
+            | DecideError::ExpiryInPast(_)
+            | DecideError::ExpiryMeaningless(_) => Kind::Unacceptable,
+            DecideError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
+            DecideError::Commit(_) | DecideError::Read(_) => return Problem::internal(text),
+        };
+        Problem::new(kind, text)
+    }
+}
+
+impl From<DecideOrFind> for Problem {
+    fn from(error: DecideOrFind) -> Problem {
+        match error {
+            DecideOrFind::Decide(error) => error.into(),
+            DecideOrFind::Find(error) => error.into(),
+        }
+    }
+}

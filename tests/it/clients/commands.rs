@@ -1,0 +1,1 @@
+//! What people do with real clients besides installing: publish, sign in, look after what is theirs.
