@@ -77,7 +77,18 @@ async fn what_lies_ready_is_answered_as_everything_is() {
         &[("host", "twice.example")],
         &[("x-forwarded-host", "evil.example"), ("range", "bytes=0-3")],
     ];
-    let paths = ["/@acme%2fweb", "/@acme/web?write=true", "/@acme%2fweb?x", FILE, "/@acme%2fweb/latest", "/@acme%2fnobody", "/%zz"];
+    let paths = [
+        "/@acme%2fweb",
+        "/@acme/web?write=true",
+        "/@acme%2fweb?x",
+        "/@acme%2fweb?write=true#y",
+        "/@acme%2fweb?a#&write=true",
+        "/@acme%2fweb?a<b",
+        FILE,
+        "/@acme%2fweb/latest",
+        "/@acme%2fnobody",
+        "/%zz",
+    ];
     for path in paths {
         for given in fields {
             for method in ["GET", "HEAD"] {
@@ -89,6 +100,9 @@ async fn what_lies_ready_is_answered_as_everything_is() {
             }
         }
     }
+    let numbers = airlock.get("/-/airlock/metrics").await.text();
+    let at_once = numbers.lines().find_map(|line| line.strip_prefix("airlock_http_answered_at_once_total ")).unwrap();
+    assert!(at_once.parse::<u32>().unwrap() > 20, "{at_once}: little of it lay ready");
 }
 
 #[tokio::test]
