@@ -217,6 +217,7 @@ mod tests {
                 approvals_given: 1,
                 approvals_needed: 2,
                 digest: Some(Digest::of(b"tarball")),
+                trusted: None,
             },
             sentence: "@acme/web@1.0.0 is held.".to_owned(),
             published_at: Some(at(1)),

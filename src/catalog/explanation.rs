@@ -304,8 +304,15 @@ fn would_change(verdict: &Verdict) -> Vec<String> {
             }
             changes.push("an approver's approve or reopen".to_owned());
         }
+        Reason::Staged => changes.push(people(verdict.approvals_needed, verdict.approvals_given)),
         Reason::GivenUp { .. } => changes.push("an approver's reopen, which inspects it again".to_owned()),
         Reason::Clear => match verdict.standing {
+            Standing::Approved if verdict.trusted.is_some() => {
+                changes.push("a policy that no longer trusts it, an approver's recall, hold or reject".to_owned());
+            }
+            Standing::Admissible if verdict.trusted.is_some() => {
+                changes.push("its first download, which proves its bytes".to_owned());
+            }
             Standing::Admissible => changes.push("its first download, which inspects its bytes".to_owned()),
             Standing::Quarantined
             | Standing::Held { .. }
