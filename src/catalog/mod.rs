@@ -10,6 +10,7 @@ pub mod glance;
 pub mod kept;
 pub mod queue;
 pub mod refresh;
+pub mod seal;
 pub mod shelf;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::catalog::glance::SEEN_MAX;
 use crate::catalog::queue::Board;
 use crate::catalog::queue::Wanted;
 use crate::catalog::refresh::Refreshed;
+use crate::catalog::seal::Seal;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::ShelfWeight;
 use crate::clock::Clock;
@@ -46,6 +48,7 @@ use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::storage::blob::BlobError;
+use crate::storage::disk::KeyFile;
 use crate::storage::document::Documents;
 use crate::storage::pulls::Pulls;
 use crate::storage::state::CommitError;
@@ -72,6 +75,7 @@ pub struct Catalog {
     documents: Arc<dyn Documents>,
     upstreams: Arc<Upstreams>,
     pulls: Arc<Pulls>,
+    seal: Seal,
     clock: Clock,
     fresh_for: Duration,
     shelves: Shelves,
@@ -185,12 +189,14 @@ fn shelves() -> Shelves {
 }
 
 impl Catalog {
+    #[expect(clippy::too_many_arguments, reason = "the wiring: every one is another room's, and each is named where it is used")]
     pub fn new(
         quarantine: Arc<Quarantine>,
         state: Arc<dyn State>,
         documents: Arc<dyn Documents>,
         upstreams: Arc<Upstreams>,
         pulls: Arc<Pulls>,
+        key_file: KeyFile,
         clock: Clock,
         config: &config::upstream::Upstream,
     ) -> Catalog {
@@ -200,6 +206,7 @@ impl Catalog {
             documents,
             upstreams,
             pulls,
+            seal: Seal::new(key_file),
             clock,
             fresh_for: config.fresh_for,
             shelves: shelves(),

@@ -6,7 +6,6 @@ pub mod caller;
 pub mod fields;
 pub mod incoming;
 pub mod link;
-pub mod principal;
 pub mod problem;
 pub mod ready;
 pub mod route;
