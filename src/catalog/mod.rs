@@ -8,6 +8,8 @@ pub mod exposure;
 pub mod foresight;
 pub mod glance;
 pub mod kept;
+pub mod local;
+pub mod names;
 pub mod queue;
 pub mod refresh;
 pub mod seal;
@@ -51,6 +53,7 @@ use crate::storage::blob::BlobError;
 use crate::storage::disk::KeyFile;
 use crate::storage::document::Documents;
 use crate::storage::pulls::Pulls;
+use crate::storage::record::Sequence;
 use crate::storage::state::CommitError;
 use crate::storage::state::ReadError;
 use crate::storage::state::State;
@@ -79,7 +82,7 @@ pub struct Catalog {
     clock: Clock,
     fresh_for: Duration,
     shelves: Shelves,
-    unknown: Cache<PackageId, Timestamp>,
+    unknown: Cache<PackageId, Unknown>,
     refreshes: Flights<PackageId, Result<Refreshed, CatalogError>>,
     foresight: Foresight,
     seen: Cache<PackageId, Glance>,
@@ -87,6 +90,13 @@ pub struct Catalog {
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
     counts: Counts,
+}
+
+/// Upstream did not know the package: not asked again before, unless something else is heard of it.
+#[derive(Clone, Copy, Debug)]
+struct Unknown {
+    until: Timestamp,
+    revision: Sequence,
 }
 
 /// What happened since the start, for metrics.

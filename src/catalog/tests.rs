@@ -1,5 +1,7 @@
 //! The catalog before an upstream that is slow, and a disk that is full.
 
+mod home;
+
 use std::io;
 use std::sync::atomic::AtomicBool;
 
@@ -225,6 +227,7 @@ fn a_package_of_forty_megabytes_stays_in_memory() {
         source: DocumentDigest::of(b""),
         frame: Bytes::new(),
         pointers: Vec::new(),
+        earlier: Vec::new(),
         rows: Vec::new(),
         text: Bytes::from(vec![0; 40_000_000]),
     };

@@ -5,6 +5,7 @@ pub mod attestations;
 pub mod audit;
 pub mod call;
 pub mod claims;
+pub mod compose;
 pub mod explain;
 pub mod files;
 pub mod handlers;
@@ -49,6 +50,7 @@ use crate::ecosystem::UpstreamPath;
 use crate::model::digest::DocumentDigest;
 use crate::model::facts::Facts;
 use crate::model::index::Artifact;
+use crate::model::local::LocalPackage;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
@@ -92,6 +94,10 @@ impl Ecosystem for Npm {
 
     fn choose<'v>(&self, range: &str, pointers: &'v [(String, Version)], versions: &[&'v Version]) -> Option<&'v Version> {
         needs::choose(range, pointers, versions)
+    }
+
+    fn compose(&self, local: &LocalPackage) -> Result<Fetched, Unreadable> {
+        compose::compose(local, self.locate(&local.package))
     }
 
     fn track(&self, version: &Version) -> Option<Track> {

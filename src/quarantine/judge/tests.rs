@@ -353,6 +353,7 @@ fn all_of_a_package_is_judged_in_order_until_the_next_change() {
         source: DocumentDigest::of(b""),
         frame: bytes::Bytes::new(),
         pointers: Vec::new(),
+        earlier: Vec::new(),
         rows: vec![young, old],
         text: bytes::Bytes::new(),
     };
