@@ -14,6 +14,8 @@ pub mod queue;
 pub mod refresh;
 pub mod seal;
 pub mod shelf;
+pub mod submit;
+pub mod upload;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -39,6 +41,7 @@ use crate::catalog::refresh::Refreshed;
 use crate::catalog::seal::Seal;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::ShelfWeight;
+use crate::catalog::upload::Docks;
 use crate::clock::Clock;
 use crate::config;
 use crate::ecosystem::Ecosystem;
@@ -79,6 +82,7 @@ pub struct Catalog {
     upstreams: Arc<Upstreams>,
     pulls: Arc<Pulls>,
     seal: Seal,
+    docks: Docks,
     clock: Clock,
     fresh_for: Duration,
     shelves: Shelves,
@@ -173,7 +177,7 @@ impl From<BlobError> for CatalogError {
     fn from(error: BlobError) -> CatalogError {
         match error {
             BlobError::DiskFull { .. } => CatalogError::StorageFull(error.to_string()),
-            BlobError::Io { .. } | BlobError::Damaged { .. } => CatalogError::Storage(error.to_string()),
+            BlobError::Io { .. } | BlobError::Incoming(_) | BlobError::Damaged { .. } => CatalogError::Storage(error.to_string()),
         }
     }
 }
@@ -217,6 +221,7 @@ impl Catalog {
             upstreams,
             pulls,
             seal: Seal::new(key_file),
+            docks: Docks::default(),
             clock,
             fresh_for: config.fresh_for,
             shelves: shelves(),

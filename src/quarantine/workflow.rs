@@ -337,7 +337,7 @@ impl Quarantine {
     }
 
     /// Runs `compute` off the serving threads, as many at a time as there are cores.
-    async fn compute<T: Send + 'static>(&self, compute: impl FnOnce() -> T + Send + 'static) -> Result<T, InspectError> {
+    pub(super) async fn compute<T: Send + 'static>(&self, compute: impl FnOnce() -> T + Send + 'static) -> Result<T, InspectError> {
         let Ok(bench) = Arc::clone(&self.benches).acquire_owned().await else { return Err(InspectError::Busy) };
         let task = tokio::task::spawn_blocking(move || {
             let _bench = bench;
@@ -381,7 +381,7 @@ impl Quarantine {
 }
 
 /// A panic of a reader is its failure, never a pass.
-fn inspect_or_say_why(
+pub(super) fn inspect_or_say_why(
     ecosystem: &dyn Ecosystem,
     package: &PackageId,
     version: &Version,
