@@ -1,6 +1,7 @@
 //! What may be seen or fetched of a package: refreshed from upstream, judged, exposed. Knows no HTTP and no dialect.
 
 pub mod ahead;
+pub mod amend;
 pub mod artifact;
 pub mod background;
 pub mod explanation;
@@ -12,7 +13,9 @@ pub mod local;
 pub mod names;
 pub mod queue;
 pub mod refresh;
+pub mod restricted;
 pub mod shelf;
+pub mod views;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -35,8 +38,10 @@ use crate::catalog::glance::SEEN_MAX;
 use crate::catalog::queue::Board;
 use crate::catalog::queue::Wanted;
 use crate::catalog::refresh::Refreshed;
+use crate::catalog::restricted::Restricted;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::ShelfWeight;
+use crate::catalog::views::Views;
 use crate::clock::Clock;
 use crate::config;
 use crate::ecosystem::Ecosystem;
@@ -83,6 +88,8 @@ pub struct Catalog {
     foresight: Foresight,
     seen: Cache<PackageId, Glance>,
     opened: Cache<FileName, Arc<Opened>>,
+    views: Views,
+    restricted: Restricted,
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
     counts: Counts,
@@ -169,7 +176,7 @@ impl From<BlobError> for CatalogError {
     fn from(error: BlobError) -> CatalogError {
         match error {
             BlobError::DiskFull { .. } => CatalogError::StorageFull(error.to_string()),
-            BlobError::Io { .. } | BlobError::Damaged { .. } => CatalogError::Storage(error.to_string()),
+            BlobError::Io { .. } | BlobError::Damaged { .. } | BlobError::Lost { .. } => CatalogError::Storage(error.to_string()),
         }
     }
 }
@@ -218,6 +225,8 @@ impl Catalog {
             foresight: Foresight::new(config.ask_ahead),
             seen: Cache::new(SEEN_MAX),
             opened: Cache::new(OPENED_MAX),
+            views: Views::new(),
+            restricted: Restricted::default(),
             board: Mutex::default(),
             wanted: Mutex::default(),
             counts: Counts::default(),

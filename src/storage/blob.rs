@@ -6,6 +6,7 @@ use async_trait::async_trait;
 
 use crate::model::digest::Digest;
 use crate::model::digest::Verified;
+use crate::model::release::ReleaseId;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Zone {
@@ -26,6 +27,9 @@ pub enum BlobError {
     /// What lies there does not hash to its name. It was set aside, never served.
     #[error("the blob {digest} is damaged and was set aside")]
     Damaged { digest: Box<Digest> },
+    /// It was published here, so that nobody else has it.
+    #[error("the only copy of {release}'s bytes is gone: restore the artifacts from a backup")]
+    Lost { release: Box<ReleaseId> },
 }
 
 #[async_trait]
