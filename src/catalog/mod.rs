@@ -10,8 +10,10 @@ pub mod glance;
 pub mod kept;
 pub mod local;
 pub mod names;
+pub mod passthrough;
 pub mod queue;
 pub mod refresh;
+pub mod review;
 pub mod seal;
 pub mod shelf;
 
@@ -33,6 +35,7 @@ use crate::catalog::glance::Glance;
 use crate::catalog::glance::OPENED_MAX;
 use crate::catalog::glance::Opened;
 use crate::catalog::glance::SEEN_MAX;
+use crate::catalog::passthrough::Passthrough;
 use crate::catalog::queue::Board;
 use crate::catalog::queue::Wanted;
 use crate::catalog::refresh::Refreshed;
@@ -79,6 +82,7 @@ pub struct Catalog {
     upstreams: Arc<Upstreams>,
     pulls: Arc<Pulls>,
     seal: Seal,
+    passed: Passthrough,
     clock: Clock,
     fresh_for: Duration,
     shelves: Shelves,
@@ -217,6 +221,7 @@ impl Catalog {
             upstreams,
             pulls,
             seal: Seal::new(key_file),
+            passed: Passthrough::default(),
             clock,
             fresh_for: config.fresh_for,
             shelves: shelves(),
