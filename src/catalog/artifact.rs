@@ -77,7 +77,6 @@ impl Catalog {
                         Err(error @ OpenError::OtherBytes(_)) => {
                             return Err(CatalogError::Upstream { package: package.clone(), why: error.to_string(), retry_after: None });
                         }
-                        Err(error @ OpenError::Lost(_)) => return Err(CatalogError::Storage(error.to_string())),
                         Err(OpenError::Blob(error)) => return Err(error.into()),
                         Err(OpenError::Read(error)) => return Err(error.into()),
                     }
@@ -133,7 +132,7 @@ impl Catalog {
                 }
                 InspectError::Blob(BlobError::DiskFull { .. }) => CatalogError::StorageFull(error.to_string()),
                 InspectError::Commit(commit) if commit.is_disk_full() => CatalogError::StorageFull(error.to_string()),
-                InspectError::Blob(_) | InspectError::Lost(_) | InspectError::Commit(_) | InspectError::Read(_) => {
+                InspectError::Blob(_) | InspectError::Commit(_) | InspectError::Read(_) => {
                     CatalogError::Storage(error.to_string())
                 }
             }),

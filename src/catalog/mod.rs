@@ -16,6 +16,8 @@ pub mod refresh;
 pub mod review;
 pub mod seal;
 pub mod shelf;
+pub mod submit;
+pub mod upload;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -42,6 +44,7 @@ use crate::catalog::refresh::Refreshed;
 use crate::catalog::seal::Seal;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::ShelfWeight;
+use crate::catalog::upload::Docks;
 use crate::clock::Clock;
 use crate::config;
 use crate::ecosystem::Ecosystem;
@@ -83,6 +86,7 @@ pub struct Catalog {
     pulls: Arc<Pulls>,
     seal: Seal,
     passed: Passthrough,
+    docks: Docks,
     clock: Clock,
     fresh_for: Duration,
     shelves: Shelves,
@@ -177,7 +181,7 @@ impl From<BlobError> for CatalogError {
     fn from(error: BlobError) -> CatalogError {
         match error {
             BlobError::DiskFull { .. } => CatalogError::StorageFull(error.to_string()),
-            BlobError::Io { .. } | BlobError::Damaged { .. } => CatalogError::Storage(error.to_string()),
+            BlobError::Io { .. } | BlobError::Incoming(_) | BlobError::Damaged { .. } => CatalogError::Storage(error.to_string()),
         }
     }
 }
@@ -222,6 +226,7 @@ impl Catalog {
             pulls,
             seal: Seal::new(key_file),
             passed: Passthrough::default(),
+            docks: Docks::default(),
             clock,
             fresh_for: config.fresh_for,
             shelves: shelves(),

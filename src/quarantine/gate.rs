@@ -104,9 +104,6 @@ pub enum OpenError {
     Upstream(#[from] UpstreamError),
     #[error("the stored copy is gone and upstream now gives other bytes: {0}")]
     OtherBytes(#[from] NotVerified),
-    /// It was published here, so that nobody else has its bytes.
-    #[error("the only copy of {0}, which was published here, is gone; put it back from a backup")]
-    Lost(ReleaseId),
     /// Revoked between the judgement and the opening.
     #[error("the standing changed while it was opened")]
     OutOfDate,
@@ -220,9 +217,6 @@ impl Quarantine {
     }
 
     async fn fetched_again(&self, clearance: Clearance, artifact: &Artifact) -> Result<Verified, OpenError> {
-        if self.state.package(&clearance.release.package).await?.submission(&clearance.release.version).is_some() {
-            return Err(OpenError::Lost(clearance.release));
-        }
         tracing::warn!(release = %clearance.release, file = clearance.file, "the stored copy is gone, fetching it again");
         let Ok(_hand) = self.hands.acquire().await else { return Err(OpenError::OutOfDate) };
         let package = &clearance.release.package;

@@ -79,9 +79,6 @@ pub enum InspectError {
     /// The bytes that were pinned are not kept here any more, and upstream now gives others.
     #[error("the bytes pinned when it was first inspected, {pinned}, are gone, and upstream now gives {found}")]
     OtherBytes { pinned: Box<Digest>, found: Box<Digest> },
-    /// It was published here, so that nobody else has its bytes.
-    #[error("the only copy of its bytes, {}, is gone: it was published here; put it back from a backup", .0.hex())]
-    Lost(Box<Digest>),
     #[error(transparent)]
     Read(#[from] ReadError),
     /// It was tried too often.
@@ -127,8 +124,6 @@ impl Subject {
 struct Known {
     /// What they must be.
     pinned: Option<Digest>,
-    /// They were submitted here, and nobody else has them.
-    is_ours: bool,
     /// Policy trusts where they come from: it is enough that they are those that the index states.
     integrity_only: bool,
 }
@@ -219,7 +214,6 @@ impl Quarantine {
             | InspectError::Commit(_)
             | InspectError::Read(_)
             | InspectError::OtherBytes { .. }
-            | InspectError::Lost(_)
             | InspectError::GivenUp(_)
             | InspectError::Busy => attempts,
         };
@@ -231,7 +225,6 @@ impl Quarantine {
             | InspectError::Read(_)
             | InspectError::Crashed(_)
             | InspectError::Blob(_)
-            | InspectError::Lost(_)
             | InspectError::Commit(_)
             | InspectError::GivenUp(_) => {
                 if attempts >= ATTEMPTS_MAX {
@@ -266,10 +259,9 @@ impl Quarantine {
         located.unwrap_or_default()
     }
 
-    /// The bytes that an earlier inspection pinned, if they are kept; else upstream's, which never has what was published here.
+    /// The bytes that an earlier inspection pinned, if they are kept; else upstream's.
     async fn fetch(&self, subject: &Subject) -> Result<Bytes, InspectError> {
-        let Known { pinned, is_ours, .. } = self.known(subject).await?;
-        if let Some(pinned) = pinned {
+        if let Some(pinned) = self.known(subject).await?.pinned {
             for zone in [Zone::Approved, Zone::Quarantine] {
                 let kept = match self.blobs.open(zone, &pinned).await {
                     // It was set aside; the next zone may have a whole one, and upstream has the bytes.
@@ -285,9 +277,6 @@ impl Quarantine {
                 }
             }
         }
-        if let Some(pinned) = pinned.filter(|_| is_ours) {
-            return Err(InspectError::Lost(Box::new(pinned)));
-        }
         let package = &subject.release.package;
         let fallback = self.fallback_path(package, &subject.artifact);
         self.upstreams.artifact(package, &subject.artifact.location, &fallback).await.map_err(InspectError::Upstream)
@@ -300,11 +289,11 @@ impl Quarantine {
         let pinned = pin(&subject.artifact.file, state.releases.get(version)).copied();
         // The bytes of what was published here are at hand: they are looked at whatever is trusted.
         let integrity_only = submission.is_none() && Trust::of(&self.policy, package, None).asks_integrity_only();
-        Ok(Known { pinned: pinned.or(submission.map(|one| one.digest)), is_ours: submission.is_some(), integrity_only })
+        Ok(Known { pinned: pinned.or(submission.map(|one| one.digest)), integrity_only })
     }
 
     async fn examine(&self, subject: &Subject, bytes: Bytes) -> Result<(), InspectError> {
-        let Known { pinned, integrity_only, .. } = self.known(subject).await?;
+        let Known { pinned, integrity_only } = self.known(subject).await?;
         let mut seen = self.look(subject, bytes, pinned, integrity_only).await?;
         if matches!(seen.outcome, IntegrityOutcome::Disagrees { .. }) {
             // A transfer may go wrong once: ask again before it is held against the release.
@@ -367,7 +356,7 @@ impl Quarantine {
     }
 
     /// Runs `compute` off the serving threads, as many at a time as there are cores.
-    async fn compute<T: Send + 'static>(&self, compute: impl FnOnce() -> T + Send + 'static) -> Result<T, InspectError> {
+    pub(super) async fn compute<T: Send + 'static>(&self, compute: impl FnOnce() -> T + Send + 'static) -> Result<T, InspectError> {
         let Ok(bench) = Arc::clone(&self.benches).acquire_owned().await else { return Err(InspectError::Busy) };
         let task = tokio::task::spawn_blocking(move || {
             let _bench = bench;
@@ -411,7 +400,7 @@ impl Quarantine {
 }
 
 /// A panic of a reader is its failure, never a pass.
-fn inspect_or_say_why(
+pub(super) fn inspect_or_say_why(
     ecosystem: &dyn Ecosystem,
     package: &PackageId,
     version: &Version,

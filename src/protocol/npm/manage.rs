@@ -1,12 +1,18 @@
 //! What owners change of their packages, and what is told of who owns what: tags, deprecations, owners, access, stars.
 
 use axum::response::Response;
+use serde_json::Value;
 
 use crate::model::package::PackageName;
 use crate::protocol::npm::call::Call;
 use crate::protocol::npm::explain::Failure;
 use crate::protocol::npm::handlers::Registry;
 use crate::protocol::npm::path::TarballName;
+
+/// `PUT /{package}` without a file: the packument as the client wants it, against what it saw. `call` has no body any more.
+pub async fn write_back(_registry: &Registry, call: Call<'_>, _package: PackageName, _body: Value) -> Result<Response, Failure> {
+    Err(call.not_served())
+}
 
 /// `PUT /{package}/-rev/{rev}`: the packument as the client wants it, against what it saw.
 pub async fn replace(_registry: &Registry, call: Call<'_>, _package: PackageName, _revision: String) -> Result<Response, Failure> {
