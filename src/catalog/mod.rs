@@ -11,10 +11,15 @@ pub mod glance;
 pub mod kept;
 pub mod local;
 pub mod names;
+pub mod passthrough;
 pub mod queue;
 pub mod refresh;
 pub mod restricted;
+pub mod review;
+pub mod seal;
 pub mod shelf;
+pub mod submit;
+pub mod upload;
 pub mod views;
 
 use std::sync::Arc;
@@ -35,12 +40,15 @@ use crate::catalog::glance::Glance;
 use crate::catalog::glance::OPENED_MAX;
 use crate::catalog::glance::Opened;
 use crate::catalog::glance::SEEN_MAX;
+use crate::catalog::passthrough::Passthrough;
 use crate::catalog::queue::Board;
 use crate::catalog::queue::Wanted;
 use crate::catalog::refresh::Refreshed;
 use crate::catalog::restricted::Restricted;
+use crate::catalog::seal::Seal;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::ShelfWeight;
+use crate::catalog::upload::Docks;
 use crate::catalog::views::Views;
 use crate::clock::Clock;
 use crate::config;
@@ -53,6 +61,7 @@ use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::storage::blob::BlobError;
+use crate::storage::disk::KeyFile;
 use crate::storage::document::Documents;
 use crate::storage::pulls::Pulls;
 use crate::storage::record::Sequence;
@@ -80,6 +89,9 @@ pub struct Catalog {
     documents: Arc<dyn Documents>,
     upstreams: Arc<Upstreams>,
     pulls: Arc<Pulls>,
+    seal: Seal,
+    passed: Passthrough,
+    docks: Docks,
     clock: Clock,
     fresh_for: Duration,
     shelves: Shelves,
@@ -176,7 +188,9 @@ impl From<BlobError> for CatalogError {
     fn from(error: BlobError) -> CatalogError {
         match error {
             BlobError::DiskFull { .. } => CatalogError::StorageFull(error.to_string()),
-            BlobError::Io { .. } | BlobError::Damaged { .. } | BlobError::Lost { .. } => CatalogError::Storage(error.to_string()),
+            BlobError::Io { .. } | BlobError::Incoming(_) | BlobError::Damaged { .. } | BlobError::Lost { .. } => {
+                CatalogError::Storage(error.to_string())
+            }
         }
     }
 }
@@ -202,12 +216,14 @@ fn shelves() -> Shelves {
 }
 
 impl Catalog {
+    #[expect(clippy::too_many_arguments, reason = "the wiring: every one is another room's, and each is named where it is used")]
     pub fn new(
         quarantine: Arc<Quarantine>,
         state: Arc<dyn State>,
         documents: Arc<dyn Documents>,
         upstreams: Arc<Upstreams>,
         pulls: Arc<Pulls>,
+        key_file: KeyFile,
         clock: Clock,
         config: &config::upstream::Upstream,
     ) -> Catalog {
@@ -217,6 +233,9 @@ impl Catalog {
             documents,
             upstreams,
             pulls,
+            seal: Seal::new(key_file),
+            passed: Passthrough::default(),
+            docks: Docks::default(),
             clock,
             fresh_for: config.fresh_for,
             shelves: shelves(),

@@ -27,6 +27,7 @@ use crate::protocol::npm::Npm;
 use crate::quarantine::Ecosystems;
 use crate::storage::disk::DiskBlobs;
 use crate::storage::disk::DiskDocuments;
+use crate::storage::disk::KeyFile;
 use crate::storage::memory::MemoryState;
 use crate::storage::record::Command;
 use crate::storage::state::Batch;
@@ -111,7 +112,16 @@ async fn world() -> World {
     let quarantine = Quarantine::new(state.clone(), blobs, upstreams.clone(), ecosystems, Arc::new(Policy::default()), clock.clone());
     let disk = Arc::new(Disk { documents: DiskDocuments::open(folder.path()).unwrap(), is_full: AtomicBool::new(false) });
     let pulls = Pulls::open(&folder.path().join("pulls")).unwrap();
-    let catalog = Catalog::new(Arc::new(quarantine), state.clone(), disk.clone(), upstreams, pulls, clock.clone(), &config);
+    let catalog = Catalog::new(
+        Arc::new(quarantine),
+        state.clone(),
+        disk.clone(),
+        upstreams,
+        pulls,
+        KeyFile::below(folder.path()),
+        clock.clone(),
+        &config,
+    );
     World { catalog: Arc::new(catalog), disk, state, clock, answer, _folder: folder }
 }
 

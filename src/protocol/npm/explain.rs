@@ -78,8 +78,8 @@ impl Failure {
         if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::try_from(allow).ok()) {
             headers.insert(header::ALLOW, allow);
         }
-        if let Some((name, value)) = link.as_deref().and_then(|link| notice(sentence, link)) {
-            headers.insert(name, value);
+        if let Some((header, text)) = link.as_deref().and_then(|link| notice(sentence, link)) {
+            headers.insert(header, text);
         }
         let phrase = one_line(sentence, link.as_deref().unwrap_or_default(), REASON_PHRASE_BYTES_MAX);
         if let Some(phrase) = reason_phrase(&phrase) {
@@ -90,10 +90,10 @@ impl Failure {
     }
 }
 
-/// What npm prints on a line of its own.
+/// The header that npm prints on a line of its own.
 pub fn notice(sentence: &str, link: &str) -> Option<(HeaderName, HeaderValue)> {
-    let line = HeaderValue::try_from(one_line(sentence, link, NOTICE_BYTES_MAX)).ok()?;
-    Some((NPM_NOTICE, line))
+    let text = HeaderValue::try_from(one_line(sentence, link, NOTICE_BYTES_MAX)).ok()?;
+    Some((NPM_NOTICE, text))
 }
 
 /// Sentence and link as one line of ASCII of at most `bytes_max` bytes; the sentence is cut before the link is.

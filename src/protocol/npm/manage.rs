@@ -63,8 +63,13 @@ pub async fn replace(registry: &Registry, call: Call<'_>, package: PackageName, 
     rewrite(registry, caller, package, &body, Some(&revision)).await
 }
 
+/// `PUT /{package}` without a file. `call` has no body any more.
+pub async fn write_back(registry: &Registry, call: Call<'_>, package: PackageName, body: Value) -> Result<Response, Failure> {
+    rewrite(registry, call.caller, package, &body, None).await
+}
+
 /// A packument that is written back: with the revision that its path names, or with the one in it.
-pub async fn rewrite(
+async fn rewrite(
     registry: &Registry,
     caller: &Caller,
     package: PackageName,

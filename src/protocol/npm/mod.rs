@@ -25,6 +25,7 @@ pub mod render;
 pub mod routes;
 #[cfg(test)]
 mod sample;
+pub mod seal;
 pub mod search;
 pub mod session;
 pub mod splice;
@@ -41,6 +42,7 @@ use std::cmp::Ordering;
 
 use bytes::Bytes;
 
+use crate::ecosystem::Dist;
 use crate::ecosystem::Ecosystem;
 use crate::ecosystem::Fetched;
 use crate::ecosystem::Need;
@@ -99,6 +101,14 @@ impl Ecosystem for Npm {
 
     fn compose(&self, local: &LocalPackage) -> Result<Fetched, Unreadable> {
         compose::compose(local, self.locate(&local.package))
+    }
+
+    fn file_of(&self, package: &PackageId, version: &Version) -> String {
+        files::conventional(&package.name, version)
+    }
+
+    fn seal(&self, package: &PackageId, version: &Version, manifest: &[u8], dist: &Dist) -> Result<Bytes, Unreadable> {
+        seal::seal(&package.name, version, manifest, dist).map_err(|fault| Unreadable::Malformed(fault.to_string()))
     }
 
     fn track(&self, version: &Version) -> Option<Track> {
