@@ -1,6 +1,7 @@
 //! What may be seen or fetched of a package: refreshed from upstream, judged, exposed. Knows no HTTP and no dialect.
 
 pub mod ahead;
+pub mod amend;
 pub mod artifact;
 pub mod background;
 pub mod explanation;
@@ -10,12 +11,16 @@ pub mod glance;
 pub mod kept;
 pub mod local;
 pub mod names;
+pub mod passthrough;
 pub mod queue;
 pub mod refresh;
+pub mod restricted;
+pub mod review;
 pub mod seal;
 pub mod shelf;
 pub mod submit;
 pub mod upload;
+pub mod views;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -35,13 +40,16 @@ use crate::catalog::glance::Glance;
 use crate::catalog::glance::OPENED_MAX;
 use crate::catalog::glance::Opened;
 use crate::catalog::glance::SEEN_MAX;
+use crate::catalog::passthrough::Passthrough;
 use crate::catalog::queue::Board;
 use crate::catalog::queue::Wanted;
 use crate::catalog::refresh::Refreshed;
+use crate::catalog::restricted::Restricted;
 use crate::catalog::seal::Seal;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::ShelfWeight;
 use crate::catalog::upload::Docks;
+use crate::catalog::views::Views;
 use crate::clock::Clock;
 use crate::config;
 use crate::ecosystem::Ecosystem;
@@ -82,6 +90,7 @@ pub struct Catalog {
     upstreams: Arc<Upstreams>,
     pulls: Arc<Pulls>,
     seal: Seal,
+    passed: Passthrough,
     docks: Docks,
     clock: Clock,
     fresh_for: Duration,
@@ -91,6 +100,8 @@ pub struct Catalog {
     foresight: Foresight,
     seen: Cache<PackageId, Glance>,
     opened: Cache<FileName, Arc<Opened>>,
+    views: Views,
+    restricted: Restricted,
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
     counts: Counts,
@@ -177,7 +188,9 @@ impl From<BlobError> for CatalogError {
     fn from(error: BlobError) -> CatalogError {
         match error {
             BlobError::DiskFull { .. } => CatalogError::StorageFull(error.to_string()),
-            BlobError::Io { .. } | BlobError::Incoming(_) | BlobError::Damaged { .. } => CatalogError::Storage(error.to_string()),
+            BlobError::Io { .. } | BlobError::Incoming(_) | BlobError::Damaged { .. } | BlobError::Lost { .. } => {
+                CatalogError::Storage(error.to_string())
+            }
         }
     }
 }
@@ -221,6 +234,7 @@ impl Catalog {
             upstreams,
             pulls,
             seal: Seal::new(key_file),
+            passed: Passthrough::default(),
             docks: Docks::default(),
             clock,
             fresh_for: config.fresh_for,
@@ -230,6 +244,8 @@ impl Catalog {
             foresight: Foresight::new(config.ask_ahead),
             seen: Cache::new(SEEN_MAX),
             opened: Cache::new(OPENED_MAX),
+            views: Views::new(),
+            restricted: Restricted::default(),
             board: Mutex::default(),
             wanted: Mutex::default(),
             counts: Counts::default(),

@@ -12,7 +12,6 @@ use crate::model::finding::FindingKind;
 use crate::model::index::Index;
 use crate::model::index::Row;
 use crate::model::package::PackageId;
-use crate::model::package::Version;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::quarantine::age::Age;
@@ -292,17 +291,16 @@ pub fn judge_all(
     let first_seen_at = state.first_seen_at.unwrap_or(now);
     let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
     let name_counts_from = counts_from.min().unwrap_or(first_seen_at);
-    let submission = |version: &Version| state.local.as_ref().and_then(|local| local.releases.get(version));
     let needed = policy.review.approvals.max(1);
     let approved_before =
-        state.releases.iter().any(|(version, release)| is_vouched_for(release, needed, behind(policy, submission(version)), now));
+        state.releases.iter().any(|(version, release)| is_vouched_for(release, needed, behind(policy, state.submission(version)), now));
     let known = |row: &Row| state.releases.get(&row.version).filter(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
     let case = |row| Case {
         package: &index.package,
         row,
         substance: known(row).map(|_| substance(&index.manifest(row))),
         state: state.releases.get(&row.version),
-        submission: submission(&row.version),
+        submission: state.submission(&row.version),
         first_seen_at,
         name_counts_from,
         approved_before,
