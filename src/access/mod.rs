@@ -1,6 +1,7 @@
 //! Who is calling and what they may do: tokens, roles, and the first admin.
 
 pub mod bootstrap;
+pub mod oidc;
 pub mod token;
 
 use std::collections::HashMap;
