@@ -98,7 +98,9 @@ provider.use(async (ctx, next) => {
   }
   if (ctx.path.startsWith("/interaction/")) {
     const person = ctx.cookies.get("person", { signed: false });
-    const result = person ? { login: { accountId: person } } : { error: "access_denied" };
+    const { prompt } = await provider.interactionDetails(ctx.req, ctx.res);
+    const agreed = prompt.name === "consent" ? { consent: {} } : { login: { accountId: person } };
+    const result = person ? agreed : { error: "access_denied" };
     await provider.interactionFinished(ctx.req, ctx.res, result, { mergeWithLastSubmission: false });
     ctx.respond = false;
     return;
