@@ -5,6 +5,7 @@ mod known;
 pub mod oidc;
 mod roles;
 pub mod token;
+mod vouched;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::sync::Mutex;
 use tokio::sync::OnceCell;
 
 use crate::access::known::Known;
+use crate::access::oidc::Identities;
 use crate::access::token::Presented;
 use crate::clock::Clock;
 use crate::config;
@@ -89,6 +91,8 @@ pub struct Access {
     anonymous: Arc<Principal>,
     /// Read from the store once, then kept by the only writer there is, this value.
     known: OnceCell<ArcSwap<Known>>,
+    /// Those outside whose word counts.
+    identities: Identities,
     /// One change at a time.
     changing: Mutex<()>,
 }
@@ -100,6 +104,7 @@ impl Access {
             Anonymous::None => Roles::NONE,
         };
         Access {
+            identities: Identities::nobody(&clock),
             state,
             clock,
             config: config.clone(),

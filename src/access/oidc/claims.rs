@@ -123,14 +123,10 @@ mod tests {
     fn a_claim_is_read_as_what_it_is() {
         let said = claims(&json!({"iss": "a", "sub": "", "n": 7, "t": true, "list": ["x", 1, "y"], "one": "z", "o": {}}));
         assert_eq!((said.issuer(), said.subject(), said.text("n")), (Some("a"), None, None));
-        assert_eq!(["n", "t", "one", "list", "o", "-"].map(|name| said.word(name)), [
-            Some("7".to_owned()),
-            Some("true".to_owned()),
-            Some("z".to_owned()),
-            None,
-            None,
-            None
-        ]);
+        assert_eq!(
+            ["n", "t", "one", "list", "o", "-"].map(|name| said.word(name)),
+            [Some("7".to_owned()), Some("true".to_owned()), Some("z".to_owned()), None, None, None]
+        );
         assert_eq!((said.texts("list"), said.texts("one"), said.texts("n")), (vec!["x", "y"], vec!["z"], vec![]));
         let many = claims(&json!({"groups": vec!["g"; VALUES_MAX + 1]}));
         assert_eq!(many.texts("groups").len(), VALUES_MAX);

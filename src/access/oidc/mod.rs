@@ -8,6 +8,7 @@ pub mod sign_in;
 
 use std::collections::BTreeMap;
 
+use crate::access::AccessError;
 use crate::access::oidc::exchange::Spent;
 use crate::access::oidc::provider::Issuer;
 use crate::access::oidc::sign_in::Pending;
@@ -16,6 +17,7 @@ use crate::config;
 use crate::config::access::Group;
 use crate::config::access::Oidc;
 use crate::config::access::TrustedPublisher;
+use crate::storage::state::ReadError;
 use crate::upstream::UpstreamError;
 use crate::upstream::Upstreams;
 
@@ -35,13 +37,19 @@ pub enum OidcError {
     Silent { issuer: String, why: String },
     #[error("too many sign-ins are under way; try again in some minutes")]
     TooMany,
-    #[error("the system gives no random bytes: {0}")]
-    NoRandomness(String),
+    #[error(transparent)]
+    Access(#[from] AccessError),
 }
 
 impl OidcError {
     fn untrusted(why: impl Into<String>) -> OidcError {
         OidcError::Untrusted { why: why.into() }
+    }
+}
+
+impl From<ReadError> for OidcError {
+    fn from(error: ReadError) -> OidcError {
+        OidcError::Access(error.into())
     }
 }
 

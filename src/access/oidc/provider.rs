@@ -1,14 +1,17 @@
 //! One provider: its own document and its keys, asked for when they are needed, and the proof that it said what a token
 //! says.
 
+use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
+use openidconnect::AsyncHttpClient;
 use openidconnect::ClaimsVerificationError;
 use openidconnect::ClientId;
 use openidconnect::HttpRequest;
+use openidconnect::HttpResponse;
 use openidconnect::IssuerUrl;
 use openidconnect::Nonce;
 use openidconnect::SignatureVerificationError;
@@ -26,6 +29,7 @@ use crate::config;
 use crate::model::finding::printable;
 use crate::model::time::Timestamp;
 use crate::upstream::Provider;
+use crate::upstream::UpstreamError;
 
 /// How long a provider's document and keys are used: a key that it withdraws counts no longer than that.
 const KNOWN_FOR: Duration = Duration::from_secs(3_600);
@@ -70,9 +74,9 @@ impl Issuer {
         self.known(KNOWN_FOR).await
     }
 
-    /// How the provider is asked.
-    pub fn provider(&self) -> &Provider {
-        &self.provider
+    /// Asks the provider anything.
+    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, UpstreamError> {
+        self.provider.send(request).await
     }
 
     /// What the token says, once it is proven: signed by a key of this provider, for `audience` alone, in its time, and
@@ -105,11 +109,8 @@ impl Issuer {
         nonce: Option<&Nonce>,
     ) -> Result<(), ClaimsVerificationError> {
         let before = self.clock.now().minus(LEEWAY);
-        let verifier = CoreIdTokenVerifier::new_public_client(
-            ClientId::new(audience.to_owned()),
-            known.issuer().clone(),
-            known.jwks().clone(),
-        );
+        let verifier =
+            CoreIdTokenVerifier::new_public_client(ClientId::new(audience.to_owned()), known.issuer().clone(), known.jwks().clone());
         let verifier = verifier.set_allowed_algs(ALGORITHMS).set_time_fn(move || system(before).into());
         let told = match nonce {
             Some(nonce) => token.claims(&verifier, nonce),
@@ -146,12 +147,20 @@ impl Issuer {
     /// Its document must say that it is of this issuer, byte by byte.
     async fn ask(&self) -> Result<CoreProviderMetadata, OidcError> {
         let issuer = IssuerUrl::new(self.text.clone()).map_err(|error| self.silent(&error.to_string()))?;
-        let http = |request: HttpRequest| self.provider.send(request);
-        CoreProviderMetadata::discover_async(issuer, &http).await.map_err(|error| self.silent(&causes(&error)))
+        CoreProviderMetadata::discover_async(issuer, self).await.map_err(|error| self.silent(&causes(&error)))
     }
 
     pub fn silent(&self, why: &str) -> OidcError {
         OidcError::Silent { issuer: self.text.clone(), why: printable(why, WHY_BYTES_MAX) }
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Issuer {
+    type Error = UpstreamError;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, UpstreamError>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.provider.send(request))
     }
 }
 

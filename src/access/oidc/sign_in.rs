@@ -16,7 +16,6 @@ use openidconnect::CsrfToken;
 use openidconnect::EndpointMaybeSet;
 use openidconnect::EndpointNotSet;
 use openidconnect::EndpointSet;
-use openidconnect::HttpRequest;
 use openidconnect::Nonce;
 use openidconnect::OAuth2TokenResponse;
 use openidconnect::PkceCodeChallenge;
@@ -162,8 +161,7 @@ impl Identities {
         let document = issuer.document().await?;
         let client = client(oidc, &document, &under_way.base).map_err(|why| issuer.silent(&why))?;
         let asking = client.exchange_code(AuthorizationCode::new(code)).map_err(|error| issuer.silent(&error.to_string()))?;
-        let http = |request: HttpRequest| issuer.provider().send(request);
-        let told = asking.set_pkce_verifier(under_way.verifier).request_async(&http).await.map_err(|error| match error {
+        let told = asking.set_pkce_verifier(under_way.verifier).request_async(issuer).await.map_err(|error| match error {
             RequestTokenError::Request(error) => issuer.silent(&causes(&error)),
             RequestTokenError::ServerResponse(response) => {
                 OidcError::untrusted(format!("the code is worth nothing: {}", printable(&response.to_string(), ECHO_BYTES_MAX)))
@@ -221,11 +219,12 @@ fn client(oidc: &Oidc, document: &CoreProviderMetadata, base: &str) -> Result<Cl
 
 /// What the provider says of the person besides the token. Source: OpenID Connect Core, 5.3.
 async fn asked_about(issuer: &Issuer, at: &str, access_token: &str, claims: &Claims) -> Result<Claims, OidcError> {
-    let mut bearer = HeaderValue::try_from(format!("Bearer {access_token}")).map_err(|_| OidcError::untrusted("its access token is none"))?;
+    let mut bearer =
+        HeaderValue::try_from(format!("Bearer {access_token}")).map_err(|_| OidcError::untrusted("its access token is none"))?;
     bearer.set_sensitive(true);
     let request = http::Request::get(at).header(header::ACCEPT, "application/json").header(header::AUTHORIZATION, bearer);
     let request = request.body(Vec::new()).map_err(|error| issuer.silent(&error.to_string()))?;
-    let answer = issuer.provider().send(request).await.map_err(|error| issuer.silent(&causes(&error)))?;
+    let answer = issuer.send(request).await.map_err(|error| issuer.silent(&causes(&error)))?;
     if !answer.status().is_success() {
         return Err(issuer.silent(&format!("asked about who signs in, it answers {}", answer.status())));
     }
