@@ -1,5 +1,11 @@
 //! Releases that are published here: how they come in, whose they are, what is changed of them, who lets them through.
 
+mod duties;
+mod signatures;
+mod stage;
+mod trusted;
+mod workflow;
+
 use crate::support::publish::Publish;
 use crate::support::scenario::Scenario;
 
