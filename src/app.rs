@@ -107,6 +107,7 @@ impl App {
             clock.clone(),
             &config.upstream,
         ));
+        catalog.begin().await.map_err(BeginError::from)?;
         let access = Arc::new(Access::new(Arc::clone(&state), clock.clone(), &config.access));
         let admin_token = access.bootstrap(&config.storage.data_dir).await?;
         let (stop, _) = watch::channel(false);

@@ -24,6 +24,9 @@ use crate::quarantine::wording::refusal;
 /// How many withheld releases are named to clients, newest first.
 pub const WITHHELD_MAX: usize = 200;
 
+/// As many as CouchDB has.
+const REVISION_DIGITS: usize = 32;
+
 /// A release that is listed.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ExposedRelease {
@@ -66,7 +69,7 @@ pub struct Exposed {
     withheld_total: usize,
     modified: Timestamp,
     stamp: DocumentDigest,
-    revision: DocumentDigest,
+    revision: Box<str>,
     repaired: bool,
     ladder: Arc<Ladder>,
 }
@@ -120,7 +123,8 @@ impl Exposed {
 
     /// Changes whenever what is listed changes, and neither with time nor with the words that withheld releases are explained
     /// in: who wants to change what it saw names it by this.
-    pub fn revision(&self) -> &DocumentDigest {
+    /// 32 lower-case hexadecimal digits.
+    pub fn revision(&self) -> &str {
         &self.revision
     }
 
@@ -179,7 +183,8 @@ pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -
     let newest = releases.iter().map(|release| release.published_at).max();
     let modified = newest.into_iter().fold(standings.changed_at, Timestamp::max);
     let listed = listed(index, &releases, &pointers);
-    let revision = DocumentDigest::of(&listed);
+    let mut revision = DocumentDigest::of(&listed).hex();
+    revision.truncate(REVISION_DIGITS);
     let stamp = stamp(listed, &withheld, modified);
     Exposed {
         package: index.package.clone(),
@@ -190,7 +195,7 @@ pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -
         withheld_total,
         modified,
         stamp,
-        revision,
+        revision: revision.into(),
         repaired,
         ladder: Arc::new(ladder),
     }

@@ -67,8 +67,9 @@ impl Catalog {
             let commands = vec![Command::Assigned { package: package.clone(), to: owner }];
             let change = self.change(package, &before, commands).await?;
             match self.commit_change(change, by.clone()).await {
-                Ok(_) => {
+                Ok(state) => {
                     self.shelves.remove(package);
+                    self.restricted.set(package, state.local.as_ref().is_some_and(|local| local.restricted));
                     return Ok(());
                 }
                 Err(error) if error.is_conflict() => {}

@@ -218,6 +218,7 @@ impl Quarantine {
 
     async fn fetched_again(&self, clearance: Clearance, artifact: &Artifact) -> Result<Verified, OpenError> {
         tracing::warn!(release = %clearance.release, file = clearance.file, "the stored copy is gone, fetching it again");
+        self.has_upstream(&clearance.release).await??;
         let Ok(_hand) = self.hands.acquire().await else { return Err(OpenError::OutOfDate) };
         let package = &clearance.release.package;
         let fallback = self.fallback_path(package, artifact);

@@ -277,9 +277,16 @@ impl Quarantine {
                 }
             }
         }
+        self.has_upstream(&subject.release).await??;
         let package = &subject.release.package;
         let fallback = self.fallback_path(package, &subject.artifact);
         self.upstreams.artifact(package, &subject.artifact.location, &fallback).await.map_err(InspectError::Upstream)
+    }
+
+    /// Nobody but us has the bytes of what was published here, and nobody else is asked for them.
+    pub(crate) async fn has_upstream(&self, release: &ReleaseId) -> Result<Result<(), BlobError>, ReadError> {
+        let is_ours = self.state.package(&release.package).await?.local.is_some();
+        Ok(if is_ours { Err(BlobError::Lost { release: Box::new(release.clone()) }) } else { Ok(()) })
     }
 
     async fn known(&self, subject: &Subject) -> Result<Known, InspectError> {

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use crate::model::digest::Digest;
 use crate::model::digest::Measuring;
 use crate::model::digest::Verified;
+use crate::model::release::ReleaseId;
 use crate::storage::ledger::file::is_full;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +35,9 @@ pub enum BlobError {
     /// What lies there does not hash to its name. It was set aside, never served.
     #[error("the blob {digest} is damaged and was set aside")]
     Damaged { digest: Box<Digest> },
+    /// It was published here, so that nobody else has it.
+    #[error("the only copy of {release}'s bytes is gone: restore the artifacts from a backup")]
+    Lost { release: Box<ReleaseId> },
 }
 
 #[async_trait]

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod call;
 pub mod claims;
 pub mod compose;
+pub mod difference;
 pub mod explain;
 pub mod files;
 pub mod handlers;
