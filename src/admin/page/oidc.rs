@@ -34,3 +34,12 @@ pub fn signed_in(name: &str) -> Markup {
         }
     }
 }
+
+pub fn refused(why: &str) -> Markup {
+    html! {
+        section {
+            h1 { "You are not signed in" }
+            p.lead { (printable(why, TEXT_BYTES_MAX)) }
+        }
+    }
+}
