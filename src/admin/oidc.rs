@@ -105,7 +105,7 @@ async fn returning(api: &Api, caller: &Caller, headers: &HeaderMap, answer: Answ
     let signed_in = api.access.admit(person).await?;
     let name = signed_in.name.clone();
     api.access.end_web(&session, signed_in)?;
-    Ok(page::html(StatusCode::OK, "Signed in", &caller.base, &page::oidc::signed_in(&name)))
+    Ok(page::html(StatusCode::OK, "Signed in", &caller.base, &page::sign_in::done(&name)))
 }
 
 /// Whatever a browser asks for, this is for a person.

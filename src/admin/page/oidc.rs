@@ -26,15 +26,6 @@ pub fn leaving(issuer: &str, asking: &Asking, on: &str) -> Markup {
     }
 }
 
-pub fn signed_in(name: &str) -> Markup {
-    html! {
-        section {
-            h1 { "Signed in" }
-            p.lead { "You are " (name) " here. The program that waited goes on by itself; this page can be closed." }
-        }
-    }
-}
-
 pub fn refused(why: &str) -> Markup {
     html! {
         section {

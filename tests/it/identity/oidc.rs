@@ -153,7 +153,7 @@ async fn signs_in() {
     let Some(provider) = Provider::start().await else { return };
     let airlock = signing_in_at(&provider, |_| {}).await;
     let (page, token) = sign_in(&airlock, &provider, "ann").await;
-    assert!(page.text().contains("You are ann here"), "{}", page.text());
+    assert!(page.text().contains("You are signed in") && page.text().contains("ann"), "{}", page.text());
     let ann = token.unwrap();
     assert_eq!(whoami(&airlock, &ann).await.json()["username"], "ann");
     let queue = async |token: &str| airlock.call("GET", "/-/airlock/v1/queue").bearer(token).send().await.status;
