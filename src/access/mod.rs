@@ -33,6 +33,7 @@ use crate::access::web::Sessions;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::access::Anonymous;
+use crate::config::access::Registration;
 use crate::model::actor::Actor;
 use crate::model::principal::Principal;
 use crate::model::principal::Roles;
@@ -228,6 +229,11 @@ impl Access {
     /// Whether people may sign in with an identity provider.
     pub fn has_provider(&self) -> bool {
         self.config.oidc.is_some()
+    }
+
+    /// Whether who is unknown becomes a user by signing in.
+    pub fn may_register(&self) -> bool {
+        self.config.registration == Registration::Open
     }
 
     /// A token that somebody gets for themselves; `shape` says what kind. Durable when it returns.
