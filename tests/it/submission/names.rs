@@ -127,7 +127,7 @@ async fn an_admin_assigns_it() {
     let airlock = airlock.restart().await;
     assert_eq!(assign(&airlock, "left-pad", "local").await.status, 200);
     assert_eq!(airlock.listed("left-pad").await, ["1.1.0"], "what was published comes back with the name");
-    assert_eq!(assign(&airlock, "left-pad", "nobody").await.status, 422);
+    assert_eq!(assign(&airlock, "left-pad", "nobody").await.status, 400);
 }
 
 #[tokio::test]
