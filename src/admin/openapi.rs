@@ -27,6 +27,7 @@ use crate::admin::ROUTES;
 use crate::admin::audit;
 use crate::admin::decisions;
 use crate::admin::explain;
+use crate::admin::oidc;
 use crate::admin::ownership;
 use crate::admin::recall;
 use crate::admin::releases;
@@ -52,6 +53,8 @@ const PROBLEM: &str = "ProblemView";
     paths(
         explain::home,
         explain::subject_page,
+        oidc::start,
+        oidc::callback,
         document,
         releases::list,
         releases::queue,

@@ -18,6 +18,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::http::ready::Content;
 use crate::server::door::Door;
+use crate::server::sending::InFile;
+use crate::server::sending::Part;
 use crate::telemetry;
 use crate::telemetry::line::Answered;
 use crate::telemetry::numbers::RequestLabels;
@@ -197,6 +199,22 @@ impl http_body::Body for Logged {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+impl InFile for Logged {
+    fn rest(&self) -> Option<Part<'_>> {
+        match &self.inner {
+            Inner::Ready(Content::File(body)) => body.rest().map(|(file, offset, length)| Part { file, offset, length }),
+            Inner::Ready(Content::Memory(_)) | Inner::Made(_) => None,
+        }
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        if let Inner::Ready(Content::File(body)) = &mut self.inner {
+            body.advance(bytes);
+            self.sent += bytes;
+        }
     }
 }
 

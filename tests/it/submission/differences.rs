@@ -9,6 +9,8 @@ use crate::support::http::Reply;
 use crate::support::publish::Publish;
 use crate::support::scenario::Scenario;
 
+type Edit = fn(&mut Value);
+
 /// Maria's `1.0.0` and `1.1.0`, and `1.2.0`, which waits.
 async fn world() -> (Airlock, String) {
     let airlock = Scenario::new().package("left-pad", |p| _ = p.release("1.0.0")).gated_by(trusting).await;
@@ -128,7 +130,7 @@ async fn a_revision_is_of_what_is_listed_and_not_of_the_hour() {
 async fn nothing_is_written_into_a_release() {
     let (airlock, maria) = world().await;
     let shown = read(&airlock, &maria).await;
-    let edits: [(&str, fn(&mut Value)); 6] = [
+    let edits: [(&str, Edit); 6] = [
         ("a new version", |body| body["versions"]["9.0.0"] = body["versions"]["1.0.0"].clone()),
         ("a withheld version", |body| body["versions"]["1.2.0"] = body["versions"]["1.0.0"].clone()),
         ("other bytes", |body| body["versions"]["1.0.0"]["dist"]["integrity"] = json!("sha512-AAAA")),

@@ -1,8 +1,11 @@
 //! Releases that are published here: how they come in, whose they are, what is changed of them, who lets them through.
 
 mod differences;
+mod malformed;
+mod memory;
 mod names;
 mod owners;
+mod publish;
 mod tags;
 mod unpublish;
 
