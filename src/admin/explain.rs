@@ -18,6 +18,7 @@ use crate::admin::page::release::OTHERS_MAX;
 use crate::admin::page::release::Page;
 use crate::admin::releases::OVERVIEW_MAX;
 use crate::admin::releases::at_a_glance;
+use crate::admin::releases::told_of;
 use crate::admin::request::subject;
 use crate::admin::view;
 use crate::admin::wire::Package;
@@ -61,7 +62,9 @@ pub async fn subject_page(State(api): State<Api>, caller: Caller, headers: Heade
 
 async fn explained(api: &Api, caller: &Caller, form: Form, asked: &str) -> Result<Response, Problem> {
     caller.require(Role::Reader)?;
-    match subject(asked)? {
+    let (package, version) = subject(asked)?;
+    told_of(api, caller, &package)?;
+    match (package, version) {
         (package, Some(version)) => release(api, caller, form, &ReleaseId { package, version }).await,
         (package, None) => whole_package(api, caller, form, &package).await,
     }

@@ -7,6 +7,7 @@ mod explain;
 mod idempotency;
 mod oidc;
 mod openapi;
+mod ownership;
 mod page;
 mod recall;
 mod releases;
@@ -31,6 +32,7 @@ use axum::routing::delete;
 use axum::routing::get;
 use axum::routing::patch;
 use axum::routing::post;
+use axum::routing::put;
 
 use crate::access::Access;
 use crate::admin::idempotency::Calls;
@@ -77,6 +79,8 @@ pub const ROUTES: &[Route] = &[
     Route::new("GET", "/-/airlock/v1/recalls/{scope}/{name}/{version}", Role::Approver),
     Route::new("POST", "/-/airlock/v1/releases/{package}/{version}/decisions", Role::Approver),
     Route::new("POST", "/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", Role::Approver),
+    Route::new("PUT", "/-/airlock/v1/packages/{package}/owner", Role::Admin),
+    Route::new("PUT", "/-/airlock/v1/packages/{scope}/{name}/owner", Role::Admin),
     Route::new("GET", "/-/airlock/v1/tokens", Role::Admin),
     Route::new("POST", "/-/airlock/v1/tokens", Role::Admin),
     Route::new("DELETE", "/-/airlock/v1/tokens/{id}", Role::Admin),
@@ -114,6 +118,8 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/v1/releases/{package}/{version}/decisions", once(post(decisions::decide), &calls))
         .route("/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", once(post(decisions::decide), &calls));
     let admins = Router::new()
+        .route("/-/airlock/v1/packages/{package}/owner", once(put(ownership::assign), &calls))
+        .route("/-/airlock/v1/packages/{scope}/{name}/owner", once(put(ownership::assign), &calls))
         .route("/-/airlock/v1/tokens", get(tokens::list).merge(once(post(tokens::create), &calls)))
         .route("/-/airlock/v1/tokens/{id}", once(delete(tokens::revoke), &calls))
         .route("/-/airlock/v1/users", get(users::list).merge(once(post(users::create), &calls)))

@@ -28,6 +28,7 @@ use crate::admin::audit;
 use crate::admin::decisions;
 use crate::admin::explain;
 use crate::admin::oidc;
+use crate::admin::ownership;
 use crate::admin::recall;
 use crate::admin::releases;
 use crate::admin::sign_in;
@@ -67,6 +68,7 @@ const PROBLEM: &str = "ProblemView";
         recall::pulls,
         audit::list,
         audit::verify,
+        ownership::assign,
         tokens::list,
         tokens::create,
         tokens::revoke,
@@ -79,6 +81,7 @@ const PROBLEM: &str = "ProblemView";
         (name = "releases", description = "Where releases stand, and why"),
         (name = "decisions", description = "What people decide"),
         (name = "audit", description = "The ledger: every record, chained by hash"),
+        (name = "names", description = "Which names are this registry's own"),
         (name = "tokens", description = "Who may do what"),
         (name = "users", description = "Who signs in with a password"),
         (name = "pages", description = "For people")
@@ -169,7 +172,7 @@ fn complete(operation: &mut Operation, route: &Route) {
         fails.push(("507", "The disk is full; nothing was changed"));
         operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
     }
-    if route.method == "POST" {
+    if matches!(route.method, "POST" | "PUT") {
         fails.push(("413", "The body is larger than 64 KiB"));
         fails.push(("415", "The body is not JSON"));
     }

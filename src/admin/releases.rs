@@ -16,6 +16,7 @@ use crate::admin::wire::QueueQuery;
 use crate::admin::wire::ReleaseView;
 use crate::admin::wire::Releases;
 use crate::admin::wire::ReleasesQuery;
+use crate::catalog::CatalogError;
 use crate::catalog::explanation::Overview;
 use crate::catalog::explanation::ReleaseFilter;
 use crate::http::caller::Caller;
@@ -68,6 +69,7 @@ pub async fn queue(State(api): State<Api>, Asked(asked): Asked<QueueQuery>) -> R
     responses((status = 200, body = ReleaseView))
 )]
 pub async fn one(State(api): State<Api>, caller: Caller, NamedRelease(release): NamedRelease) -> Result<Json<ReleaseView>, Problem> {
+    told_of(&api, &caller, &release.package)?;
     let explanation = api.catalog.explain(&release).await?;
     Ok(Json(view::release(&explanation, &caller.base)))
 }
@@ -80,9 +82,19 @@ pub async fn one(State(api): State<Api>, caller: Caller, NamedRelease(release): 
     params(("package" = String, Path, example = "@acme%2fweb")),
     responses((status = 200, body = Package))
 )]
-pub async fn package(State(api): State<Api>, NamedPackage(package): NamedPackage) -> Result<Json<Package>, Problem> {
+pub async fn package(State(api): State<Api>, caller: Caller, NamedPackage(package): NamedPackage) -> Result<Json<Package>, Problem> {
+    told_of(&api, &caller, &package)?;
     let overview = api.catalog.overview(&package, OVERVIEW_MAX).await?;
     Ok(Json(at_a_glance(&package, &overview)))
+}
+
+/// # Errors
+/// 404 for a caller without a name, of a package that only callers with one are told of.
+pub fn told_of(api: &Api, caller: &Caller, package: &PackageId) -> Result<(), Problem> {
+    if caller.name.is_none() && api.catalog.is_restricted(package) {
+        return Err(CatalogError::UnknownPackage(package.clone()).into());
+    }
+    Ok(())
 }
 
 pub fn at_a_glance(package: &PackageId, overview: &Overview) -> Package {

@@ -10,6 +10,7 @@ use utoipa::openapi::schema::Type;
 use crate::model::decision::Verb;
 use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
+use crate::model::local::NameOwner;
 use crate::model::package::EcosystemId;
 use crate::model::token::Role;
 
@@ -39,6 +40,10 @@ pub fn verb() -> Object {
 
 pub fn role() -> Object {
     one_of(Role::ALL.map(Role::as_str))
+}
+
+pub fn name_owner() -> Object {
+    one_of(NameOwner::ALL.map(NameOwner::as_str))
 }
 
 /// RFC 3339.

@@ -27,13 +27,9 @@ struct Head<'i> {
     source: DocumentDigest,
     frame_bytes: usize,
     pointers: Cow<'i, [(String, Version)]>,
-    #[serde(skip_serializing_if = "is_empty", default)]
+    #[serde(skip_serializing_if = "<[_]>::is_empty", default)]
     earlier: Cow<'i, [(String, Vec<Version>)]>,
     rows: Cow<'i, [Row]>,
-}
-
-fn is_empty(earlier: &Cow<'_, [(String, Vec<Version>)]>) -> bool {
-    earlier.as_ref().is_empty()
 }
 
 /// The bytes to keep.

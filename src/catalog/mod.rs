@@ -244,7 +244,7 @@ impl Catalog {
             foresight: Foresight::new(config.ask_ahead),
             seen: Cache::new(SEEN_MAX),
             opened: Cache::new(OPENED_MAX),
-            views: Views::new(),
+            views: Views::default(),
             restricted: Restricted::default(),
             board: Mutex::default(),
             wanted: Mutex::default(),

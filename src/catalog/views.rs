@@ -25,11 +25,13 @@ impl Weighter<(PackageId, Box<str>), Arc<Exposed>> for Weight {
     }
 }
 
-impl Views {
-    pub fn new() -> Views {
+impl Default for Views {
+    fn default() -> Views {
         Views(Cache::with_weighter(VIEWS, VIEWS_BYTES, Weight))
     }
+}
 
+impl Views {
     pub fn remember(&self, exposed: &Arc<Exposed>) {
         self.0.insert((exposed.package().clone(), exposed.revision().into()), Arc::clone(exposed));
     }

@@ -18,6 +18,17 @@ pub enum NameOwner {
     Upstream,
 }
 
+impl NameOwner {
+    pub const ALL: [NameOwner; 2] = [NameOwner::Local, NameOwner::Upstream];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            NameOwner::Local => "local",
+            NameOwner::Upstream => "upstream",
+        }
+    }
+}
+
 /// Who may publish and change the package.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Owner {

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use crate::admin::schema;
 use crate::admin::wire::Standing;
 use crate::model::decision::Verb;
+use crate::model::local::NameOwner;
 use crate::model::time::Timestamp;
 use crate::model::token::Role;
 
@@ -78,6 +79,23 @@ pub struct UserEdit {
     pub password: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub disabled: Option<bool>,
+}
+
+/// To whom a name is to belong.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "to": "local" }))]
+pub struct NameOrder {
+    #[schema(schema_with = schema::name_owner)]
+    pub to: NameOwner,
+}
+
+/// To whom a name belongs.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct NameView {
+    pub package: String,
+    #[schema(schema_with = schema::name_owner)]
+    pub to: NameOwner,
 }
 
 /// `?standing=&package=&limit=&cursor=`

@@ -4,6 +4,8 @@ mod asked;
 
 pub use asked::AuditQuery;
 pub use asked::DecisionOrder;
+pub use asked::NameOrder;
+pub use asked::NameView;
 pub use asked::QueueQuery;
 pub use asked::ReleasesQuery;
 pub use asked::TokenOrder;

@@ -14,8 +14,10 @@ use super::install::Install;
 use super::world;
 use crate::support::binary::Launch;
 use crate::support::binary::Server;
+use crate::support::binary::files_below;
 use crate::support::http::Call;
 use crate::support::http::Reply;
+use crate::support::publish::Publish;
 use crate::support::within;
 
 const PACKAGES: usize = 10;
@@ -129,8 +131,17 @@ async fn a_full_disk_refuses_changes_and_serves_on() {
     assert_eq!(unseen.status, 507, "{}", unseen.text());
     assert!(unseen.text().contains("the disk is full"), "{}", unseen.text());
     assert_history(&server, &acknowledged).await;
+    let publish = Publish::new("our-own", "1.0.0");
+    let path = format!("/{}", publish.segment());
+    let submit = || Call::new(server.address(), "PUT", &path).bearer(&server.admin_token()).json(&publish.body()).send();
+    let refused = submit().await;
+    assert_eq!(refused.status, 507, "{}", refused.text());
+    assert!(refused.text().contains("the disk is full"), "{}", refused.text());
+    assert!(files_below(&server.data_dir().join("quarantine/unfinished")).is_empty());
 
     disk.make_room();
+    let published = submit().await;
+    assert_eq!(published.status, 202, "{}", published.text());
     assert_eq!(hold(&server, 0, "there is room").await.status, 200);
     acknowledged.push("there is room".to_owned());
     // One answer is given again for a while.
