@@ -14,6 +14,7 @@ use url::Url;
 
 use crate::access::Access;
 use crate::access::AccessError;
+use crate::access::oidc::Identities;
 use crate::admin::wire::Proof;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -30,6 +31,7 @@ use crate::storage::blob::Blobs;
 use crate::storage::data_dir::OpenError;
 use crate::storage::disk::DiskBlobs;
 use crate::storage::disk::DiskDocuments;
+use crate::storage::disk::KeyFile;
 use crate::storage::local;
 use crate::storage::local::LocalState;
 use crate::storage::pulls::Pulls;
@@ -102,10 +104,14 @@ impl App {
             Arc::new(documents),
             Arc::clone(&upstreams),
             Arc::clone(&pulls),
+            KeyFile::below(&config.storage.data_dir),
             clock.clone(),
             &config.upstream,
         ));
-        let access = Arc::new(Access::new(Arc::clone(&state), clock.clone(), &config.access));
+        catalog.begin().await.map_err(BeginError::from)?;
+        let identities = Identities::new(&config.access, &upstreams, &clock)?;
+        let access = Access::new(Arc::clone(&state), clock.clone(), &config.access).with_identities(identities);
+        let access = Arc::new(access);
         let admin_token = access.bootstrap(&config.storage.data_dir).await?;
         let (stop, _) = watch::channel(false);
         let workers = Mutex::default();

@@ -215,6 +215,9 @@ impl Catalog {
             Some(view) => Arc::clone(&view.exposed),
             None => Arc::new(exposed),
         };
+        if state.local.is_some() {
+            self.views.remember(&exposed);
+        }
         let view = Arc::new(View { standings, exposed, ladder, valid_until, given_up_changes, looked_ahead: AtomicBool::new(false) });
         shelf.view.store(Some(Arc::clone(&view)));
         Ok(view)

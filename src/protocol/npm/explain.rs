@@ -78,9 +78,8 @@ impl Failure {
         if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::try_from(allow).ok()) {
             headers.insert(header::ALLOW, allow);
         }
-        let notice = link.as_deref().and_then(|link| HeaderValue::try_from(one_line(sentence, link, NOTICE_BYTES_MAX)).ok());
-        if let Some(notice) = notice {
-            headers.insert(NPM_NOTICE, notice);
+        if let Some((header, text)) = link.as_deref().and_then(|link| notice(sentence, link)) {
+            headers.insert(header, text);
         }
         let phrase = one_line(sentence, link.as_deref().unwrap_or_default(), REASON_PHRASE_BYTES_MAX);
         if let Some(phrase) = reason_phrase(&phrase) {
@@ -89,6 +88,12 @@ impl Failure {
         *response.body_mut() = Body::from(body);
         response
     }
+}
+
+/// The header that npm prints on a line of its own.
+pub fn notice(sentence: &str, link: &str) -> Option<(HeaderName, HeaderValue)> {
+    let text = HeaderValue::try_from(one_line(sentence, link, NOTICE_BYTES_MAX)).ok()?;
+    Some((NPM_NOTICE, text))
 }
 
 /// Sentence and link as one line of ASCII of at most `bytes_max` bytes; the sentence is cut before the link is.

@@ -5,6 +5,8 @@ pub mod attestations;
 pub mod audit;
 pub mod call;
 pub mod claims;
+pub mod compose;
+pub mod difference;
 pub mod explain;
 pub mod files;
 pub mod handlers;
@@ -23,6 +25,7 @@ pub mod render;
 pub mod routes;
 #[cfg(test)]
 mod sample;
+pub mod seal;
 pub mod search;
 pub mod session;
 pub mod splice;
@@ -39,6 +42,7 @@ use std::cmp::Ordering;
 
 use bytes::Bytes;
 
+use crate::ecosystem::Dist;
 use crate::ecosystem::Ecosystem;
 use crate::ecosystem::Fetched;
 use crate::ecosystem::Need;
@@ -49,6 +53,7 @@ use crate::ecosystem::UpstreamPath;
 use crate::model::digest::DocumentDigest;
 use crate::model::facts::Facts;
 use crate::model::index::Artifact;
+use crate::model::local::LocalPackage;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
@@ -92,6 +97,18 @@ impl Ecosystem for Npm {
 
     fn choose<'v>(&self, range: &str, pointers: &'v [(String, Version)], versions: &[&'v Version]) -> Option<&'v Version> {
         needs::choose(range, pointers, versions)
+    }
+
+    fn compose(&self, local: &LocalPackage) -> Result<Fetched, Unreadable> {
+        compose::compose(local, self.locate(&local.package))
+    }
+
+    fn file_of(&self, package: &PackageId, version: &Version) -> String {
+        files::conventional(&package.name, version)
+    }
+
+    fn seal(&self, package: &PackageId, version: &Version, manifest: &[u8], dist: &Dist) -> Result<Bytes, Unreadable> {
+        seal::seal(&package.name, version, manifest, dist).map_err(|fault| Unreadable::Malformed(fault.to_string()))
     }
 
     fn track(&self, version: &Version) -> Option<Track> {

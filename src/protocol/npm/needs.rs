@@ -86,6 +86,11 @@ pub fn choose<'v>(range: &str, pointers: &'v [(String, Version)], versions: &[&'
     })
 }
 
+/// Whether npm would take it for a range of versions, and so never for a tag.
+pub fn is_range(text: &str) -> bool {
+    text.split("||").all(|alternative| requirement(alternative).is_some())
+}
+
 /// One alternative of npm's range grammar. Source: node-semver, "Range Grammar".
 fn requirement(alternative: &str) -> Option<VersionReq> {
     let alternative = alternative.trim();

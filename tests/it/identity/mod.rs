@@ -5,6 +5,7 @@ mod login;
 mod passwords;
 mod roles;
 mod tokens;
+mod trusted_publishing;
 mod web;
 
 use serde_json::json;

@@ -88,7 +88,7 @@ async fn a_token_is_made_by_who_knows_the_password_within_bounds() {
     let queue = |token: String| airlock.call("GET", "/-/airlock/v1/queue").bearer(&token).send();
     assert_eq!((queue(maria.clone()).await.status, queue(reader.clone()).await.status), (200, 403));
     // It ends itself, and nothing else of its user.
-    let session = listed(&airlock, &maria).await[0]["key"].as_str().unwrap().to_owned();
+    let session = maria["airlock_".len()..][..12].to_owned();
     assert_eq!(airlock.call("DELETE", &format!("{TOKENS}/token/{session}")).bearer(&reader).send().await.status, 404);
     assert_eq!(airlock.call("POST", "/-/npm/v1/user").bearer(&reader).json(&json!({"email": "eve@evil.example"})).send().await.status, 403);
     assert_eq!(airlock.call("DELETE", &format!("/-/user/token/{reader}")).bearer(&reader).send().await.status, 200);
