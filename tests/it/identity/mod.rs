@@ -2,6 +2,7 @@
 
 mod lockout;
 mod login;
+mod oidc;
 mod passwords;
 mod roles;
 mod tokens;
