@@ -87,7 +87,12 @@ pub fn run(command: &TokenCommand, clock: &Clock) -> Result<Outcome, Failure> {
 /// The token by its id, or the one in use by its name.
 fn find<'a>(tokens: &'a [TokenView], which: &str) -> Result<&'a TokenView, Failure> {
     let by_id = tokens.iter().find(|token| token.id == which);
-    let by_name = || tokens.iter().find(|token| token.name == which && token.revoked_at.is_none());
+    let of_name = || tokens.iter().filter(|token| token.name == which && token.revoked_at.is_none());
+    // Who signs in has a token of each sign-in.
+    if by_id.is_none() && of_name().count() > 1 {
+        return Err(Failure::failed(format!("{which:?} has several tokens in use"), "give an id; `airlock token list` shows them all"));
+    }
+    let by_name = || of_name().next();
     match by_id.or_else(by_name) {
         Some(token) if token.revoked_at.is_some() => {
             Err(Failure::failed(format!("the token {} of {} was revoked before", token.id, token.name), "nothing is left to do"))
@@ -163,5 +168,7 @@ dddddddddddd  admin  admin     2026-10-01 00:00 UTC  in use
         assert_eq!(find(&tokens, "dddddddddddd").unwrap().name, "admin");
         assert!(find(&tokens, "aaaaaaaaaaaa").unwrap_err().to_string().contains("revoked before"));
         assert!(find(&tokens, "nobody").unwrap_err().to_string().contains("token list"));
+        let twice: Vec<TokenView> = tokens.iter().chain(&tokens[1..2]).cloned().collect();
+        assert!(find(&twice, "maria").unwrap_err().to_string().contains("several"));
     }
 }
