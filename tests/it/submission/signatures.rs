@@ -1,6 +1,6 @@
 //! Airlock's own signature on what is published here, and the keys it is checked with.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::workflow::WEB;
 use crate::clients::program::node;
-use crate::clients::program::script;
+use crate::clients::program::package;
 use crate::support::airlock::Airlock;
 use crate::support::command::Outcome;
 use crate::support::command::run;
@@ -117,10 +117,10 @@ async fn node_verifies_what_we_sign() {
 }
 
 /// Corepack asks for a package manager that was published here, and knows these keys and no others.
-async fn fetched_by_corepack(airlock: &Airlock, corepack: &Path, keys: &[Value]) -> Outcome {
+async fn fetched_by_corepack(airlock: &Airlock, (node, modules): &(PathBuf, PathBuf), keys: &[Value]) -> Outcome {
     let home = TempDir::new().unwrap();
-    let mut command = Command::new(node().unwrap());
-    command.arg(corepack).args(["pnpm@9.0.0", "--version"]).current_dir(home.path());
+    let mut command = Command::new(node);
+    command.arg(modules.join("corepack/dist/corepack.js")).args(["pnpm@9.0.0", "--version"]).current_dir(home.path());
     command.env("COREPACK_NPM_REGISTRY", airlock.url().as_str().trim_end_matches('/')).env("COREPACK_HOME", home.path().join("cache"));
     command.env("COREPACK_INTEGRITY_KEYS", json!({"npm": keys}).to_string()).env("COREPACK_ENABLE_DOWNLOAD_PROMPT", "0");
     command.env("HOME", home.path());
@@ -131,7 +131,7 @@ async fn fetched_by_corepack(airlock: &Airlock, corepack: &Path, keys: &[Value])
 
 #[tokio::test]
 async fn corepack_installs_a_manager_published_here() {
-    let (Some(_), Some(corepack)) = (node(), script("corepack", "corepack/dist/corepack.js").await) else { return };
+    let Some(corepack) = package("corepack").await else { return };
     let airlock = trusting().await;
     let ann = airlock.user("ann", "publisher").await;
     let manager = Publish::new("pnpm", "9.0.0").file("bin/pnpm.cjs", "console.log('ours, ' + process.argv.slice(2));\n");
