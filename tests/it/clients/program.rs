@@ -138,9 +138,11 @@ fn node_major(node: &Path) -> Result<u32, String> {
 fn installed(name: &str, row: &Row) -> Result<PathBuf, String> {
     const PATIENCE: Duration = Duration::from_secs(300);
     let all = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients");
+    fs::create_dir_all(&all).unwrap();
+    // npm writes down what it installs by its real path.
+    let all = fs::canonicalize(&all).unwrap();
     let at = all.join(format!("{name}-{}", row.version));
     let modules = at.join("node_modules");
-    fs::create_dir_all(&all).unwrap();
     let lock = fs::File::create(all.join(format!("{name}-{}.lock", row.version))).unwrap();
     lock.lock().unwrap();
     if at.is_dir() {

@@ -1,16 +1,21 @@
 //! Airlock's own signature on what is published here, and the keys it is checked with.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use airlock::config::policy::Submissions;
 use serde_json::Value;
 use serde_json::json;
+use tempfile::TempDir;
 
 use super::workflow::WEB;
 use crate::clients::program::node;
+use crate::clients::program::package;
 use crate::support::airlock::Airlock;
+use crate::support::command::Outcome;
 use crate::support::command::run;
+use crate::support::publish::Publish;
 use crate::support::scenario::Scenario;
 use crate::support::upstream::Fault;
 
@@ -109,4 +114,36 @@ async fn node_verifies_what_we_sign() {
     command.args(["-e", script, "--"]).args([text(&key["key"]), text(&dist["integrity"]), text(&dist["signatures"][0]["sig"])]);
     let said = tokio::task::spawn_blocking(move || run(command, Duration::from_secs(60))).await.unwrap().unwrap();
     assert_eq!(said.output.trim(), "true false");
+}
+
+/// Corepack asks for a package manager that was published here, and knows these keys and no others.
+async fn fetched_by_corepack(airlock: &Airlock, (node, modules): &(PathBuf, PathBuf), keys: &[Value]) -> Outcome {
+    let home = TempDir::new().unwrap();
+    let mut command = Command::new(node);
+    command.arg(modules.join("corepack/dist/corepack.js")).args(["pnpm@9.0.0", "--version"]).current_dir(home.path());
+    command.env("COREPACK_NPM_REGISTRY", airlock.url().as_str().trim_end_matches('/')).env("COREPACK_HOME", home.path().join("cache"));
+    command.env("COREPACK_INTEGRITY_KEYS", json!({"npm": keys}).to_string()).env("COREPACK_ENABLE_DOWNLOAD_PROMPT", "0");
+    command.env("HOME", home.path());
+    let outcome = tokio::task::spawn_blocking(move || run(command, Duration::from_secs(120))).await.unwrap().unwrap();
+    drop(home);
+    outcome
+}
+
+#[tokio::test]
+async fn corepack_installs_a_manager_published_here() {
+    let Some(corepack) = package("corepack").await else { return };
+    let airlock = trusting().await;
+    let ann = airlock.user("ann", "publisher").await;
+    let manager = Publish::new("pnpm", "9.0.0").file("bin/pnpm.cjs", "console.log('ours, ' + process.argv.slice(2));\n");
+    let manager = manager.field("bin", json!({"pnpm": "bin/pnpm.cjs"}));
+    assert_eq!(manager.call(&airlock, &ann).send().await.status, 201);
+    let known = keys(&airlock).await;
+    fetched_by_corepack(&airlock, &corepack, &known).await.assert_success().assert_says("ours, --version");
+
+    let other = trusting().await;
+    let eve = other.user("eve", "publisher").await;
+    assert_eq!(other.publish(&eve, WEB, "1.0.0").await.status, 201);
+    let mut forged = keys(&other).await;
+    forged[0]["keyid"] = known[0]["keyid"].clone();
+    fetched_by_corepack(&airlock, &corepack, &forged).await.assert_failure();
 }
