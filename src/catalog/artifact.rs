@@ -132,9 +132,7 @@ impl Catalog {
                 }
                 InspectError::Blob(BlobError::DiskFull { .. }) => CatalogError::StorageFull(error.to_string()),
                 InspectError::Commit(commit) if commit.is_disk_full() => CatalogError::StorageFull(error.to_string()),
-                InspectError::Blob(_) | InspectError::Commit(_) | InspectError::Read(_) => {
-                    CatalogError::Storage(error.to_string())
-                }
+                InspectError::Blob(_) | InspectError::Commit(_) | InspectError::Read(_) => CatalogError::Storage(error.to_string()),
             }),
         }
     }
