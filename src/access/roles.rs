@@ -84,3 +84,84 @@ fn has_member(group: &Group, name: &str) -> bool {
 fn packages_of<'g>(groups: impl Iterator<Item = &'g Group>) -> Vec<PackagePattern> {
     groups.flat_map(|group| group.packages.iter().cloned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::digest::DocumentDigest;
+    use crate::model::package::PackageName;
+    use crate::model::time::Timestamp;
+
+    fn at() -> Timestamp {
+        Timestamp::parse("2026-11-20T12:00:00Z").unwrap()
+    }
+
+    fn user(role: Role) -> User {
+        User { name: "Maria".into(), role, email: None, password: None, oidc: None, made_at: at(), disabled_at: None }
+    }
+
+    fn token(kind: TokenKind, role: Role) -> Token {
+        Token { kind, ..Token::named("0123456789ab".into(), "Maria".into(), role, DocumentDigest::from_raw([0; 32]), at()) }
+    }
+
+    fn patterns(texts: &[&str]) -> Vec<PackagePattern> {
+        texts.iter().map(|text| PackagePattern::parse(text).unwrap()).collect()
+    }
+
+    #[test]
+    fn what_a_token_gives_is_said_by_its_kind() {
+        #[track_caller]
+        fn check(kind: TokenKind, role: Role, user: Option<&User>, roles: Roles, publishes: Reach) {
+            let given = of_token(&token(kind, role), user, &Groups::new());
+            assert_eq!((given.roles, given.publishes), (roles, publishes));
+        }
+        let (approver, admin, publisher) = (user(Role::Approver), user(Role::Admin), user(Role::Publisher));
+        // As the admin said, whatever the user's own role is.
+        check(TokenKind::Named, Role::Publisher, Some(&approver), Roles::of(Role::Publisher), Reach::Own);
+        check(TokenKind::Named, Role::Admin, None, Roles::of(Role::Admin), Reach::Everything);
+        check(TokenKind::Named, Role::Approver, None, Roles::of(Role::Approver), Reach::Nothing);
+        // As the user is now, whatever it was when the token was made.
+        check(TokenKind::Session, Role::Admin, Some(&approver), Roles::of(Role::Approver), Reach::Nothing);
+        check(TokenKind::Session, Role::Reader, Some(&publisher), Roles::of(Role::Publisher), Reach::Own);
+        check(TokenKind::Session, Role::Admin, None, Roles::NONE, Reach::Nothing);
+        check(TokenKind::Made, Role::Admin, Some(&admin), Roles::of(Role::Admin), Reach::Everything);
+        check(TokenKind::Made, Role::Reader, Some(&admin), Roles::of(Role::Reader), Reach::Nothing);
+        // A build publishes what it was given, and never approves.
+        check(TokenKind::Exchanged, Role::Admin, Some(&admin), Roles::of(Role::Publisher), Reach::Packages(Vec::new()));
+    }
+
+    #[test]
+    fn a_tokens_own_bound_narrows_what_its_user_reaches() {
+        let (web, other) = (PackageName::npm("@acme/web").unwrap(), PackageName::npm("left-pad").unwrap());
+        let bound = Token { packages: patterns(&["@acme/*"]), ..token(TokenKind::Made, Role::Publisher) };
+        let given = of_token(&bound, Some(&user(Role::Publisher)), &Groups::new());
+        assert!(given.reaches(&web) && !given.oversteps(&web) && !given.reaches(&other));
+        let given = of_token(&bound, Some(&user(Role::Admin)), &Groups::new());
+        assert!(given.oversteps(&web) && !given.reaches(&other));
+    }
+
+    #[test]
+    fn groups_add_up_and_only_publishers_publish() {
+        let group =
+            |role, packages: &[&str]| Group { role, members: vec!["maria".into()], claims: Vec::new(), packages: patterns(packages) };
+        let groups = Groups::from([("web".into(), group(Role::Publisher, &["@acme/*"])), ("eyes".into(), group(Role::Approver, &[]))]);
+        let given = of_user(&user(Role::Reader), &groups);
+        assert_eq!(
+            (given.roles, given.publishes),
+            (Roles::of(Role::Publisher).with(Role::Approver), Reach::Packages(patterns(&["@acme/*"])))
+        );
+        assert_eq!(of_user(&user(Role::Publisher), &groups).publishes, Reach::OwnAnd(patterns(&["@acme/*"])));
+        let whole = Groups::from([("all".into(), group(Role::Publisher, &[]))]);
+        assert_eq!(of_user(&user(Role::Reader), &whole).publishes, Reach::Own);
+        let idle = Groups::from([("idle".into(), group(Role::Reader, &["@acme/*"]))]);
+        assert_eq!(of_user(&user(Role::Reader), &idle).publishes, Reach::Nothing);
+    }
+
+    #[test]
+    fn who_made_a_token_stands_behind_what_is_done_with_it() {
+        let made = Token { made_by: Some("root".into()), ..token(TokenKind::Named, Role::Publisher) };
+        assert_eq!(of_token(&made, None, &Groups::new()).behind, ["Maria", "root"]);
+        let own = Token { made_by: Some("Maria".into()), ..made };
+        assert_eq!(of_token(&own, None, &Groups::new()).behind, ["Maria"]);
+    }
+}

@@ -8,6 +8,7 @@ use crate::support::binary::files_below;
 use crate::support::http::Call;
 use crate::support::scenario::Scenario;
 
+const PASSWORD: &str = "a password of a canary";
 const UPSTREAM_TOKEN: &str = "upstreams-own-secret-token";
 
 #[tokio::test]
@@ -49,6 +50,23 @@ async fn no_secret_is_where_it_should_not_be() {
         let wrong = format!("{token}x");
         answers.push(Call::get(server.address(), "/left-pad").bearer(&wrong).send().await);
     }
+    let call = |method: &str, path: &str| Call::new(server.address(), method, path);
+    let user = json!({"name": "maria", "role": "publisher", "password": PASSWORD});
+    answers.push(call("POST", "/-/airlock/v1/users").bearer(&admin).json(&user).send().await);
+    let document = json!({"name": "maria", "password": PASSWORD});
+    let session = call("PUT", "/-/user/org.couchdb.user:maria").json(&document).send().await.json()["token"].as_str().unwrap().to_owned();
+    let basic = format!("Basic {}", data_encoding::BASE64.encode(format!("maria:{PASSWORD}").as_bytes()));
+    answers.push(call("GET", "/-/npm/v1/user").header("authorization", &basic).send().await);
+    answers.push(call("GET", "/-/npm/v1/tokens").bearer(&session).send().await);
+    answers.push(call("PUT", "/-/user/org.couchdb.user:maria").json(&json!({"name": "maria", "password": [PASSWORD]})).send().await);
+    // The secrets of a sign-in that is open: in its own answer, and in no log.
+    let begun = call("POST", "/-/v1/login").json(&json!({})).send().await.json();
+    let last = |url: &str| begun[url].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+    let (code, done) = (last("loginUrl"), last("doneUrl"));
+    for path in [format!("/-/v1/done/{done}"), format!("/-/airlock/sign-in/{code}")] {
+        call("GET", &path).send().await;
+    }
+    answers.push(call("GET", "/-/airlock/v1/audit?limit=500").bearer(&admin).send().await);
     let listed = server.run(&["token", "list"]).await;
     listed.assert_success();
     let data_dir = server.data_dir();
@@ -59,11 +77,19 @@ async fn no_secret_is_where_it_should_not_be() {
 
     // The last part of a token is what nobody may learn; its id is no secret.
     let secret = |token: &str| token.rsplit_once('_').map_or(token.to_owned(), |_| token[21..].to_owned());
-    for (whose, token) in [("admin", secret(&admin)), ("reader", secret(&reader)), ("upstream", UPSTREAM_TOKEN.to_owned())] {
+    for (whose, token) in [
+        ("admin", secret(&admin)),
+        ("reader", secret(&reader)),
+        ("session's", secret(&session)),
+        ("user's", PASSWORD.to_owned()),
+        ("page's", code),
+        ("waiting program's", done),
+        ("upstream", UPSTREAM_TOKEN.to_owned()),
+    ] {
         assert!(token.len() >= 20);
         let basic = data_encoding::BASE64.encode(token.as_bytes());
         for text in [&token, &basic] {
-            assert!(!said.contains(text.as_str()), "the log tells the {whose} token");
+            assert!(!said.contains(text.as_str()), "the log tells the {whose} secret");
             assert!(!listed.output.contains(text.as_str()));
             for answer in &answers {
                 let head: String = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
