@@ -104,6 +104,7 @@ impl Known {
 
     pub fn with_token(&self, token: Token, groups: &Groups) -> Known {
         let mut after = self.clone();
+        after.tokens.retain(|_, pass| !pass.token.makes_room_for(&token));
         after.put_pass(token, groups);
         after
     }

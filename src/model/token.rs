@@ -127,6 +127,13 @@ impl Token {
         }
     }
 
+    /// Whether it need not be remembered once `newer` is made: builds get a token each time, and by then its own has ended.
+    /// What was done with it names the build itself.
+    pub fn makes_room_for(&self, newer: &Token) -> bool {
+        let are_of_builds = self.kind == TokenKind::Exchanged && newer.kind == TokenKind::Exchanged;
+        are_of_builds && !self.counts_at(newer.created_at)
+    }
+
     /// Neither revoked nor expired.
     pub fn counts_at(&self, at: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| at < expires_at)

@@ -25,6 +25,7 @@ use crate::storage::conformance::hosting::only_named_tokens_take_a_name;
 use crate::storage::conformance::hosting::signing_keys_are_kept_for_good;
 use crate::storage::conformance::hosting::starred;
 use crate::storage::conformance::hosting::submitted;
+use crate::storage::conformance::hosting::tokens_of_builds_that_ended_are_forgotten;
 use crate::storage::conformance::hosting::user;
 use crate::storage::conformance::hosting::users_are_as_their_last_change_left_them;
 use crate::storage::conformance::hosting::what_is_published_here_is_known_as_ours;
@@ -85,6 +86,7 @@ conformance! {
         a_token_name_is_taken_until_it_is_revoked_or_expires
         only_the_first_token_is_made_without_a_token
         only_named_tokens_take_a_name
+        tokens_of_builds_that_ended_are_forgotten
         a_user_name_is_taken_for_good_whatever_its_case
         users_are_as_their_last_change_left_them
         what_is_published_here_is_known_as_ours

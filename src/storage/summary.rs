@@ -127,6 +127,7 @@ impl Tokens {
         match command {
             Command::TokenCreated { token } => {
                 if !self.0.iter().any(|other| other.id == token.id) {
+                    self.0.retain(|other| !other.makes_room_for(token));
                     self.0.push(token.clone());
                 }
             }

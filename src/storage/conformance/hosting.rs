@@ -71,6 +71,22 @@ pub async fn only_named_tokens_take_a_name(bench: &Bench) {
     assert_eq!(state.tokens().await.unwrap()[1].kind, TokenKind::Made);
 }
 
+pub async fn tokens_of_builds_that_ended_are_forgotten(bench: &Bench) {
+    let state = bench.open();
+    let until = |id: &str, kind, expires_at: i64| Token { kind, expires_at: Some(at(expires_at)), ..token(id, "ci:acme/web") };
+    let made = |token: Token| vec![Command::TokenCreated { token }];
+    for (id, kind) in [("1", TokenKind::Exchanged), ("2", TokenKind::Session), ("3", TokenKind::Exchanged)] {
+        commit(&*state, made(until(id, kind, 50))).await;
+    }
+    let of_build = |id: &str, now: i64| Token { created_at: at(now), ..until(id, TokenKind::Exchanged, 90) };
+    commit(&*state, made(Token { kind: TokenKind::Named, ..of_build("4", 60) })).await;
+    commit(&*state, made(of_build("5", 49))).await;
+    assert_eq!(state.tokens().await.unwrap().len(), 5, "none has ended, or no build asked");
+    commit(&*state, made(of_build("6", 50))).await;
+    let left: Vec<String> = state.tokens().await.unwrap().into_iter().map(|token| token.id).collect();
+    assert_eq!(left, ["2", "4", "5", "6"]);
+}
+
 pub async fn a_user_name_is_taken_for_good_whatever_its_case(bench: &Bench) {
     let state = bench.open();
     let free = |name: &str| vec![Condition::UserNameFree { name: name.into() }];
