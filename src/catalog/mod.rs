@@ -1,7 +1,9 @@
 //! What may be seen or fetched of a package: refreshed from upstream, judged, exposed. Knows no HTTP and no dialect.
 
+pub mod advisories;
 pub mod ahead;
 pub mod artifact;
+pub mod attested;
 pub mod background;
 pub mod explanation;
 pub mod exposure;
@@ -10,6 +12,7 @@ pub mod glance;
 pub mod kept;
 pub mod queue;
 pub mod refresh;
+pub mod search;
 pub mod shelf;
 
 use std::sync::Arc;
@@ -33,6 +36,7 @@ use crate::catalog::glance::SEEN_MAX;
 use crate::catalog::queue::Board;
 use crate::catalog::queue::Wanted;
 use crate::catalog::refresh::Refreshed;
+use crate::catalog::search::Cards;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::ShelfWeight;
 use crate::clock::Clock;
@@ -82,6 +86,7 @@ pub struct Catalog {
     opened: Cache<FileName, Arc<Opened>>,
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
+    cards: Cards,
     counts: Counts,
 }
 
@@ -210,6 +215,7 @@ impl Catalog {
             opened: Cache::new(OPENED_MAX),
             board: Mutex::default(),
             wanted: Mutex::default(),
+            cards: Cards::default(),
             counts: Counts::default(),
         }
     }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::UNKNOWN_FOR;
+use crate::catalog::exposure::expose;
 use crate::catalog::kept;
 use crate::catalog::shelf::Heard;
 use crate::catalog::shelf::Shelf;
@@ -109,8 +110,8 @@ impl Catalog {
         }
     }
 
-    /// Whether upstream is never to hear of it.
-    fn is_private(&self, package: &PackageId) -> bool {
+    /// Whether upstream is never to hear of its scope.
+    pub(super) fn is_private(&self, package: &PackageId) -> bool {
         package
             .name
             .scope()
@@ -162,12 +163,18 @@ impl Catalog {
         let Some(sight) = state.last_sight.as_ref().filter(|_| !self.is_private(package)) else { return Ok(false) };
         let Some(index) = self.kept_index(package, sight).await? else { return Ok(false) };
         let (quarantine, judged, now) = (Arc::clone(&self.quarantine), Arc::clone(state), self.clock.now());
-        let judge = move || (quarantine.standings(&index, &judged, now), index);
-        let (standings, index) = tokio::task::spawn_blocking(judge).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
+        let (ecosystem, given_up_changes) = (self.ecosystem(package)?, self.quarantine.given_up_changes());
+        let judge = move || {
+            let standings = quarantine.standings(&index, &judged, now);
+            (expose(&index, &standings, &*ecosystem), standings, index)
+        };
+        let (exposed, standings, index) =
+            tokio::task::spawn_blocking(judge).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
         if self.state.revision(package).await? != state.revision {
             return Ok(false);
         }
         self.post(&index, &standings, state);
+        self.card(state, &exposed, &standings, given_up_changes);
         Ok(true)
     }
 

@@ -12,6 +12,7 @@ pub mod gate;
 pub mod intake;
 pub mod judge;
 mod parked;
+pub mod warning;
 pub mod wording;
 pub mod workflow;
 

@@ -21,8 +21,8 @@ use crate::model::release::ReleaseId;
 use crate::protocol::npm::manifest::Fault;
 use crate::protocol::npm::path::BadPath;
 
-/// npm prints this header of an error on a line of its own.
-const NPM_NOTICE: HeaderName = HeaderName::from_static("npm-notice");
+/// npm prints this header of an error, and of an answer to what it wrote, on a line of its own.
+pub const NPM_NOTICE: HeaderName = HeaderName::from_static("npm-notice");
 
 /// Longest `npm-notice` that is sent, in bytes.
 const NOTICE_BYTES_MAX: usize = 600;
@@ -78,7 +78,7 @@ impl Failure {
         if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::try_from(allow).ok()) {
             headers.insert(header::ALLOW, allow);
         }
-        let notice = link.as_deref().and_then(|link| HeaderValue::try_from(one_line(sentence, link, NOTICE_BYTES_MAX)).ok());
+        let notice = link.as_deref().and_then(|link| notice(sentence, link));
         if let Some(notice) = notice {
             headers.insert(NPM_NOTICE, notice);
         }
@@ -89,6 +89,11 @@ impl Failure {
         *response.body_mut() = Body::from(body);
         response
     }
+}
+
+/// `npm-notice` of an answer that is none of an error.
+pub fn notice(sentence: &str, link: &str) -> Option<HeaderValue> {
+    HeaderValue::try_from(one_line(sentence, link, NOTICE_BYTES_MAX)).ok()
 }
 
 /// Sentence and link as one line of ASCII of at most `bytes_max` bytes; the sentence is cut before the link is.

@@ -5,6 +5,7 @@ pub mod attestations;
 pub mod audit;
 pub mod call;
 pub mod claims;
+pub mod describe;
 pub mod explain;
 pub mod files;
 pub mod handlers;
@@ -39,6 +40,7 @@ use std::cmp::Ordering;
 
 use bytes::Bytes;
 
+use crate::ecosystem::Description;
 use crate::ecosystem::Ecosystem;
 use crate::ecosystem::Fetched;
 use crate::ecosystem::Need;
@@ -92,6 +94,10 @@ impl Ecosystem for Npm {
 
     fn choose<'v>(&self, range: &str, pointers: &'v [(String, Version)], versions: &[&'v Version]) -> Option<&'v Version> {
         needs::choose(range, pointers, versions)
+    }
+
+    fn describe(&self, frame: &[u8], manifest: &[u8]) -> Description {
+        describe::describe(frame, manifest)
     }
 
     fn track(&self, version: &Version) -> Option<Track> {
