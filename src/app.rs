@@ -30,6 +30,7 @@ use crate::storage::blob::Blobs;
 use crate::storage::data_dir::OpenError;
 use crate::storage::disk::DiskBlobs;
 use crate::storage::disk::DiskDocuments;
+use crate::storage::disk::KeyFile;
 use crate::storage::local;
 use crate::storage::local::LocalState;
 use crate::storage::pulls::Pulls;
@@ -102,9 +103,11 @@ impl App {
             Arc::new(documents),
             Arc::clone(&upstreams),
             Arc::clone(&pulls),
+            KeyFile::below(&config.storage.data_dir),
             clock.clone(),
             &config.upstream,
         ));
+        catalog.begin().await.map_err(BeginError::from)?;
         let access = Arc::new(Access::new(Arc::clone(&state), clock.clone(), &config.access));
         let admin_token = access.bootstrap(&config.storage.data_dir).await?;
         let (stop, _) = watch::channel(false);

@@ -28,7 +28,7 @@ impl Access {
     /// Makes the first admin token when no token was ever made; the file it lies in, if it did.
     pub async fn bootstrap(&self, data_dir: &Path) -> Result<Option<PathBuf>, AccessError> {
         let _one_at_a_time = self.changing.lock().await;
-        if !self.tokens().await?.load().is_empty() {
+        if self.known().await?.load().has_tokens() {
             return Ok(None);
         }
         let created = token::mint(ADMIN, Role::Admin, self.clock.now(), None)?;
@@ -36,7 +36,7 @@ impl Access {
         write_whole(path.clone(), format!("{}\n", created.text))
             .await
             .map_err(|source| AccessError::File { path: path.clone(), source })?;
-        match self.commit_created(&created, Condition::NoTokens, Actor::Airlock).await {
+        match self.commit_created(&created, vec![Condition::NoTokens], Actor::Airlock).await {
             Ok(()) => Ok(Some(path)),
             // Somebody else was first; the file would only mislead.
             Err(AccessError::Commit(CommitError::Conflict(_))) => {

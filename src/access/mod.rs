@@ -1,24 +1,28 @@
 //! Who is calling and what they may do: tokens, roles, and the first admin.
 
 pub mod bootstrap;
+mod known;
+mod roles;
 pub mod token;
 
-use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio::sync::OnceCell;
 
+use crate::access::known::Known;
 use crate::access::token::Presented;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::access::Anonymous;
 use crate::model::actor::Actor;
+use crate::model::principal::Principal;
+use crate::model::principal::Roles;
 use crate::model::time::Timestamp;
 use crate::model::token::Role;
 use crate::model::token::Token;
-use crate::model::token::TokenId;
 use crate::storage::record::Command;
 use crate::storage::state::Batch;
 use crate::storage::state::CommitError;
@@ -29,7 +33,7 @@ use crate::storage::state::State;
 /// The longest name of a token, in bytes.
 pub const NAME_BYTES_MAX: usize = 64;
 
-/// Tokens ever made, revoked ones too: the ledger keeps them all.
+/// Tokens that count at a time.
 pub const TOKENS_MAX: usize = 100_000;
 
 /// Names that would be mistaken for somebody else in the audit log.
@@ -68,14 +72,6 @@ pub enum AccessError {
     Read(#[from] ReadError),
 }
 
-/// Who a request comes from. Without a name: a caller without a token.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Identity {
-    pub name: Option<String>,
-    /// `None`: nothing is allowed without a token.
-    pub role: Option<Role>,
-}
-
 /// A new token, with the only sight of its secret there will ever be.
 pub struct Created {
     pub token: Token,
@@ -83,43 +79,53 @@ pub struct Created {
     pub text: String,
 }
 
-/// Tokens and what they allow. One for the process: what it commits counts from the same instant on.
+/// Who may come in, and what they may do. One for the process: what it commits counts from the same instant on.
 pub struct Access {
     state: Arc<dyn State>,
     clock: Clock,
-    anonymous: Anonymous,
-    /// All tokens, by id; read from the store once, then kept by the only writer there is, this value.
-    tokens: OnceCell<ArcSwap<HashMap<TokenId, Token>>>,
+    config: config::access::Access,
+    /// A caller without a token.
+    anonymous: Arc<Principal>,
+    /// Read from the store once, then kept by the only writer there is, this value.
+    known: OnceCell<ArcSwap<Known>>,
     /// One change at a time.
     changing: Mutex<()>,
 }
 
 impl Access {
     pub fn new(state: Arc<dyn State>, clock: Clock, config: &config::access::Access) -> Access {
-        Access { state, clock, anonymous: config.anonymous, tokens: OnceCell::new(), changing: Mutex::new(()) }
+        let anonymous = match config.anonymous {
+            Anonymous::Reader => Roles::of(Role::Reader),
+            Anonymous::None => Roles::NONE,
+        };
+        Access {
+            state,
+            clock,
+            config: config.clone(),
+            anonymous: Arc::new(Principal::anonymous(anonymous)),
+            known: OnceCell::new(),
+            changing: Mutex::new(()),
+        }
     }
 
-    /// Who presents `authorization`, the value of that header: `Bearer <token>`, or `Basic` with the token as password
-    /// and any user. A token that is presented must be valid, even where none is needed.
+    /// Who presents `authorization`, the value of that header, from `address`: `Bearer <token>`, or `Basic` with the token
+    /// as password and any user. A token that is presented must be valid, even where none is needed.
     ///
     /// # Errors
     /// `NotValid`, whatever the reason; `Read` when the tokens cannot be read.
-    pub async fn identify(&self, authorization: Option<&str>) -> Result<Identity, AccessError> {
+    pub async fn identify(&self, authorization: Option<&str>, address: IpAddr) -> Result<Arc<Principal>, AccessError> {
         let Some(authorization) = authorization else {
-            return Ok(match self.anonymous {
-                Anonymous::Reader => Identity { name: None, role: Some(Role::Reader) },
-                Anonymous::None => Identity { name: None, role: None },
-            });
+            return Ok(Arc::clone(&self.anonymous));
         };
-        let tokens = self.tokens().await?.load();
+        let known = self.known().await?.load();
         let presented = Presented::in_header(authorization).ok_or(AccessError::NotValid)?;
-        let token = presented.of(&tokens).filter(|token| is_live(token, self.clock.now())).ok_or(AccessError::NotValid)?;
-        Ok(Identity { name: Some(token.name.clone()), role: Some(token.role) })
+        let pass = presented.of(&known).filter(|pass| pass.serves(self.clock.now(), address)).ok_or(AccessError::NotValid)?;
+        Ok(Arc::clone(&pass.principal))
     }
 
     /// All tokens, revoked ones too, oldest first.
     pub async fn list(&self) -> Result<Vec<Token>, AccessError> {
-        let mut all: Vec<Token> = self.tokens().await?.load().values().cloned().collect();
+        let mut all: Vec<Token> = self.known().await?.load().passes().map(|pass| pass.token.clone()).collect();
         all.sort_by(|left, right| left.created_at.cmp(&right.created_at).then_with(|| left.id.cmp(&right.id)));
         Ok(all)
     }
@@ -135,16 +141,11 @@ impl Access {
             return Err(AccessError::ExpiryInPast(at));
         }
         let _one_at_a_time = self.changing.lock().await;
-        let tokens = self.tokens().await?.load_full();
-        if tokens.len() >= TOKENS_MAX {
-            return Err(AccessError::TooMany);
-        }
-        let created = token::mint(name, role, now, expires_at)?;
-        if tokens.contains_key(&created.token.id) {
-            return Err(AccessError::NoRandomness("the same id came twice; try again".to_owned()));
-        }
+        self.has_room(now).await?;
+        let mut created = token::mint(name, role, now, expires_at)?;
+        created.token.made_by = made_by(&by, name);
         let free = Condition::TokenNameFree { name: name.to_owned() };
-        self.commit_created(&created, free, by).await.map_err(|error| match error {
+        self.commit_created(&created, vec![free], by).await.map_err(|error| match error {
             AccessError::Commit(CommitError::Conflict(_)) => AccessError::NameTaken(name.to_owned()),
             other => other,
         })?;
@@ -154,30 +155,38 @@ impl Access {
     /// Revokes a token at the word of `by`; one that is revoked already stays so. Durable, and in force, when it returns.
     pub async fn revoke(&self, id: &str, by: Actor) -> Result<(), AccessError> {
         let _one_at_a_time = self.changing.lock().await;
-        let tokens = self.tokens().await?;
-        let before = tokens.load_full();
-        let token = before.get(id).ok_or_else(|| AccessError::UnknownToken(id.chars().take(NAME_BYTES_MAX).collect()))?;
-        if token.revoked_at.is_some() {
+        let known = self.known().await?;
+        let before = known.load_full();
+        let pass = before.pass(id).ok_or_else(|| AccessError::UnknownToken(id.chars().take(NAME_BYTES_MAX).collect()))?;
+        if pass.token.revoked_at.is_some() {
             return Ok(());
         }
-        let lasting = |token: &&Token| token.role == Role::Admin && token.revoked_at.is_none() && token.expires_at.is_none();
-        if lasting(&token) && before.values().filter(lasting).count() == 1 {
+        if pass.is_lasting_admin() && before.lasting_admins() == 1 {
             return Err(AccessError::LastAdmin);
         }
         let now = self.clock.now();
-        // In force before it is durable: a revocation that may be lost is repeated by who asked, one that comes late is not undone.
-        let mut after = HashMap::clone(&before);
-        if let Some(token) = after.get_mut(id) {
-            token.revoked_at = Some(now);
-        }
-        tokens.store(Arc::new(after));
-        let commands = vec![Command::TokenRevoked { id: id.to_owned() }];
-        let batch = Batch { at: now, actor: by, conditions: Vec::new(), commands };
+        let after = before.with_token(Token { revoked_at: Some(now), ..pass.token.clone() }, &self.config.groups);
+        self.commit_in_force(before, after, Command::TokenRevoked { id: id.to_owned() }, now, by).await
+    }
+
+    /// For what takes something away: in force before it is durable. A revocation that may be lost is repeated by who
+    /// asked, one that comes late is not undone.
+    async fn commit_in_force(
+        &self,
+        before: Arc<Known>,
+        after: Known,
+        command: Command,
+        at: Timestamp,
+        by: Actor,
+    ) -> Result<(), AccessError> {
+        let known = self.known().await?;
+        known.store(Arc::new(after));
+        let batch = Batch { at, actor: by, conditions: Vec::new(), commands: vec![command] };
         if let Err(error) = self.state.commit(batch).await {
             match error {
                 // Nothing was written, and whoever asked is told so.
                 CommitError::Conflict(_) | CommitError::DiskFull { .. } | CommitError::TooLarge { .. } | CommitError::Closed => {
-                    tokens.store(before)
+                    known.store(before)
                 }
                 CommitError::Broken(_) => {}
             }
@@ -186,29 +195,39 @@ impl Access {
         Ok(())
     }
 
-    async fn commit_created(&self, created: &Created, condition: Condition, by: Actor) -> Result<(), AccessError> {
-        let tokens = self.tokens().await?;
+    async fn has_room(&self, now: Timestamp) -> Result<(), AccessError> {
+        let counting = self.known().await?.load().passes().filter(|pass| pass.counts_at(now)).count();
+        if counting >= TOKENS_MAX { Err(AccessError::TooMany) } else { Ok(()) }
+    }
+
+    /// Durable when it returns; called by whoever holds `changing`.
+    async fn commit_created(&self, created: &Created, conditions: Vec<Condition>, by: Actor) -> Result<(), AccessError> {
+        let known = self.known().await?;
+        let before = known.load_full();
+        if before.pass(&created.token.id).is_some() {
+            return Err(AccessError::NoRandomness("the same id came twice; try again".to_owned()));
+        }
         let commands = vec![Command::TokenCreated { token: created.token.clone() }];
-        self.state.commit(Batch { at: created.token.created_at, actor: by, conditions: vec![condition], commands }).await?;
-        tokens.rcu(|before| {
-            let mut after = HashMap::clone(before);
-            after.insert(created.token.id.clone(), created.token.clone());
-            after
-        });
+        self.state.commit(Batch { at: created.token.created_at, actor: by, conditions, commands }).await?;
+        known.store(Arc::new(before.with_token(created.token.clone(), &self.config.groups)));
         Ok(())
     }
 
-    async fn tokens(&self) -> Result<&ArcSwap<HashMap<TokenId, Token>>, ReadError> {
+    async fn known(&self) -> Result<&ArcSwap<Known>, ReadError> {
         let read = || async {
-            let all = self.state.tokens().await?;
-            Ok(ArcSwap::from_pointee(all.into_iter().map(|token| (token.id.clone(), token)).collect()))
+            let (tokens, users) = (self.state.tokens().await?, self.state.users().await?);
+            Ok(ArcSwap::from_pointee(Known::of(tokens, users, &self.config.groups)))
         };
-        self.tokens.get_or_try_init(read).await
+        self.known.get_or_try_init(read).await
     }
 }
 
-fn is_live(token: &Token, now: Timestamp) -> bool {
-    token.revoked_at.is_none() && token.expires_at.is_none_or(|at| now < at)
+/// Who made a token that names somebody else, and so stands behind what is done with it.
+fn made_by(by: &Actor, name: &str) -> Option<String> {
+    match by {
+        Actor::Person(person) if person != name => Some(person.clone()),
+        Actor::Person(_) | Actor::Airlock => None,
+    }
 }
 
 fn named(name: &str) -> Result<(), AccessError> {

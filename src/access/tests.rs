@@ -1,5 +1,6 @@
 //! Tokens through the store: roles, names, expiry, revocation, the first admin.
 
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
@@ -18,6 +19,13 @@ fn access_to(state: &Arc<MemoryState>, anonymous: Anonymous) -> (Access, Clock) 
     )
 }
 
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+async fn who(access: &Access, authorization: Option<&str>) -> (Option<String>, Roles) {
+    let principal = access.identify(authorization, HERE).await.unwrap();
+    (principal.name.clone(), principal.roles)
+}
+
 fn root() -> Actor {
     Actor::Person("root".into())
 }
@@ -30,9 +38,9 @@ fn basic(user: &str, password: &str) -> String {
 async fn a_caller_without_a_token_reads_or_does_nothing() {
     let state = Arc::new(MemoryState::new());
     let (access, _) = access_to(&state, Anonymous::Reader);
-    assert_eq!(access.identify(None).await.unwrap(), Identity { name: None, role: Some(Role::Reader) });
+    assert_eq!(who(&access, None).await, (None, Roles::of(Role::Reader)));
     let (access, _) = access_to(&state, Anonymous::None);
-    assert_eq!(access.identify(None).await.unwrap(), Identity { name: None, role: None });
+    assert_eq!(who(&access, None).await, (None, Roles::NONE));
 }
 
 #[tokio::test]
@@ -40,11 +48,11 @@ async fn a_token_is_known_as_bearer_and_as_password() {
     let (access, _) = access_to(&Arc::new(MemoryState::new()), Anonymous::Reader);
     let created = access.create("alice", Role::Approver, None, root()).await.unwrap();
     assert_eq!(created.text.len(), "airlock_".len() + 12 + 1 + 43);
-    let alice = Identity { name: Some("alice".into()), role: Some(Role::Approver) };
+    let alice = (Some("alice".to_owned()), Roles::of(Role::Approver));
     for good in
         [format!("Bearer {}", created.text), format!("bearer  {}", created.text), basic("any", &created.text), basic("", &created.text)]
     {
-        assert_eq!(access.identify(Some(&good)).await.unwrap(), alice, "{good}");
+        assert_eq!(who(&access, Some(&good)).await, alice, "{good}");
     }
 }
 
@@ -54,7 +62,7 @@ async fn everything_else_is_refused_alike() {
     let text = access.create("alice", Role::Reader, None, root()).await.unwrap().text;
     let other = access.create("bob", Role::Reader, None, root()).await.unwrap().text;
     let short = access.create("carol", Role::Reader, Some(clock.now().plus(Duration::from_secs(60))), root()).await.unwrap().text;
-    assert!(access.identify(Some(&format!("Bearer {short}"))).await.is_ok());
+    assert!(access.identify(Some(&format!("Bearer {short}")), HERE).await.is_ok());
     clock.advance(Duration::from_secs(60));
     let mixed = format!("{}_{}", &text[..20], &other[21..]);
     let flipped = format!("{}{}", &text[..text.len() - 1], if text.ends_with('A') { 'E' } else { 'A' });
@@ -77,7 +85,7 @@ async fn everything_else_is_refused_alike() {
         basic("admin", "admin"),
         "Basic YWxpY2U=".into(),
     ] {
-        let error = access.identify(Some(&bad)).await.unwrap_err();
+        let error = access.identify(Some(&bad), HERE).await.unwrap_err();
         assert!(matches!(error, AccessError::NotValid), "{bad}: {error}");
         assert_eq!(error.to_string(), said);
     }
@@ -91,12 +99,12 @@ async fn a_revocation_counts_at_once_and_frees_the_name() {
     let bearer = format!("Bearer {}", created.text);
     assert!(matches!(access.create("alice", Role::Reader, None, root()).await, Err(AccessError::NameTaken(_))));
     access.revoke(&created.token.id, root()).await.unwrap();
-    assert!(matches!(access.identify(Some(&bearer)).await, Err(AccessError::NotValid)));
+    assert!(matches!(access.identify(Some(&bearer), HERE).await, Err(AccessError::NotValid)));
     access.revoke(&created.token.id, root()).await.unwrap();
     access.create("alice", Role::Reader, None, root()).await.unwrap();
     assert!(matches!(access.revoke("ffffffffffff", root()).await, Err(AccessError::UnknownToken(_))));
     let (again, _) = access_to(&state, Anonymous::Reader);
-    assert!(matches!(again.identify(Some(&bearer)).await, Err(AccessError::NotValid)), "after a restart too");
+    assert!(matches!(again.identify(Some(&bearer), HERE).await, Err(AccessError::NotValid)), "after a restart too");
     assert_eq!(again.list().await.unwrap().len(), 2);
 }
 
@@ -107,7 +115,7 @@ async fn a_change_that_was_refused_changed_nothing() {
     let created = access.create("alice", Role::Approver, None, root()).await.unwrap();
     state.close().await;
     assert!(matches!(access.revoke(&created.token.id, root()).await, Err(AccessError::Commit(_))));
-    assert!(access.identify(Some(&format!("Bearer {}", created.text))).await.is_ok());
+    assert!(access.identify(Some(&format!("Bearer {}", created.text)), HERE).await.is_ok());
     assert!(matches!(access.create("bob", Role::Reader, None, root()).await, Err(AccessError::Commit(_))));
     assert_eq!(access.list().await.unwrap().len(), 1);
 }
@@ -132,8 +140,8 @@ async fn the_first_start_leaves_an_admin_and_the_second_does_not() {
     assert_eq!(path, folder.path().join("admin-token"));
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     let text = std::fs::read_to_string(&path).unwrap();
-    let admin = access.identify(Some(&format!("Bearer {}", text.trim()))).await.unwrap();
-    assert_eq!(admin, Identity { name: Some("admin".into()), role: Some(Role::Admin) });
+    let admin = access.identify(Some(&format!("Bearer {}", text.trim())), HERE).await.unwrap();
+    assert_eq!((admin.name.as_deref(), admin.roles), (Some("admin"), Roles::of(Role::Admin)));
     let id = access.list().await.unwrap()[0].id.clone();
     assert!(matches!(access.revoke(&id, root()).await, Err(AccessError::LastAdmin)));
     let (again, _) = access_to(&state, Anonymous::None);
@@ -154,6 +162,6 @@ async fn a_crash_before_the_commit_costs_nothing() {
     let path = access.bootstrap(folder.path()).await.unwrap().unwrap();
     let text = std::fs::read_to_string(path).unwrap();
     assert_ne!(text, lost);
-    assert!(access.identify(Some(&format!("Bearer {}", text.trim()))).await.is_ok());
-    assert!(access.identify(Some(&format!("Bearer {}", lost.trim()))).await.is_err());
+    assert!(access.identify(Some(&format!("Bearer {}", text.trim())), HERE).await.is_ok());
+    assert!(access.identify(Some(&format!("Bearer {}", lost.trim())), HERE).await.is_err());
 }

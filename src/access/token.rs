@@ -1,7 +1,7 @@
 //! The text of a token, `airlock_<id>_<secret>`: made from the system's randomness, found by its id, compared by the hash
 //! of its secret in constant time.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use data_encoding::BASE64;
 use data_encoding::BASE64URL_NOPAD;
@@ -10,6 +10,8 @@ use subtle::ConstantTimeEq;
 
 use crate::access::AccessError;
 use crate::access::Created;
+use crate::access::known::Known;
+use crate::access::known::Pass;
 use crate::model::digest::DocumentDigest;
 use crate::model::time::Timestamp;
 use crate::model::token::Role;
@@ -54,17 +56,12 @@ impl Presented {
         let (scheme, rest) = authorization.trim().split_once(' ')?;
         match scheme {
             scheme if scheme.eq_ignore_ascii_case("bearer") => Presented::parse(rest.trim()),
-            scheme if scheme.eq_ignore_ascii_case("basic") => {
-                let decoded = BASE64.decode(rest.trim().as_bytes()).ok()?;
-                let text = std::str::from_utf8(&decoded).ok()?;
-                let (_, password) = text.split_once(':')?;
-                Presented::parse(password)
-            }
+            scheme if scheme.eq_ignore_ascii_case("basic") => Presented::parse(&name_and_password(rest.trim())?.1),
             _ => None,
         }
     }
 
-    fn parse(text: &str) -> Option<Presented> {
+    pub fn parse(text: &str) -> Option<Presented> {
         let (id, secret) = text.strip_prefix(PREFIX)?.split_at_checked(ID_CHARS)?;
         let secret = secret.strip_prefix('_')?;
         let well_formed = id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) && secret.len() == SECRET_CHARS;
@@ -72,10 +69,17 @@ impl Presented {
     }
 
     /// The token whose secret was presented, live or not. Takes the same time for a wrong secret and for an unknown id.
-    pub fn of<'a>(&self, tokens: &'a HashMap<TokenId, Token>) -> Option<&'a Token> {
-        let found = tokens.get(&self.id);
-        let expected = found.map_or(DocumentDigest::from_raw([0; 32]), |token| token.secret_hash);
+    pub fn of<'a>(&self, known: &'a Known) -> Option<&'a Arc<Pass>> {
+        let found = known.pass(&self.id);
+        let expected = found.map_or(DocumentDigest::from_raw([0; 32]), |pass| pass.token.secret_hash);
         let same = bool::from(expected.raw().ct_eq(self.secret_hash.raw()));
         found.filter(|_| same)
     }
+}
+
+/// What `Basic` credentials say.
+fn name_and_password(encoded: &str) -> Option<(String, String)> {
+    let text = String::from_utf8(BASE64.decode(encoded.as_bytes()).ok()?).ok()?;
+    let (name, password) = text.split_once(':')?;
+    Some((name.to_owned(), password.to_owned()))
 }

@@ -34,6 +34,6 @@ pub async fn decide(
 ) -> Result<Json<ReleaseView>, Problem> {
     let digest = digest(told.digest.as_deref())?;
     let order = Order { verb: told.decision, reason: told.reason, digest, revision: told.revision, expires_at: told.expires_at };
-    let explanation = api.catalog.decide(&release, &order, caller.person()?).await?;
+    let explanation = api.catalog.decide(&release, &order, &caller.principal).await?;
     Ok(Json(view::release(&explanation, &caller.base)))
 }

@@ -1,7 +1,5 @@
 //! The admin API asked as clients ask it: every route by every role, decisions, listings, tokens, the ledger, the pages.
 
-use std::net::IpAddr;
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -19,6 +17,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::http::route::Needs;
 use crate::model::digest::Digest;
+use crate::model::principal::Roles;
 use crate::model::time::Timestamp;
 
 const BASE: &str = "http://127.0.0.1:4873";
@@ -122,13 +121,7 @@ impl House {
 
     async fn send(&self, who: Who, request: Request<Body>) -> Answered {
         let (mut parts, body) = request.into_parts();
-        parts.extensions.insert(Caller {
-            name: who.0.map(str::to_owned),
-            role: who.1,
-            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            user_agent: None,
-            base: BASE.into(),
-        });
+        parts.extensions.insert(Caller::tried(who.0, who.1.map_or(Roles::NONE, Roles::of), BASE));
         let response = self.router.clone().oneshot(Request::from_parts(parts, body)).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();

@@ -11,6 +11,7 @@ use crate::model::job::Work;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
+use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
 use crate::quarantine::judge::Judged;
 use crate::quarantine::judge::Stage;
 
@@ -59,6 +60,8 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         published_at: explanation.published_at,
         age_counts_from: Some(verdict.age_counts_from),
         removed_at: explanation.removed_at,
+        submitted_by: explanation.submission.as_ref().map(|one| one.by.clone()),
+        trusted: verdict.trusted.as_deref().map(str::to_owned),
         wanted: explanation.wanted,
         sentence: explanation.sentence.clone(),
         link: link::of_release(base, &explanation.release),
@@ -113,9 +116,13 @@ fn history(explanation: &Explanation) -> Vec<wire::Event> {
         (state.removed_at, UPSTREAM, "took it down"),
     ];
     let mut events: Vec<wire::Event> = sights.into_iter().filter_map(|(at, by, what)| Some(event(at?, by, what.to_owned()))).collect();
-    events.extend(state.inspections.iter().map(|(file, inspection)| wire::Event {
-        digest: Some(inspection.digest),
-        ..event(inspection.at, AIRLOCK, format!("inspected {file}"))
+    if let Some(submission) = &explanation.submission {
+        let what = if submission.staged { "submitted, to wait for people" } else { "submitted" };
+        events.push(wire::Event { digest: Some(submission.digest), ..event(submission.at, &submission.by, what.to_owned()) });
+    }
+    events.extend(state.inspections.iter().map(|(file, inspection)| {
+        let how = if inspection.edition == INTEGRITY_ONLY { "proved the bytes of" } else { "inspected" };
+        wire::Event { digest: Some(inspection.digest), ..event(inspection.at, AIRLOCK, format!("{how} {file}")) }
     }));
     events.extend(state.decisions.iter().map(decision));
     events.sort_by_key(|event| event.at);
@@ -217,10 +224,15 @@ mod tests {
                 approvals_given: 1,
                 approvals_needed: 2,
                 digest: Some(Digest::of(b"tarball")),
+                trusted: None,
             },
             sentence: "@acme/web@1.0.0 is held.".to_owned(),
             published_at: Some(at(1)),
             removed_at: None,
+            submission: None,
+            pointers: Vec::new(),
+            sha1: None,
+            restricted: false,
             revision: Default::default(),
             artifacts: vec![ArtifactState { file: "web-1.0.0.tgz".to_owned(), digest: None, size: Some(7), inspected_at: Some(at(4)) }],
             state: Default::default(),

@@ -71,7 +71,7 @@ impl Catalog {
         let now = self.clock.now();
         let mut all = Vec::new();
         for InUse { package, versions } in in_use {
-            if self.state.revision(package).await? == Sequence::default() || (is_nobody && self.is_restricted(package).await?) {
+            if self.state.revision(package).await? == Sequence::default() || (is_nobody && self.is_restricted(package)) {
                 continue;
             }
             let state = self.state.package(package).await?;
@@ -90,7 +90,7 @@ impl Catalog {
         let mut count = 0;
         for InUse { package, versions } in in_use {
             let Some(shelf) = self.shelves.get(package) else { continue };
-            if is_nobody && self.is_restricted(package).await? {
+            if is_nobody && self.is_restricted(package) {
                 continue;
             }
             let view = self.view(&shelf).await?;

@@ -10,8 +10,11 @@ use crate::catalog::shelf::View;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
 use crate::model::finding::Action;
+use crate::model::index::Index;
 use crate::model::index::Row;
 use crate::model::package::PackageId;
+use crate::model::package::Version;
+use crate::model::principal::Principal;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
@@ -21,6 +24,8 @@ use crate::quarantine::decide::Order;
 use crate::quarantine::judge::Reason;
 use crate::quarantine::judge::Verdict;
 use crate::quarantine::judge::pin;
+use crate::storage::record::LocalRelease;
+use crate::storage::record::PackageState;
 use crate::storage::record::ReleaseState;
 use crate::storage::record::Sequence;
 
@@ -38,6 +43,14 @@ pub struct Explanation {
     /// As upstream claims.
     pub published_at: Option<Timestamp>,
     pub removed_at: Option<Timestamp>,
+    /// What it was submitted as; none of what upstream has.
+    pub submission: Option<LocalRelease>,
+    /// Those that point at it, or will where it opens.
+    pub pointers: Vec<String>,
+    /// Of its first artifact, as the index states it.
+    pub sha1: Option<String>,
+    /// Callers without a name are told that there is no such package.
+    pub restricted: bool,
     /// The package's.
     pub revision: Sequence,
     pub artifacts: Vec<ArtifactState>,
@@ -128,6 +141,10 @@ impl Catalog {
             sentence: self.refusal(shelf, view, at, &release).sentence,
             published_at: row.published_at,
             removed_at: row.removed_at.or(state.removed_at),
+            submission: package.submission(&row.version).cloned(),
+            pointers: pointers(index, &package, &row.version),
+            sha1: row.artifacts.first().and_then(|artifact| artifact.integrity.sha1.clone()),
+            restricted: package.local.as_ref().is_some_and(|local| local.restricted),
             revision: view.standings.revision,
             artifacts: artifacts(row, &state),
             would_change: would_change(verdict),
@@ -235,12 +252,12 @@ impl Catalog {
     }
 
     /// Records a person's decision on a release.
-    pub async fn decide(self: &Arc<Self>, release: &ReleaseId, order: &Order, by: &str) -> Result<Explanation, DecideOrFind> {
+    pub async fn decide(self: &Arc<Self>, release: &ReleaseId, order: &Order, person: &Principal) -> Result<Explanation, DecideOrFind> {
         let shelf = self.known_or_asked(&release.package).await?;
         if order.verb == Verb::Approve {
             self.know_bytes(&shelf, release).await?;
         }
-        self.quarantine.decide(&shelf.index, &release.version, order, by).await?;
+        self.quarantine.decide(&shelf.index, &release.version, order, person).await?;
         self.quarantine.ring();
         let explanation = self.explain_on(&shelf, release).await?;
         if order.verb != Verb::Approve || explanation.verdict.standing != Standing::Admissible {
@@ -263,6 +280,14 @@ pub enum DecideOrFind {
     Decide(#[from] DecideError),
     #[error(transparent)]
     Find(#[from] CatalogError),
+}
+
+/// Of what was published here by the wishes, of which the newest may wait for the release.
+fn pointers(index: &Index, package: &PackageState, version: &Version) -> Vec<String> {
+    match &package.local {
+        Some(local) => local.tags.iter().filter(|(_, wishes)| wishes.first() == Some(version)).map(|(tag, _)| tag.clone()).collect(),
+        None => index.pointers.iter().filter(|(_, at)| at == version).map(|(name, _)| name.clone()).collect(),
+    }
 }
 
 fn artifacts(row: &Row, state: &ReleaseState) -> Vec<ArtifactState> {
@@ -304,8 +329,15 @@ fn would_change(verdict: &Verdict) -> Vec<String> {
             }
             changes.push("an approver's approve or reopen".to_owned());
         }
+        Reason::Staged => changes.push(people(verdict.approvals_needed, verdict.approvals_given)),
         Reason::GivenUp { .. } => changes.push("an approver's reopen, which inspects it again".to_owned()),
         Reason::Clear => match verdict.standing {
+            Standing::Approved if verdict.trusted.is_some() => {
+                changes.push("a policy that no longer trusts it, an approver's recall, hold or reject".to_owned());
+            }
+            Standing::Admissible if verdict.trusted.is_some() => {
+                changes.push("its first download, which proves its bytes".to_owned());
+            }
             Standing::Admissible => changes.push("its first download, which inspects its bytes".to_owned()),
             Standing::Quarantined
             | Standing::Held { .. }

@@ -24,6 +24,9 @@ use crate::quarantine::wording::refusal;
 /// How many withheld releases are named to clients, newest first.
 pub const WITHHELD_MAX: usize = 200;
 
+/// As many as CouchDB has.
+const REVISION_DIGITS: usize = 32;
+
 /// A release that is listed.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ExposedRelease {
@@ -66,6 +69,7 @@ pub struct Exposed {
     withheld_total: usize,
     modified: Timestamp,
     stamp: DocumentDigest,
+    revision: Box<str>,
     repaired: bool,
     ladder: Arc<Ladder>,
 }
@@ -115,6 +119,13 @@ impl Exposed {
     /// Changes whenever anything that clients see of the package changes. Covers neither form nor base address.
     pub fn stamp(&self) -> &DocumentDigest {
         &self.stamp
+    }
+
+    /// Changes whenever what is listed changes, and neither with time nor with the words that withheld releases are explained
+    /// in: who wants to change what it saw names it by this.
+    /// 32 lower-case hexadecimal digits.
+    pub fn revision(&self) -> &str {
+        &self.revision
     }
 
     /// Whether a pointer was moved or dropped because upstream's target is withheld.
@@ -171,7 +182,10 @@ pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -
     let (pointers, repaired) = repair_pointers(index, &releases, ecosystem);
     let newest = releases.iter().map(|release| release.published_at).max();
     let modified = newest.into_iter().fold(standings.changed_at, Timestamp::max);
-    let stamp = stamp(index, &releases, &pointers, &withheld, modified);
+    let listed = listed(index, &releases, &pointers);
+    let mut revision = DocumentDigest::of(&listed).hex();
+    revision.truncate(REVISION_DIGITS);
+    let stamp = stamp(listed, &withheld, modified);
     Exposed {
         package: index.package.clone(),
         frame: index.frame.clone(),
@@ -181,6 +195,7 @@ pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -
         withheld_total,
         modified,
         stamp,
+        revision: revision.into(),
         repaired,
         ladder: Arc::new(ladder),
     }
@@ -226,7 +241,8 @@ impl Ladder {
     }
 }
 
-/// A pointer is touched only if its target is not listed. `latest` becomes the newest stable release below the old
+/// A pointer is touched only if its target is not listed. Where it was wished to be elsewhere before, the newest such target
+/// that is listed stands in. Else `latest` becomes the newest stable release below the old
 /// target (only where there is none, and it was a prerelease itself, the newest of its class); any other stays within its
 /// major and its prerelease class. One that finds nothing is dropped; none ever rises.
 fn repair_pointers(index: &Index, releases: &[ExposedRelease], ecosystem: &dyn Ecosystem) -> (Vec<(String, Version)>, bool) {
@@ -241,6 +257,11 @@ fn repair_pointers(index: &Index, releases: &[ExposedRelease], ecosystem: &dyn E
             continue;
         }
         repaired = true;
+        let wished = index.earlier.iter().find(|(pointer, _)| pointer == name).map_or(&[][..], |(_, versions)| versions);
+        if let Some(version) = wished.iter().find(|version| listed.contains(version)) {
+            pointers.push((name.clone(), version.clone()));
+            continue;
+        }
         let stand_ins = stand_ins.get_or_insert_with(|| StandIns::of(releases, ecosystem));
         let candidate = ecosystem.track(target).and_then(|old| {
             let newest = |major, class: &Option<String>| stand_ins.below(target, major, class, ecosystem);
@@ -281,19 +302,13 @@ impl<'r> StandIns<'r> {
     }
 }
 
-fn stamp(
-    index: &Index,
-    releases: &[ExposedRelease],
-    pointers: &[(String, Version)],
-    withheld: &[Withheld],
-    modified: Timestamp,
-) -> DocumentDigest {
-    let mut text = Vec::with_capacity(64 + releases.len() * 16);
+/// What is listed, and what upstream said, as bytes to be hashed.
+fn listed(index: &Index, releases: &[ExposedRelease], pointers: &[(String, Version)]) -> Vec<u8> {
+    let mut text = Vec::with_capacity(128 + releases.len() * 16);
     // Two packages may show the same text, and a body names its package.
     text.extend_from_slice(index.package.to_string().as_bytes());
     text.push(0);
     text.extend_from_slice(index.source.raw());
-    text.extend_from_slice(&modified.millis().to_le_bytes());
     let mut add = |part: &str| {
         text.extend_from_slice(part.as_bytes());
         text.push(0);
@@ -307,8 +322,15 @@ fn stamp(
         add(version.as_str());
     }
     add("");
+    text
+}
+
+fn stamp(listed: Vec<u8>, withheld: &[Withheld], modified: Timestamp) -> DocumentDigest {
+    let mut text = listed;
+    text.extend_from_slice(&modified.millis().to_le_bytes());
     for one in withheld {
-        add(&one.refusal.sentence);
+        text.extend_from_slice(one.refusal.sentence.as_bytes());
+        text.push(0);
     }
     DocumentDigest::of(&text)
 }

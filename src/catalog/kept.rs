@@ -27,7 +27,13 @@ struct Head<'i> {
     source: DocumentDigest,
     frame_bytes: usize,
     pointers: Cow<'i, [(String, Version)]>,
+    #[serde(skip_serializing_if = "is_empty", default)]
+    earlier: Cow<'i, [(String, Vec<Version>)]>,
     rows: Cow<'i, [Row]>,
+}
+
+fn is_empty(earlier: &Cow<'_, [(String, Vec<Version>)]>) -> bool {
+    earlier.as_ref().is_empty()
 }
 
 /// The bytes to keep.
@@ -38,6 +44,7 @@ pub fn write(index: &Index) -> Bytes {
         source: index.source,
         frame_bytes: index.frame.len(),
         pointers: Cow::Borrowed(&index.pointers),
+        earlier: Cow::Borrowed(&index.earlier),
         rows: Cow::Borrowed(&index.rows),
     };
     let mut all = Vec::with_capacity(index.rows.len() * ROW_BYTES + index.frame.len() + index.text.len());
@@ -75,6 +82,7 @@ pub fn read(kept: &Bytes) -> Option<Index> {
         source: head.source,
         frame: rest.slice(..head.frame_bytes),
         pointers: head.pointers.into_owned(),
+        earlier: head.earlier.into_owned(),
         rows,
         text,
     })
@@ -99,6 +107,7 @@ mod tests {
             source: DocumentDigest::of(b"x"),
             frame: Bytes::from_static(b"{\"name\":\"left-pad\",\n\"x\":1}"),
             pointers: vec![("latest".into(), Version::parse("1.0.0").unwrap())],
+            earlier: Vec::new(),
             rows: vec![row("1.0.0", 0..7), row("2.0.0", 7..9)],
             text: Bytes::from_static(b"{\"a\":1}{}"),
         }
@@ -107,6 +116,9 @@ mod tests {
     #[test]
     fn reads_what_it_writes() {
         let index = index();
+        assert_eq!(read(&write(&index)).unwrap(), index);
+        let earlier = vec![("latest".to_owned(), vec![Version::parse("1.0.0").unwrap()])];
+        let index = Index { earlier, ..index };
         assert_eq!(read(&write(&index)).unwrap(), index);
     }
 

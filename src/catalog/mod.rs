@@ -2,6 +2,7 @@
 
 pub mod advisories;
 pub mod ahead;
+pub mod amend;
 pub mod artifact;
 pub mod attested;
 pub mod background;
@@ -10,10 +11,19 @@ pub mod exposure;
 pub mod foresight;
 pub mod glance;
 pub mod kept;
+pub mod local;
+pub mod names;
+pub mod passthrough;
 pub mod queue;
 pub mod refresh;
+pub mod restricted;
+pub mod review;
+pub mod seal;
 pub mod search;
 pub mod shelf;
+pub mod submit;
+pub mod upload;
+pub mod views;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -33,12 +43,17 @@ use crate::catalog::glance::Glance;
 use crate::catalog::glance::OPENED_MAX;
 use crate::catalog::glance::Opened;
 use crate::catalog::glance::SEEN_MAX;
+use crate::catalog::passthrough::Passthrough;
 use crate::catalog::queue::Board;
 use crate::catalog::queue::Wanted;
 use crate::catalog::refresh::Refreshed;
+use crate::catalog::restricted::Restricted;
+use crate::catalog::seal::Seal;
 use crate::catalog::search::Cards;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::ShelfWeight;
+use crate::catalog::upload::Docks;
+use crate::catalog::views::Views;
 use crate::clock::Clock;
 use crate::config;
 use crate::ecosystem::Ecosystem;
@@ -50,8 +65,10 @@ use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::storage::blob::BlobError;
+use crate::storage::disk::KeyFile;
 use crate::storage::document::Documents;
 use crate::storage::pulls::Pulls;
+use crate::storage::record::Sequence;
 use crate::storage::state::CommitError;
 use crate::storage::state::ReadError;
 use crate::storage::state::State;
@@ -76,18 +93,30 @@ pub struct Catalog {
     documents: Arc<dyn Documents>,
     upstreams: Arc<Upstreams>,
     pulls: Arc<Pulls>,
+    seal: Seal,
+    passed: Passthrough,
+    docks: Docks,
     clock: Clock,
     fresh_for: Duration,
     shelves: Shelves,
-    unknown: Cache<PackageId, Timestamp>,
+    unknown: Cache<PackageId, Unknown>,
     refreshes: Flights<PackageId, Result<Refreshed, CatalogError>>,
     foresight: Foresight,
     seen: Cache<PackageId, Glance>,
     opened: Cache<FileName, Arc<Opened>>,
+    views: Views,
+    restricted: Restricted,
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
     cards: Cards,
     counts: Counts,
+}
+
+/// Upstream did not know the package: not asked again before, unless something else is heard of it.
+#[derive(Clone, Copy, Debug)]
+struct Unknown {
+    until: Timestamp,
+    revision: Sequence,
 }
 
 /// What happened since the start, for metrics.
@@ -164,7 +193,9 @@ impl From<BlobError> for CatalogError {
     fn from(error: BlobError) -> CatalogError {
         match error {
             BlobError::DiskFull { .. } => CatalogError::StorageFull(error.to_string()),
-            BlobError::Io { .. } | BlobError::Damaged { .. } => CatalogError::Storage(error.to_string()),
+            BlobError::Io { .. } | BlobError::Incoming(_) | BlobError::Damaged { .. } | BlobError::Lost { .. } => {
+                CatalogError::Storage(error.to_string())
+            }
         }
     }
 }
@@ -190,12 +221,14 @@ fn shelves() -> Shelves {
 }
 
 impl Catalog {
+    #[expect(clippy::too_many_arguments, reason = "the wiring: every one is another room's, and each is named where it is used")]
     pub fn new(
         quarantine: Arc<Quarantine>,
         state: Arc<dyn State>,
         documents: Arc<dyn Documents>,
         upstreams: Arc<Upstreams>,
         pulls: Arc<Pulls>,
+        key_file: KeyFile,
         clock: Clock,
         config: &config::upstream::Upstream,
     ) -> Catalog {
@@ -205,6 +238,9 @@ impl Catalog {
             documents,
             upstreams,
             pulls,
+            seal: Seal::new(key_file),
+            passed: Passthrough::default(),
+            docks: Docks::default(),
             clock,
             fresh_for: config.fresh_for,
             shelves: shelves(),
@@ -213,6 +249,8 @@ impl Catalog {
             foresight: Foresight::new(config.ask_ahead),
             seen: Cache::new(SEEN_MAX),
             opened: Cache::new(OPENED_MAX),
+            views: Views::new(),
+            restricted: Restricted::default(),
             board: Mutex::default(),
             wanted: Mutex::default(),
             cards: Cards::default(),

@@ -16,6 +16,7 @@ use crate::model::standing::Standing;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::Verdict;
 use crate::quarantine::workflow::lock;
+use crate::storage::record::LocalRelease;
 use crate::storage::record::PackageState;
 
 /// Releases whose demand is counted.
@@ -44,6 +45,13 @@ impl Board {
 #[derive(Debug, Default)]
 pub struct Wanted(HashMap<ReleaseId, u64>);
 
+/// What was posted on the board.
+pub(super) struct Posted {
+    pub releases: Vec<ReleaseId>,
+    /// As of [`Queue`].
+    pub complete: bool,
+}
+
 /// What waits for people.
 #[derive(Clone, Debug)]
 pub struct Queue {
@@ -55,10 +63,12 @@ pub struct Queue {
     pub complete: bool,
 }
 
-/// Whether a release waits for people: it is in review, or one person approved it and another is needed.
-fn waits(verdict: &Verdict) -> bool {
+/// Whether a release waits for people: it is in review, or one person approved it and another is needed. What was submitted
+/// here and is held is at once before who may let it through.
+pub(super) fn waits(verdict: &Verdict, submission: Option<&LocalRelease>) -> bool {
     match verdict.standing {
         Standing::InReview => true,
+        Standing::Held { .. } if submission.is_some() => true,
         Standing::Held { .. } | Standing::Rejected => verdict.approvals_given > 0 && verdict.approvals_given < verdict.approvals_needed,
         Standing::Quarantined | Standing::Admissible | Standing::Approved | Standing::Revoked => false,
     }
@@ -71,10 +81,11 @@ impl Catalog {
         let wanted = lock(&self.wanted);
         let is_worth_it = |version: &Version| {
             let used = state.releases.get(version).is_some_and(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
-            used || wanted.0.contains_key(&ReleaseId { package: index.package.clone(), version: version.clone() })
+            let submitted = state.submission(version).is_some();
+            submitted || used || wanted.0.contains_key(&ReleaseId { package: index.package.clone(), version: version.clone() })
         };
         let rows = index.rows.iter().zip(&standings.verdicts);
-        let people = rows.filter(|(_, verdict)| waits(verdict)).map(|(row, _)| &row.version);
+        let people = rows.filter(|(row, verdict)| waits(verdict, state.submission(&row.version))).map(|(row, _)| &row.version);
         let waiting: Vec<Version> = people.filter(|version| is_worth_it(version)).take(PER_PACKAGE_MAX).cloned().collect();
         drop(wanted);
         let mut board = lock(&self.board);
@@ -115,16 +126,19 @@ impl Catalog {
         lock(&self.wanted).0.get(release).copied().unwrap_or(0)
     }
 
+    /// What waited for people when its package was judged last, in order of packages.
+    pub(super) fn posted(&self) -> Posted {
+        let board = lock(&self.board);
+        let of = |(package, versions): (&PackageId, &Vec<Version>)| {
+            let package = package.clone();
+            versions.clone().into_iter().map(move |version| ReleaseId { package: package.clone(), version })
+        };
+        Posted { releases: board.waiting.iter().flat_map(of).collect(), complete: board.complete }
+    }
+
     /// What waits for people, most wanted first, at most `limit` releases.
     pub async fn queue(self: &std::sync::Arc<Self>, limit: usize) -> Result<Queue, CatalogError> {
-        let (releases, complete) = {
-            let board = lock(&self.board);
-            let of = |(package, versions): (&PackageId, &Vec<Version>)| {
-                let package = package.clone();
-                versions.clone().into_iter().map(move |version| ReleaseId { package: package.clone(), version })
-            };
-            (board.waiting.iter().flat_map(of).collect::<Vec<ReleaseId>>(), board.complete)
-        };
+        let Posted { releases, complete } = self.posted();
         let mut ordered: Vec<(u64, ReleaseId)> = releases.into_iter().map(|release| (self.wanted(&release), release)).collect();
         ordered.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
         let mut waiting = Vec::new();
@@ -133,7 +147,7 @@ impl Catalog {
                 break;
             }
             match self.explain_known(&release).await {
-                Ok(explanation) if waits(&explanation.verdict) => waiting.push(explanation),
+                Ok(explanation) if waits(&explanation.verdict, explanation.submission.as_ref()) => waiting.push(explanation),
                 Ok(_) | Err(CatalogError::UnknownPackage(_) | CatalogError::UnknownRelease { .. }) => {}
                 Err(error) => return Err(error),
             }

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::UNKNOWN_FOR;
+use crate::catalog::Unknown;
 use crate::catalog::exposure::expose;
 use crate::catalog::kept;
 use crate::catalog::shelf::Heard;
@@ -43,7 +44,7 @@ const DOCUMENTS_MAX: usize = 256;
 /// Documents up to this are read where they are: it takes less long than to wake another thread twice.
 const INLINE_BYTES_MAX: usize = 64 * 1024;
 /// How often a sight is joined anew because the package changed meanwhile.
-const ATTEMPTS_MAX: usize = 8;
+pub(super) const ATTEMPTS_MAX: usize = 8;
 /// After a failure upstream is left alone for this long, while what is known is served.
 const QUIET_FOR: Duration = Duration::from_secs(5);
 /// How long upstream is waited for where something is known that can be served meanwhile.
@@ -55,10 +56,10 @@ pub const RECHECK_AFTER: Duration = Duration::from_secs(5);
 pub type Refreshed = Option<Arc<Shelf>>;
 
 impl Catalog {
-    /// The package's shelf, asked of upstream if it is not fresh. A private scope has none, whatever the ledger remembers
-    /// of times when it was not private.
+    /// The package's shelf, asked of upstream if it is not fresh. In a private scope only what is at home here has one,
+    /// whatever the ledger remembers of times when it was not private.
     pub async fn shelf(self: &Arc<Self>, package: &PackageId) -> Result<Arc<Shelf>, CatalogError> {
-        if self.is_private(package) {
+        if self.is_private(package) && !self.is_at_home(package).await? {
             return Err(CatalogError::UnknownPackage(package.clone()));
         }
         if let Some(shelf) = self.shelves.get(package)
@@ -90,10 +91,13 @@ impl Catalog {
 
     /// As [`Catalog::shelf`], but asks upstream if it was last asked `older_than` ago.
     pub async fn asked(self: &Arc<Self>, package: &PackageId, older_than: Duration) -> Result<Arc<Shelf>, CatalogError> {
-        if self.is_private(package) {
+        if self.is_private(package) && !self.is_at_home(package).await? {
             return Err(CatalogError::UnknownPackage(package.clone()));
         }
-        if self.unknown.get(package).is_some_and(|until| self.clock.now() < until) {
+        if let Some(unknown) = self.unknown.get(package)
+            && self.clock.now() < unknown.until
+            && self.state.revision(package).await? == unknown.revision
+        {
             return Err(CatalogError::UnknownPackage(package.clone()));
         }
         let this = Arc::clone(self);
@@ -118,10 +122,10 @@ impl Catalog {
             .is_some_and(|scope| self.quarantine.policy().private_scopes.iter().any(|private| private.eq_ignore_ascii_case(scope)))
     }
 
-    /// The shelf as memory or disk has it, without asking upstream. `None`: never seen, of a private
-    /// scope, or its document is lost.
+    /// The shelf as memory or disk has it, without asking upstream. `None`: never seen, of a private scope, at home here
+    /// without a release, or its document is lost.
     pub async fn known(&self, package: &PackageId, state: &PackageState) -> Result<Option<Arc<Shelf>>, CatalogError> {
-        if self.is_private(package) {
+        if self.is_private(package) && state.local.is_none() {
             return Ok(None);
         }
         if let Some(shelf) = self.shelves.get(package) {
@@ -129,6 +133,9 @@ impl Catalog {
         }
         let Some(sight) = &state.last_sight else { return Ok(None) };
         let Some(index) = self.kept_index(package, sight).await? else { return Ok(None) };
+        if state.local.is_some() && index.rows.is_empty() {
+            return Ok(None);
+        }
         let note = self.state.note(package).await.filter(|note| note.source == sight.source);
         let heard = match note {
             Some(note) => {
@@ -152,7 +159,7 @@ impl Catalog {
     }
 
     /// The index of a sight as it is kept; `None` where its document is lost.
-    async fn kept_index(&self, package: &PackageId, sight: &LastSight) -> Result<Option<Index>, CatalogError> {
+    pub(super) async fn kept_index(&self, package: &PackageId, sight: &LastSight) -> Result<Option<Index>, CatalogError> {
         let kept = self.documents.get(&sight.document).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
         Ok(kept.as_ref().and_then(kept::read).filter(|index| index.package == *package))
     }
@@ -160,7 +167,9 @@ impl Catalog {
     /// Looks what of a package waits for people, as of `state`, and leaves nothing of it in memory. `false` where that
     /// cannot be told from what is kept.
     pub(crate) async fn look_through(&self, package: &PackageId, state: &Arc<PackageState>) -> Result<bool, CatalogError> {
-        let Some(sight) = state.last_sight.as_ref().filter(|_| !self.is_private(package)) else { return Ok(false) };
+        let Some(sight) = state.last_sight.as_ref().filter(|_| !self.is_private(package) || state.local.is_some()) else {
+            return Ok(false);
+        };
         let Some(index) = self.kept_index(package, sight).await? else { return Ok(false) };
         let (quarantine, judged, now) = (Arc::clone(&self.quarantine), Arc::clone(state), self.clock.now());
         let (ecosystem, given_up_changes) = (self.ecosystem(package)?, self.quarantine.given_up_changes());
@@ -186,6 +195,9 @@ impl Catalog {
         {
             return Ok(known);
         }
+        if state.local.is_some() {
+            return self.composed_anew(package).await;
+        }
         self.counts.refreshed.fetch_add(1, Ordering::Relaxed);
         match self.ask(package, known.as_ref()).await {
             Ok(Said::Unchanged) => {
@@ -195,7 +207,7 @@ impl Catalog {
                 Ok(known)
             }
             Ok(Said::Nothing) if state.last_sight.is_none() => {
-                self.unknown.insert(package.clone(), self.clock.now().plus(UNKNOWN_FOR));
+                self.unknown.insert(package.clone(), Unknown { until: self.clock.now().plus(UNKNOWN_FOR), revision: state.revision });
                 Ok(None)
             }
             Ok(Said::Nothing) => {
@@ -205,6 +217,7 @@ impl Catalog {
                     source: DocumentDigest::of(b""),
                     frame,
                     pointers: Vec::new(),
+                    earlier: Vec::new(),
                     rows: Vec::new(),
                     text: Bytes::new(),
                 };
@@ -255,14 +268,14 @@ impl Catalog {
         Ok(Some(shelf))
     }
 
-    async fn confirm(&self, package: &PackageId, shelf: &Shelf) {
+    pub(super) async fn confirm(&self, package: &PackageId, shelf: &Shelf) {
         let checked_at = self.clock.now();
         let heard = Heard { checked_at, quiet_until: None, ..shelf.heard() };
         self.put_note(package, shelf.index.source, &heard).await;
         shelf.hear(heard);
     }
 
-    async fn put_note(&self, package: &PackageId, source: DocumentDigest, heard: &Heard) {
+    pub(super) async fn put_note(&self, package: &PackageId, source: DocumentDigest, heard: &Heard) {
         let Validators { etag, last_modified } = heard.validators.clone();
         self.state.put_note(package, IndexNote { source, checked_at: heard.checked_at, etag, last_modified }).await;
     }
@@ -315,6 +328,9 @@ impl Catalog {
         let fresh = Arc::new(fresh);
         for _ in 0..ATTEMPTS_MAX {
             let state = self.state.package(&package).await?;
+            if state.local.is_some() {
+                return Err(CatalogError::Storage(format!("{} was assigned to this registry meanwhile", package.name)));
+            }
             let now = self.clock.now();
             let versions = match (&state.last_sight, known) {
                 (Some(_), None) => Some(self.quarantine.versions_seen(&package).await?),
@@ -347,7 +363,11 @@ impl Catalog {
             let heard = Heard { checked_at: now, quiet_until: None, validators };
             self.put_note(&package, intake.index.source, &heard).await;
             let shelf = Arc::new(Shelf::new(Arc::new(intake.index), heard));
-            self.shelves.insert(package, Arc::clone(&shelf));
+            self.shelves.insert(package.clone(), Arc::clone(&shelf));
+            if self.is_at_home(&package).await? {
+                // The name is ours since.
+                self.shelves.remove(&package);
+            }
             // Last, so that whoever finds it gone finds the new shelf.
             if let Some(sight) = state.last_sight.as_ref().filter(|sight| sight.document != digest)
                 && let Err(error) = self.documents.remove(&sight.document).await
@@ -366,16 +386,16 @@ impl Catalog {
 }
 
 /// Runs `work` on `bytes` of documents: here if they are few, else off the serving threads. A panic is an error that says so.
-async fn compute<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+pub(super) async fn compute<T: Send + 'static>(bytes: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     if bytes > INLINE_BYTES_MAX {
         return tokio::task::spawn_blocking(work).await.map_err(|error| error.to_string());
     }
     std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|_| "the reading of a document crashed".to_owned())
 }
 
-fn not_kept(package: &PackageId, error: &io::Error) -> CatalogError {
+pub(super) fn not_kept(package: &PackageId, error: &io::Error) -> CatalogError {
     if is_full(error) {
-        CatalogError::StorageFull(format!("the disk is full: what upstream says of {} could not be kept", package.name))
+        CatalogError::StorageFull(format!("the disk is full: what is new of {} could not be kept", package.name))
     } else {
         CatalogError::Storage(error.to_string())
     }

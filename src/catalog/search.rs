@@ -204,7 +204,7 @@ impl Catalog {
         let scored = tokio::task::spawn_blocking(score).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
         let mut visible = Vec::with_capacity(scored.len());
         for (score, is_ours, card) in scored {
-            if !(is_nobody && is_ours && self.is_restricted(&card.found.package).await?) {
+            if !(is_nobody && is_ours && self.is_restricted(&card.found.package)) {
                 visible.push((score, card));
             }
         }
@@ -216,11 +216,6 @@ impl Catalog {
             }
         }
         Ok(hits)
-    }
-
-    /// Whether callers who are nobody are told that there is no such package.
-    pub(super) async fn is_restricted(&self, package: &PackageId) -> Result<bool, CatalogError> {
-        Ok(self.state.package(package).await?.local.as_ref().is_some_and(|local| local.restricted))
     }
 
     /// What is found of the package by now. `None`: nothing of it is listed any more.

@@ -220,6 +220,9 @@ impl Catalog {
             None => Arc::new(exposed),
         };
         self.card(&state, &exposed, &standings, given_up_changes);
+        if state.local.is_some() {
+            self.views.remember(&exposed);
+        }
         let view = Arc::new(View { standings, exposed, ladder, valid_until, given_up_changes, looked_ahead: AtomicBool::new(false) });
         shelf.view.store(Some(Arc::clone(&view)));
         Ok(view)

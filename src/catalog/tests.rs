@@ -1,5 +1,7 @@
 //! The catalog before an upstream that is slow, and a disk that is full.
 
+mod home;
+
 use std::io;
 use std::sync::atomic::AtomicBool;
 
@@ -25,6 +27,7 @@ use crate::protocol::npm::Npm;
 use crate::quarantine::Ecosystems;
 use crate::storage::disk::DiskBlobs;
 use crate::storage::disk::DiskDocuments;
+use crate::storage::disk::KeyFile;
 use crate::storage::memory::MemoryState;
 use crate::storage::record::Command;
 use crate::storage::state::Batch;
@@ -109,7 +112,16 @@ async fn world() -> World {
     let quarantine = Quarantine::new(state.clone(), blobs, upstreams.clone(), ecosystems, Arc::new(Policy::default()), clock.clone());
     let disk = Arc::new(Disk { documents: DiskDocuments::open(folder.path()).unwrap(), is_full: AtomicBool::new(false) });
     let pulls = Pulls::open(&folder.path().join("pulls")).unwrap();
-    let catalog = Catalog::new(Arc::new(quarantine), state.clone(), disk.clone(), upstreams, pulls, clock.clone(), &config);
+    let catalog = Catalog::new(
+        Arc::new(quarantine),
+        state.clone(),
+        disk.clone(),
+        upstreams,
+        pulls,
+        KeyFile::below(folder.path()),
+        clock.clone(),
+        &config,
+    );
     World { catalog: Arc::new(catalog), disk, state, clock, answer, _folder: folder }
 }
 
@@ -215,6 +227,7 @@ fn a_package_of_forty_megabytes_stays_in_memory() {
         source: DocumentDigest::of(b""),
         frame: Bytes::new(),
         pointers: Vec::new(),
+        earlier: Vec::new(),
         rows: Vec::new(),
         text: Bytes::from(vec![0; 40_000_000]),
     };

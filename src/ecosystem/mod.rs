@@ -144,6 +144,12 @@ pub trait Ecosystem: Send + Sync {
         None
     }
 
+    /// The name under which the file of a release that was submitted here is served. Two releases of one package that would
+    /// have the same cannot both be submitted.
+    fn file_of(&self, package: &PackageId, version: &Version) -> String {
+        format!("{}-{version}", package.name.unscoped())
+    }
+
     /// The document of a package that is at home here, as an upstream would answer with it: `read` reads it back.
     fn compose(&self, _local: &LocalPackage) -> Result<Fetched, Unreadable> {
         Err(Unreadable::Reserved(self.id()))

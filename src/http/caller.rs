@@ -9,22 +9,23 @@ use http::header;
 use http::request::Parts;
 
 use crate::access::Access;
-use crate::access::Identity;
 use crate::http::fields::Fields;
 use crate::http::fields::text;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
 use crate::http::route::Needs;
+use crate::model::principal::Principal;
+use crate::model::principal::Roles;
 use crate::model::pull::Puller;
 use crate::model::token::Role;
 
 /// The caller of one request.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
-    /// The name of the token; `None` without one.
+    /// Of the user or the token, as in `principal`; `None` without one.
     pub name: Option<String>,
-    /// What the caller may do; `None`: nothing. A caller without a token is a reader where that is allowed.
-    pub role: Option<Role>,
+    /// What the caller may do. A caller without a token is a reader where that is allowed.
+    pub principal: Arc<Principal>,
     /// Of the client; behind a trusted proxy, as that proxy says.
     pub address: IpAddr,
     /// As it was sent, to its first [`Caller::USER_AGENT_BYTES_MAX`].
@@ -57,18 +58,16 @@ impl Caller {
     }
 
     fn require_any(&self, needed: &[Role]) -> Result<(), Problem> {
-        if self.role.is_some_and(|role| needed.iter().any(|needed| role.covers(*needed))) {
+        let roles = self.principal.roles;
+        if needed.iter().any(|needed| roles.covers(*needed)) {
             return Ok(());
         }
         let words = needed.iter().map(|role| role.as_str()).collect::<Vec<&str>>().join(" or ");
-        Err(match (self.role, &self.name) {
-            (Some(role), Some(_)) => {
-                Problem::new(Kind::Forbidden, format!("this needs a token with the role {words}; yours is {}", role.as_str()))
-            }
-            (Some(_) | None, None) | (None, Some(_)) => Problem::new(
-                Kind::Unauthenticated,
-                format!("this needs a token with the role {words}: an admin makes one with `airlock token create`"),
-            ),
+        Err(if self.name.is_some() {
+            Problem::new(Kind::Forbidden, format!("this needs a token with the role {words}; yours is {}", words_of(roles)))
+        } else {
+            let detail = format!("this needs a token with the role {words}: an admin makes one with `airlock token create`");
+            Problem::new(Kind::Unauthenticated, detail)
         })
     }
 
@@ -93,6 +92,13 @@ impl Caller {
     }
 }
 
+/// The roles that are not part of another of them.
+fn words_of(roles: Roles) -> String {
+    let is_part = |role: Role| roles.iter().any(|other| other != role && other.covers(role));
+    let whole: Vec<&str> = roles.iter().filter(|role| !is_part(*role)).map(Role::as_str).collect();
+    if whole.is_empty() { "none".to_owned() } else { whole.join(" and ") }
+}
+
 /// Tells callers apart by what they present.
 #[derive(Clone)]
 pub struct Callers(Arc<Access>);
@@ -102,21 +108,32 @@ impl Callers {
         Callers(access)
     }
 
-    /// Name and role, from the `Authorization` header and from nowhere else: a token in a URL would be in every log.
+    /// Who it is, from the `Authorization` header and from nowhere else: a token in a URL would be in every log.
     ///
     /// # Errors
-    /// 401 for a token that is not valid. Without one there is a role only where callers without a token have one.
-    pub async fn identify<F: Fields>(&self, fields: &F) -> Result<Identity, Problem> {
+    /// 401 for a token that is not valid. Without one there are roles only where callers without a token have them.
+    pub async fn identify<F: Fields>(&self, fields: &F, address: IpAddr) -> Result<Arc<Principal>, Problem> {
         let Ok(given) = fields.only(&header::AUTHORIZATION) else {
             return Err(Problem::new(Kind::Malformed, "the request has more than one Authorization"));
         };
         // What is no text is no token, and is refused as one.
-        Ok(self.0.identify(given.map(|value| text(value).unwrap_or("?"))).await?)
+        Ok(self.0.identify(given.map(|value| text(value).unwrap_or("?")), address).await?)
     }
 
     /// Who has no name and no role: whoever signs in and presents what is no token.
-    pub const fn nobody() -> Identity {
-        Identity { name: None, role: None }
+    pub fn nobody() -> Arc<Principal> {
+        Arc::new(Principal::anonymous(Roles::NONE))
+    }
+}
+
+/// For tests of what is behind the door.
+#[cfg(test)]
+impl Caller {
+    pub fn tried(name: Option<&str>, roles: Roles, base: &str) -> Caller {
+        let name = name.map(str::to_owned);
+        let principal = Principal { name: name.clone(), behind: name.iter().cloned().collect(), ..Principal::anonymous(roles) };
+        let address = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+        Caller { name, principal: Arc::new(principal), address, user_agent: None, base: base.into() }
     }
 }
 
@@ -130,16 +147,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use super::*;
 
     #[test]
     fn what_a_route_needs_is_asked_of_role_and_name() {
         #[track_caller]
         fn check(needs: Needs, name: Option<&str>, role: Option<Role>, expect: Result<(), &str>) {
-            let address = Ipv4Addr::LOCALHOST.into();
-            let caller = Caller { name: name.map(str::to_owned), role, address, user_agent: None, base: "".into() };
+            let caller = Caller::tried(name, role.map_or(Roles::NONE, Roles::of), "");
             let met = caller.meets(needs).map_err(|problem| format!("{} {}", problem.status().as_u16(), problem.detail));
             assert_eq!(met, expect.map_err(str::to_owned));
         }
@@ -162,5 +176,8 @@ mod tests {
         let unknown = "401 this needs a token with the role publisher or approver: an admin makes one with `airlock token create`";
         check(BOTH, None, reader, Err(unknown));
         check(BOTH, None, None, Err(unknown));
+        let both = Roles::of(Role::Publisher).with(Role::Approver);
+        let words = [both, Roles::of(Role::Admin), Roles::of(Role::Reader), Roles::NONE].map(words_of);
+        assert_eq!(words, ["publisher and approver", "admin", "reader", "none"]);
     }
 }

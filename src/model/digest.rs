@@ -304,6 +304,37 @@ impl Verified {
     }
 }
 
+/// Bytes that come in piece by piece and are hashed on their way into a file, which nobody else writes to.
+pub struct Measuring {
+    file: File,
+    sha512: Sha512,
+    sha1: sha1::Sha1,
+    size: u64,
+}
+
+impl Measuring {
+    /// `file` is empty and open for reading and writing.
+    pub fn new(file: File) -> Measuring {
+        Measuring { file, sha512: Sha512::new(), sha1: sha1::Sha1::new(), size: 0 }
+    }
+
+    /// Blocks.
+    pub fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        self.file.write_all(piece)?;
+        self.sha512.update(piece);
+        self.sha1.update(piece);
+        self.size += piece.len() as u64;
+        Ok(())
+    }
+
+    /// The bytes, and their SHA-1 as 40 lower-case hexadecimal digits.
+    pub fn finish(self) -> (Verified, String) {
+        let Measuring { file, sha512, sha1, size } = self;
+        let verified = Verified { digest: Digest(sha512.finalize().into()), size, content: Content::File(Arc::new(file)) };
+        (verified, HEXLOWER.encode(&sha1.finalize()))
+    }
+}
+
 /// From the start of `from`, wherever its cursor is: the handle is shared.
 fn copy(from: &File, digest: &Digest, size: u64, to: &mut File) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
@@ -341,6 +372,19 @@ mod tests {
         }
         std::fs::write(path("second"), vec![8; 300_000]).unwrap();
         assert!(second.kept_in(file("third")).is_err(), "bytes that changed are proven by nothing");
+    }
+
+    #[test]
+    fn bytes_that_come_in_pieces_are_measured_as_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::options().read(true).write(true).create_new(true).open(folder.path().join("new")).unwrap();
+        let mut measuring = Measuring::new(file);
+        for piece in [&b"tar"[..], b"", b"ball"] {
+            measuring.write(piece).unwrap();
+        }
+        let (whole, sha1) = measuring.finish();
+        assert_eq!((whole.digest(), whole.size(), &whole.to_bytes().unwrap()[..]), (&Digest::of(b"tarball"), 7, &b"tarball"[..]));
+        assert_eq!(sha1, HEXLOWER.encode(&sha1::Sha1::digest(b"tarball")));
     }
 
     #[test]

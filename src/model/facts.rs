@@ -24,6 +24,9 @@ pub struct Facts {
     /// The first rule of the archive profile that the archive breaks; then nothing else was looked at.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unsafe_archive: Option<String>,
+    /// Whether the archive brings along what exactly is to be installed with it.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub has_shrinkwrap: bool,
     /// Why the manifest inside cannot be read; then nothing was compared.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unreadable_manifest: Option<String>,
@@ -41,4 +44,9 @@ pub struct Facts {
     /// Commands that reading a build file runs: gyp's `<!(…)`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub build_commands: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_false(is: &bool) -> bool {
+    !*is
 }

@@ -69,6 +69,8 @@ pub enum Reach {
     Nothing,
     /// Packages it owns, and names that nobody has yet.
     Own,
+    /// The same, and these whoever owns them.
+    OwnAnd(Vec<PackagePattern>),
     /// These whoever owns them, and no others.
     Packages(Vec<PackagePattern>),
     Everything,
@@ -91,6 +93,8 @@ pub struct Principal {
     pub token: Option<TokenId>,
     pub roles: Roles,
     pub publishes: Reach,
+    /// Its token publishes nothing but these, whatever `publishes` says; empty: all that `publishes` says.
+    pub within: Vec<PackagePattern>,
     /// Its own name and those of all who made its token: none of them may approve what it submits.
     pub behind: Vec<String>,
     pub workflow: Option<Arc<Workflow>>,
@@ -98,21 +102,41 @@ pub struct Principal {
 
 impl Principal {
     pub fn anonymous(roles: Roles) -> Principal {
-        Principal { name: None, token: None, roles, publishes: Reach::Nothing, behind: Vec::new(), workflow: None }
+        Principal { name: None, token: None, roles, publishes: Reach::Nothing, within: Vec::new(), behind: Vec::new(), workflow: None }
+    }
+
+    /// Whether it may do anything at all: whoever may do more may read.
+    pub fn may_read(&self) -> bool {
+        self.roles.covers(Role::Reader)
     }
 
     pub fn is_known(&self) -> bool {
         self.name.is_some()
     }
 
-    /// Whether it may try to publish the package. For `Reach::Own` it is the package's owners who decide.
+    /// Whether it may try to publish the package. Unless it [`Principal::oversteps`], it is the package's owners who decide.
     pub fn reaches(&self, package: &PackageName) -> bool {
-        match &self.publishes {
+        let reached = match &self.publishes {
             Reach::Nothing => false,
-            Reach::Own | Reach::Everything => true,
-            Reach::Packages(patterns) => patterns.iter().any(|pattern| pattern.matches(package)),
-        }
+            Reach::Own | Reach::OwnAnd(_) | Reach::Everything => true,
+            Reach::Packages(patterns) => any(patterns, package),
+        };
+        reached && (self.within.is_empty() || any(&self.within, package))
     }
+
+    /// Whether it publishes the package whoever owns it.
+    pub fn oversteps(&self, package: &PackageName) -> bool {
+        let beyond = match &self.publishes {
+            Reach::Nothing | Reach::Own => false,
+            Reach::Everything => true,
+            Reach::OwnAnd(patterns) | Reach::Packages(patterns) => any(patterns, package),
+        };
+        beyond && self.reaches(package)
+    }
+}
+
+fn any(patterns: &[PackagePattern], package: &PackageName) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(package))
 }
 
 #[cfg(test)]
@@ -146,5 +170,18 @@ mod tests {
         let pattern = |text: &str| Reach::Packages(vec![PackagePattern::parse(text).unwrap()]);
         assert!(of(pattern("@acme/*")).reaches(&web));
         assert!(!of(pattern("@acme/app")).reaches(&web) && !of(Reach::Packages(Vec::new())).reaches(&web));
+    }
+
+    #[test]
+    fn whose_package_it_is_counts_unless_it_is_said_otherwise() {
+        let (web, other) = (PackageName::npm("@acme/web").unwrap(), PackageName::npm("left-pad").unwrap());
+        let scope = vec![PackagePattern::parse("@acme/*").unwrap()];
+        let of = |publishes| Principal { publishes, ..Principal::anonymous(Roles::of(Role::Publisher)) };
+        assert!(!of(Reach::Own).oversteps(&web) && !of(Reach::Nothing).oversteps(&web));
+        assert!(of(Reach::Everything).oversteps(&other));
+        let own_and = of(Reach::OwnAnd(scope.clone()));
+        assert!(own_and.oversteps(&web) && own_and.reaches(&other) && !own_and.oversteps(&other));
+        let narrowed = Principal { within: scope, ..of(Reach::Everything) };
+        assert!(narrowed.oversteps(&web) && !narrowed.reaches(&other) && !narrowed.oversteps(&other));
     }
 }

@@ -98,6 +98,9 @@ pub struct Token {
     /// Packages it may publish; empty: those that its user may.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub packages: Vec<PackagePattern>,
+    /// Groups of the configuration that its user was in when it was made, at the word of who vouches for the user.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub groups: Vec<String>,
     /// The build that it was exchanged for.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub workflow: Option<Workflow>,
@@ -119,6 +122,7 @@ impl Token {
             made_by: None,
             cidr: Vec::new(),
             packages: Vec::new(),
+            groups: Vec::new(),
             workflow: None,
         }
     }

@@ -135,6 +135,7 @@ mod tests {
                 source: Fetched::digest(fetched),
                 frame: Bytes::new(),
                 pointers: Vec::new(),
+                earlier: Vec::new(),
                 rows,
                 text: Bytes::from(text),
             }))

@@ -132,6 +132,7 @@ mod tests {
                 source: Fetched::digest(fetched),
                 frame: Bytes::new(),
                 pointers,
+                earlier: Vec::new(),
                 rows,
                 text: Bytes::from(text),
             }))

@@ -43,7 +43,7 @@ impl Age {
 pub struct Window {
     pub opens_at: Timestamp,
     pub rule: AgeRule,
-    /// Below it, one person's approval does not count.
+    /// Below it, one person's approval does not count, unless another submitted it.
     pub floor_at: Timestamp,
     pub exemption_ends: Option<Timestamp>,
     /// When an exemption that was for it ended last.
@@ -84,9 +84,10 @@ impl Window {
         Window { opens_at, rule, floor_at, exemption_ends: None, exemption_ended }
     }
 
-    /// Whether `given` people out of `needed` are enough at this age.
-    pub fn lets_pass(&self, now: Timestamp, given: u32, needed: u32) -> bool {
-        now >= self.opens_at || (given >= needed && now >= self.floor_at) || given >= needed.max(PAIR)
+    /// Whether `given` people out of `needed` are enough at this age. Somebody brought what is `submitted` here: whoever
+    /// approves it is the second person.
+    pub fn lets_pass(&self, now: Timestamp, given: u32, needed: u32, submitted: bool) -> bool {
+        now >= self.opens_at || (given >= needed && (submitted || now >= self.floor_at)) || given >= needed.max(PAIR)
     }
 }
 

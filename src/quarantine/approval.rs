@@ -14,20 +14,33 @@ use crate::storage::record::ReleaseState;
 /// People needed to open a release below the floor, or one that policy rejects: never one alone.
 pub const PAIR: u32 = 2;
 
-/// The approvals since the last decision of another kind that are for these bytes and this entry of the index.
-pub fn approvals<'d>(decisions: &[&'d Decision], digest: Option<&Digest>, substance: Option<&DocumentDigest>) -> Vec<&'d Decision> {
+/// The approvals since the last decision of another kind that are for these bytes and this entry of the index, and of nobody
+/// who stands `behind` the release.
+pub fn approvals<'d>(
+    decisions: &[&'d Decision],
+    digest: Option<&Digest>,
+    substance: Option<&DocumentDigest>,
+    behind: &[String],
+) -> Vec<&'d Decision> {
     let latest = decisions.iter().rev().take_while(|decision| decision.verb == Verb::Approve);
-    latest.copied().filter(|decision| decision.digest.as_ref() == digest && decision.substance.as_ref() == substance).collect()
+    let is_for_it = |decision: &&Decision| decision.digest.as_ref() == digest && decision.substance.as_ref() == substance;
+    latest.copied().filter(|decision| is_for_it(decision) && !is_among(&decision.by, behind)).collect()
 }
 
-/// Whether as many people as policy asks stand by a release: their approvals count now, for the bytes it is pinned to.
-pub fn is_vouched_for(release: &ReleaseState, needed: u32, now: Timestamp) -> bool {
+/// Whether the person is one of these. Names differ by more than capitals.
+pub fn is_among(person: &str, people: &[String]) -> bool {
+    people.iter().any(|one| one.eq_ignore_ascii_case(person))
+}
+
+/// Whether as many people as policy asks stand by a release: their approvals count now, for the bytes it is pinned to, and
+/// none of them stands `behind` it.
+pub fn is_vouched_for(release: &ReleaseState, needed: u32, behind: &[String], now: Timestamp) -> bool {
     let decisions: Vec<&Decision> = release.decisions.iter().filter(|one| one.counts_at(now)).collect();
     let latest = decisions.iter().rev().copied().take_while(|decision| decision.verb == Verb::Approve);
     let inspected = release.inspections.values().filter(|one| one.pins()).map(|one| &one.digest);
     let pins: Vec<&Digest> = release.pins.values().chain(inspected).collect();
     let is_for_it = |decision: &&Decision| pins.is_empty() || decision.digest.as_ref().is_some_and(|digest| pins.contains(&digest));
-    count(latest.filter(is_for_it)) >= needed
+    count(latest.filter(|decision| is_for_it(decision) && !is_among(&decision.by, behind))) >= needed
 }
 
 /// Distinct people.

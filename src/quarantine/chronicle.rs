@@ -14,6 +14,7 @@ use crate::model::package::PackageName;
 use crate::model::time::Timestamp;
 use crate::model::user::UserChange;
 use crate::quarantine::Quarantine;
+use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
 use crate::storage::record::Amendment;
 use crate::storage::record::Command;
 use crate::storage::record::Sequence;
@@ -98,7 +99,8 @@ fn words(command: &Command) -> String {
     match command {
         Command::Sight(sight) => seen(sight),
         Command::Inspected { release, file, inspection } => {
-            format!("inspected {file} of {release}: {} bytes, {}", inspection.size, inspection.digest)
+            let trusted = if inspection.edition == INTEGRITY_ONLY { "; trusted, so that nobody looked inside" } else { "" };
+            format!("inspected {file} of {release}: {} bytes, {}{trusted}", inspection.size, inspection.digest)
         }
         Command::Decided { release, decision } => decided(&release.to_string(), decision),
         Command::Policy { digest, .. } => format!("policy {digest} judges from here on"),

@@ -11,14 +11,17 @@ use crate::model::finding::FindingKind;
 use crate::model::finding::printable;
 use crate::model::index::Index;
 use crate::model::package::Version;
+use crate::model::principal::Principal;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::quarantine::approval::can_be_covered;
+use crate::quarantine::approval::is_among;
 use crate::quarantine::judge::Verdict;
 use crate::quarantine::wording::why;
 use crate::storage::record::Command;
+use crate::storage::record::LocalRelease;
 use crate::storage::record::ReleaseState;
 use crate::storage::state::Batch;
 use crate::storage::state::CommitError;
@@ -52,6 +55,11 @@ pub enum DecideError {
     NothingToDecide(String),
     #[error("{by} has approved {release} already; another person is needed")]
     AlreadyApproved { release: ReleaseId, by: String },
+    /// Who stands behind a release does not let it through.
+    #[error("{by} stands behind {release} as who submitted it, or who made the token for it: another person is needed")]
+    OwnSubmission { release: ReleaseId, by: String },
+    #[error("a decision needs a name to be recorded under")]
+    Nobody,
     #[error("a reason is needed")]
     ReasonMissing,
     #[error("the reason is longer than {max} bytes")]
@@ -67,8 +75,9 @@ pub enum DecideError {
 }
 
 impl Quarantine {
-    /// Records the decision of the person named `by`. Durable when it returns.
-    pub async fn decide(&self, index: &Index, version: &Version, order: &Order, by: &str) -> Result<(), DecideError> {
+    /// Records a decision of `person`. Durable when it returns.
+    pub async fn decide(&self, index: &Index, version: &Version, order: &Order, person: &Principal) -> Result<(), DecideError> {
+        let Some(by) = person.name.as_deref() else { return Err(DecideError::Nobody) };
         let now = self.clock.now();
         let reason = well_formed(order, now)?;
         let release = ReleaseId { package: index.package.clone(), version: version.clone() };
@@ -91,6 +100,12 @@ impl Quarantine {
                 && verdict.digest != Some(asked)
             {
                 return Err(DecideError::DigestMoved { asked: Box::new(asked), found: Box::new(verdict.digest) });
+            }
+            if let Some(submission) = state.submission(version).filter(|_| !self.policy.review.self_approval)
+                && lets_through(order.verb)
+                && stands_behind(person, submission)
+            {
+                return Err(DecideError::OwnSubmission { release, by: by.to_owned() });
             }
             let given_up = if order.verb == Verb::Reopen { self.parked.of(&release) } else { Vec::new() };
             if given_up.is_empty() {
@@ -159,6 +174,20 @@ fn well_formed(order: &Order, now: Timestamp) -> Result<String, DecideError> {
         (Some(_), Verb::Reopen | Verb::Revoke) => Err(DecideError::ExpiryMeaningless(order.verb)),
         (Some(_), Verb::Approve | Verb::Reject | Verb::Hold) | (None, _) => Ok(printable(reason, Decision::REASON_BYTES_MAX)),
     }
+}
+
+/// Whether a release may come to be open by it.
+const fn lets_through(verb: Verb) -> bool {
+    match verb {
+        Verb::Approve | Verb::Reopen => true,
+        Verb::Reject | Verb::Hold | Verb::Revoke => false,
+    }
+}
+
+/// Whether the person, under this name or as the maker of a token, had a hand in what was submitted. A maker of both tokens,
+/// such as the admin who hands them out, does not make two people one.
+fn stands_behind(person: &Principal, submission: &LocalRelease) -> bool {
+    person.name.as_deref().is_some_and(|name| is_among(name, &submission.behind)) || is_among(&submission.by, &person.behind)
 }
 
 /// What an approver has before their eyes: everything that would keep the release back.

@@ -5,14 +5,18 @@ use crate::model::digest::NotVerified;
 use crate::model::digest::Verified;
 use crate::model::index::Artifact;
 use crate::model::index::Index;
+use crate::model::principal::Principal;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
+use crate::model::token::Role;
 use crate::quarantine::Quarantine;
+use crate::quarantine::approval::is_among;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::pin;
 use crate::storage::blob::BlobError;
 use crate::storage::blob::Zone;
+use crate::storage::record::LocalRelease;
 use crate::storage::record::Sequence;
 use crate::storage::state::ReadError;
 use crate::upstream::UpstreamError;
@@ -107,7 +111,47 @@ pub enum OpenError {
     Read(#[from] ReadError),
 }
 
+/// Why a reviewer is not given the bytes.
+#[derive(Debug, thiserror::Error)]
+pub enum NotForReview {
+    /// Whoever asks neither approves releases nor submitted this one.
+    #[error("{0} is for whoever reviews it")]
+    NotAReviewer(ReleaseId),
+    /// They were never fetched, or their copy is gone.
+    #[error("no bytes of {0} are kept here")]
+    NoBytes(ReleaseId),
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
 impl Quarantine {
+    /// Opens bytes that are held, for whoever decides about them: an approver, or one of those who submitted them. This is the
+    /// one way to bytes that were not cleared, and it is written down.
+    pub async fn for_review(&self, release: &ReleaseId, file: &str, reviewer: &Principal) -> Result<Verified, NotForReview> {
+        let state = self.state.package(&release.package).await?;
+        let submission = state.submission(&release.version);
+        let submitted = |one: &LocalRelease| reviewer.name.as_deref().is_some_and(|name| is_among(name, std::slice::from_ref(&one.by)));
+        if !reviewer.roles.covers(Role::Approver) && !submission.is_some_and(submitted) {
+            return Err(NotForReview::NotAReviewer(release.clone()));
+        }
+        let pinned = pin(file, state.releases.get(&release.version));
+        let Some(digest) = pinned.or(submission.map(|one| &one.digest)) else { return Err(NotForReview::NoBytes(release.clone())) };
+        for zone in [Zone::Quarantine, Zone::Approved] {
+            match self.blobs.open(zone, digest).await {
+                Ok(Some(content)) => {
+                    tracing::info!(%release, file, by = reviewer.name, "opened for review");
+                    return Ok(content);
+                }
+                // It was set aside; the other zone may have a whole one.
+                Ok(None) | Err(BlobError::Damaged { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(NotForReview::NoBytes(release.clone()))
+    }
+
     /// Gives leave to open the artifact `file` of row `row`, if that row stands approved now, at the package's present revision.
     pub async fn clear(&self, index: &Index, standings: &Standings, row: usize, artifact: &Artifact) -> Result<Clearance, NotCleared> {
         let now = self.clock.now();
@@ -174,6 +218,7 @@ impl Quarantine {
 
     async fn fetched_again(&self, clearance: Clearance, artifact: &Artifact) -> Result<Verified, OpenError> {
         tracing::warn!(release = %clearance.release, file = clearance.file, "the stored copy is gone, fetching it again");
+        self.has_upstream(&clearance.release).await??;
         let Ok(_hand) = self.hands.acquire().await else { return Err(OpenError::OutOfDate) };
         let package = &clearance.release.package;
         let fallback = self.fallback_path(package, artifact);

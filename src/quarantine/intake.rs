@@ -17,6 +17,7 @@ use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::quarantine::judge::pin;
 use crate::storage::record::Command;
+use crate::storage::record::LastSight;
 use crate::storage::record::PackageState;
 use crate::storage::record::Sequence;
 use crate::storage::record::Sight;
@@ -105,10 +106,42 @@ pub fn join(fresh: &Index, before: &Before<'_>, state: &PackageState, now: Times
             rows.push(Row { manifest: text.add(previous, row), removed_at: row.removed_at.or(Some(now)), ..row.clone() });
         }
     }
-    let Index { package, source, frame, pointers, rows: _, text: _ } = fresh;
-    let index =
-        Index { package: package.clone(), source: *source, frame: frame.clone(), pointers: pointers.clone(), rows, text: text.bytes() };
+    let Index { package, source, frame, pointers, earlier, rows: _, text: _ } = fresh;
+    let index = Index {
+        package: package.clone(),
+        source: *source,
+        frame: frame.clone(),
+        pointers: pointers.clone(),
+        earlier: earlier.clone(),
+        rows,
+        text: text.bytes(),
+    };
     Intake { index, changes }
+}
+
+/// The sight of an index that was composed here and not heard: `listed` before.
+pub fn sight_of_composed(
+    index: &Index,
+    listed: &HashSet<Version>,
+    last: Option<&LastSight>,
+    document: DocumentDigest,
+    now: Timestamp,
+) -> Sight {
+    let composed: HashSet<&Version> = index.rows.iter().map(|row| &row.version).collect();
+    let mut removed: Vec<Version> = listed.iter().filter(|version| !composed.contains(version)).cloned().collect();
+    removed.sort();
+    Sight {
+        package: index.package.clone(),
+        at: now,
+        source: index.source,
+        document,
+        first: last.is_none(),
+        absent_at: None,
+        added: index.rows.iter().map(|row| &row.version).filter(|version| !listed.contains(*version)).cloned().collect(),
+        removed,
+        returned: Vec::new(),
+        changed: Vec::new(),
+    }
 }
 
 /// Whether two rows state the same bytes, by the strongest hash that both state. Where they share none, nothing can be

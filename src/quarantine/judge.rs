@@ -24,7 +24,9 @@ use crate::quarantine::approval::is_covered;
 use crate::quarantine::approval::is_vouched_for;
 use crate::quarantine::checks::inspection;
 use crate::quarantine::checks::screening;
+use crate::quarantine::trust::Trust;
 use crate::storage::record::Inspection;
+use crate::storage::record::LocalRelease;
 use crate::storage::record::PackageState;
 use crate::storage::record::ReleaseState;
 use crate::storage::record::Sequence;
@@ -37,6 +39,9 @@ pub struct Case<'a> {
     /// Of the row's text, by `Ecosystem::substance`; only where something was inspected or decided of it.
     pub substance: Option<DocumentDigest>,
     pub state: Option<&'a ReleaseState>,
+    /// Of a release that was published here. Whoever stands behind it does not count among those who approve it, and is
+    /// the first of the two that a release below the floor takes.
+    pub submission: Option<&'a LocalRelease>,
     /// When the package was first seen here.
     pub first_seen_at: Timestamp,
     /// From when the oldest release of the package counts.
@@ -63,6 +68,8 @@ pub struct Verdict {
     pub approvals_needed: u32,
     /// The bytes it stands for: those inspected, else those the index states.
     pub digest: Option<Digest>,
+    /// Why policy asks neither its age nor what is inside, where it does not.
+    pub trusted: Option<Box<str>>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -94,6 +101,8 @@ pub enum Reason {
         evidence: String,
     },
     Person(Decision),
+    /// Its submitter asked that people look at it.
+    Staged,
     /// Its inspection crashed until it was given up. Known by the jobs; never by [`judge`].
     GivenUp {
         error: String,
@@ -102,9 +111,10 @@ pub enum Reason {
 
 /// Judges one release.
 pub fn judge(case: &Case<'_>) -> Verdict {
-    let Case { row, state, policy, now, .. } = *case;
+    let Case { row, state, submission, policy, now, .. } = *case;
+    let trust = Trust::of(policy, case.package, submission);
     let age = Age::of(row, state, case.first_seen_at);
-    let inspections = current_inspections(case);
+    let inspections = current_inspections(case, trust);
     let inspected = inspections.len() == row.artifacts.len() && !row.artifacts.is_empty();
     let digest = bound_digest(row, state);
 
@@ -114,12 +124,13 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let examined = inspections.iter().flat_map(|one| inspection::examine(one)).map(|finding| (finding, Stage::Inspection));
 
     let decisions: Vec<&Decision> = state.map_or(&[][..], |state| &state.decisions).iter().filter(|one| one.counts_at(now)).collect();
-    let approvals = approvals(&decisions, digest.as_ref(), case.substance.as_ref());
+    let behind = behind(policy, submission);
+    let approvals = approvals(&decisions, digest.as_ref(), case.substance.as_ref(), behind);
     let needed = policy.review.approvals.max(1);
     let findings: Vec<Judged> = screened
         .chain(examined)
         .map(|(finding, stage)| {
-            let action = action(policy, &finding, row, state);
+            let action = trust.action(finding.kind, action(policy, &finding, row, state));
             let covered = is_covered(finding.kind, action, &approvals, needed);
             Judged { finding, action, covered, stage }
         })
@@ -127,7 +138,11 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 
     let given = count(approvals.iter().copied());
     let window = Window::of(case.policy, case.package, &case.row.version, age.counts_from, case.name_counts_from, now);
-    let reason = reason(&decisions, &findings, &window, given, needed, now);
+    let passes = Passes {
+        age: trust != Trust::Nothing || window.lets_pass(now, given, needed, submission.is_some()),
+        people: given >= needed || submission.is_none_or(|one| !one.staged),
+    };
+    let reason = reason(&decisions, &findings, &window, passes);
     let standing = match &reason {
         Reason::Person(decision) => match decision.verb {
             Verb::Reject => Standing::Rejected,
@@ -140,6 +155,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
             Some(Action::Review) => Standing::InReview,
             Some(Action::Hold | Action::Note) => Standing::Held { until: None },
         },
+        Reason::Staged => Standing::InReview,
         Reason::Age { opens_at, .. } => Standing::Held { until: Some(*opens_at) },
         Reason::GivenUp { .. } => Standing::Quarantined,
         Reason::Clear if inspected => Standing::Approved,
@@ -147,6 +163,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     };
     let expiries = state.map_or(&[][..], |state| &state.decisions).iter().filter_map(|decision| decision.expires_at);
     let instants = [Some(window.opens_at), Some(window.floor_at), window.exemption_ends].into_iter().flatten();
+    // What is trusted has no age to wait for.
+    let instants = instants.filter(|_| trust == Trust::Nothing);
     let changes_at = instants.chain(expiries).filter(|at| *at > now).min();
     let decided = state.map_or(&[][..], |state| &state.decisions).iter().flat_map(|one| [Some(one.at), one.expires_at]).flatten();
     let seen = state.into_iter().flat_map(|state| [state.changed_at, state.removed_at, state.seen_at]).flatten();
@@ -154,8 +172,9 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     // An inspection that passes changes nothing that clients see, unless only what passed is listed.
     let inspected_at = inspections.iter().map(|one| one.at).filter(|_| !open || policy.listing == Listing::Approved);
     let opened = [Some(window.opens_at), Some(window.floor_at), window.exemption_ended].into_iter().flatten();
+    let opened = opened.filter(|_| trust == Trust::Nothing);
     let changed_at = decided.chain(seen).chain(opened).chain(inspected_at).filter(|at| *at <= now).max();
-    let strict = findings.iter().any(|one| one.action == Action::Reject) || now < window.floor_at;
+    let strict = findings.iter().any(|one| one.action == Action::Reject) || (now < window.floor_at && submission.is_none());
     Verdict {
         standing,
         findings,
@@ -166,14 +185,16 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         approvals_given: given,
         approvals_needed: if strict { needed.max(PAIR) } else { needed },
         digest,
+        trusted: trust.reason().map(Box::from),
     }
 }
 
 /// Those of the present edition, of the artifacts that the row lists, done in sight of what the row says now.
-fn current_inspections<'s>(case: &Case<'s>) -> Vec<&'s Inspection> {
+fn current_inspections<'s>(case: &Case<'s>, trust: Trust<'_>) -> Vec<&'s Inspection> {
     let Some(state) = case.state else { return Vec::new() };
     let of_row = case.row.artifacts.iter().filter_map(|artifact| state.inspections.get(&artifact.file));
-    of_row.map(|one| &**one).filter(|one| one.edition == inspection::EDITION && one.substance == case.substance).collect()
+    let counts = |edition| edition == inspection::EDITION || (edition == inspection::INTEGRITY_ONLY && trust.asks_integrity_only());
+    of_row.map(|one| &**one).filter(|one| counts(one.edition) && one.substance == case.substance).collect()
 }
 
 /// The digest an artifact is bound to for good, by its first inspection.
@@ -213,8 +234,21 @@ fn action(policy: &Policy, finding: &Finding, row: &Row, state: Option<&ReleaseS
     if pinned_before { Action::Note } else { action }
 }
 
-/// The one rule that decides, strictest first: a person's word, then findings, then age.
-fn reason(decisions: &[&Decision], findings: &[Judged], window: &Window, given: u32, needed: u32, now: Timestamp) -> Reason {
+/// Whose approvals do not count: that of nobody who stands behind the release, unless policy says so.
+pub fn behind<'s>(policy: &Policy, submission: Option<&'s LocalRelease>) -> &'s [String] {
+    submission.filter(|_| !policy.review.self_approval).map_or(&[], |one| &one.behind)
+}
+
+/// What a release has behind it besides its findings.
+#[derive(Clone, Copy)]
+struct Passes {
+    age: bool,
+    /// People looked at it, or nobody asked that they do.
+    people: bool,
+}
+
+/// The one rule that decides, strictest first: a person's word, then findings, then its submitter's wish, then age.
+fn reason(decisions: &[&Decision], findings: &[Judged], window: &Window, passes: Passes) -> Reason {
     if let Some(last) = decisions.last() {
         match last.verb {
             Verb::Reject | Verb::Hold | Verb::Revoke => return Reason::Person((*last).clone()),
@@ -223,11 +257,11 @@ fn reason(decisions: &[&Decision], findings: &[Judged], window: &Window, given: 
     }
     let standing = |action: Action| findings.iter().find(|one| one.action == action && !one.covered);
     let of = |one: &Judged| Reason::Finding { kind: one.finding.kind, evidence: one.finding.evidence.clone() };
-    let too_young = !window.lets_pass(now, given, needed);
     let age = || Reason::Age { opens_at: window.opens_at, rule: window.rule };
     match (standing(Action::Reject), standing(Action::Review), standing(Action::Hold)) {
         (Some(one), _, _) | (None, Some(one), _) | (None, None, Some(one)) => of(one),
-        (None, None, None) if too_young => age(),
+        (None, None, None) if !passes.people => Reason::Staged,
+        (None, None, None) if !passes.age => age(),
         (None, None, None) => Reason::Clear,
     }
 }
@@ -257,13 +291,16 @@ pub fn judge_all(
     let first_seen_at = state.first_seen_at.unwrap_or(now);
     let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
     let name_counts_from = counts_from.min().unwrap_or(first_seen_at);
-    let approved_before = state.releases.values().any(|release| is_vouched_for(release, policy.review.approvals.max(1), now));
+    let needed = policy.review.approvals.max(1);
+    let approved_before =
+        state.releases.iter().any(|(version, release)| is_vouched_for(release, needed, behind(policy, state.submission(version)), now));
     let known = |row: &Row| state.releases.get(&row.version).filter(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
     let case = |row| Case {
         package: &index.package,
         row,
         substance: known(row).map(|_| substance(&index.manifest(row))),
         state: state.releases.get(&row.version),
+        submission: state.submission(&row.version),
         first_seen_at,
         name_counts_from,
         approved_before,

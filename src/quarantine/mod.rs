@@ -12,6 +12,8 @@ pub mod gate;
 pub mod intake;
 pub mod judge;
 mod parked;
+pub mod submission;
+pub mod trust;
 pub mod warning;
 pub mod wording;
 pub mod workflow;

@@ -84,12 +84,21 @@ pub fn why(verdict: &Verdict, now: Timestamp) -> String {
                 Verb::Approve | Verb::Reopen => "is in quarantine".to_owned(),
             }
         }
+        Reason::Staged => "waits for review: whoever submitted it asked for that".to_owned(),
         Reason::GivenUp { error } => {
             format!("is in quarantine: inspecting it was given up ({}); an approver can reopen it", printable(error, EVIDENCE_BYTES_MAX))
         }
         Reason::Clear => match verdict.standing {
-            Standing::Approved => "is approved".to_owned(),
-            Standing::Admissible => "is admissible: its bytes are inspected at the first download".to_owned(),
+            Standing::Approved => match &verdict.trusted {
+                Some(why) => format!("is approved: trusted ({})", printable(why, EVIDENCE_BYTES_MAX)),
+                None => "is approved".to_owned(),
+            },
+            Standing::Admissible => match &verdict.trusted {
+                Some(why) => {
+                    format!("is admissible: trusted ({}); its bytes are proven at the first download", printable(why, EVIDENCE_BYTES_MAX))
+                }
+                None => "is admissible: its bytes are inspected at the first download".to_owned(),
+            },
             Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => {
                 "is in quarantine".to_owned()
             }

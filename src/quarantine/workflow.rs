@@ -27,7 +27,9 @@ use crate::model::package::Version;
 use crate::model::release::ReleaseId;
 use crate::quarantine::Quarantine;
 use crate::quarantine::checks::inspection::EDITION;
+use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
 use crate::quarantine::judge::pin;
+use crate::quarantine::trust::Trust;
 use crate::storage::blob::BlobError;
 use crate::storage::blob::Zone;
 use crate::storage::record::Command;
@@ -116,6 +118,14 @@ impl Subject {
     fn work(&self) -> Work {
         Work::Inspect { release: self.release.clone(), file: self.artifact.file.clone() }
     }
+}
+
+/// What the ledger says of the bytes that are to be looked at.
+struct Known {
+    /// What they must be.
+    pinned: Option<Digest>,
+    /// Policy trusts where they come from: it is enough that they are those that the index states.
+    integrity_only: bool,
 }
 
 /// Bytes that were looked at.
@@ -251,7 +261,7 @@ impl Quarantine {
 
     /// The bytes that an earlier inspection pinned, if they are kept; else upstream's.
     async fn fetch(&self, subject: &Subject) -> Result<Bytes, InspectError> {
-        if let Some(pinned) = self.pinned(subject).await? {
+        if let Some(pinned) = self.known(subject).await?.pinned {
             for zone in [Zone::Approved, Zone::Quarantine] {
                 let kept = match self.blobs.open(zone, &pinned).await {
                     // It was set aside; the next zone may have a whole one, and upstream has the bytes.
@@ -267,23 +277,35 @@ impl Quarantine {
                 }
             }
         }
+        self.has_upstream(&subject.release).await??;
         let package = &subject.release.package;
         let fallback = self.fallback_path(package, &subject.artifact);
         self.upstreams.artifact(package, &subject.artifact.location, &fallback).await.map_err(InspectError::Upstream)
     }
 
-    async fn pinned(&self, subject: &Subject) -> Result<Option<Digest>, InspectError> {
-        let state = self.state.package(&subject.release.package).await?;
-        Ok(pin(&subject.artifact.file, state.releases.get(&subject.release.version)).copied())
+    /// Nobody but us has the bytes of what was published here, and nobody else is asked for them.
+    pub(crate) async fn has_upstream(&self, release: &ReleaseId) -> Result<Result<(), BlobError>, ReadError> {
+        let is_ours = self.state.package(&release.package).await?.local.is_some();
+        Ok(if is_ours { Err(BlobError::Lost { release: Box::new(release.clone()) }) } else { Ok(()) })
+    }
+
+    async fn known(&self, subject: &Subject) -> Result<Known, InspectError> {
+        let ReleaseId { package, version } = &subject.release;
+        let state = self.state.package(package).await?;
+        let submission = state.submission(version);
+        let pinned = pin(&subject.artifact.file, state.releases.get(version)).copied();
+        // The bytes of what was published here are at hand: they are looked at whatever is trusted.
+        let integrity_only = submission.is_none() && Trust::of(&self.policy, package, None).asks_integrity_only();
+        Ok(Known { pinned: pinned.or(submission.map(|one| one.digest)), integrity_only })
     }
 
     async fn examine(&self, subject: &Subject, bytes: Bytes) -> Result<(), InspectError> {
-        let pinned = self.pinned(subject).await?;
-        let mut seen = self.look(subject, bytes, pinned).await?;
+        let Known { pinned, integrity_only } = self.known(subject).await?;
+        let mut seen = self.look(subject, bytes, pinned, integrity_only).await?;
         if matches!(seen.outcome, IntegrityOutcome::Disagrees { .. }) {
             // A transfer may go wrong once: ask again before it is held against the release.
             drop(seen);
-            seen = self.look(subject, self.fetch(subject).await?, pinned).await?;
+            seen = self.look(subject, self.fetch(subject).await?, pinned, integrity_only).await?;
         }
         let Seen { content, outcome, facts } = seen;
         if let Some(pinned) = pinned
@@ -302,8 +324,9 @@ impl Quarantine {
         self.counts.bytes.fetch_add(facts.unpacked_bytes, Ordering::Relaxed);
         let now = self.clock.now();
         let substance = Some(self.substance(subject.release.package.ecosystem, &subject.manifest));
+        let edition = if integrity_only { INTEGRITY_ONLY } else { EDITION };
         let inspection =
-            Inspection { at: now, edition: EDITION, digest: *content.digest(), size: content.size(), integrity: outcome, facts, substance };
+            Inspection { at: now, edition, digest: *content.digest(), size: content.size(), integrity: outcome, facts, substance };
         let commands = vec![
             Command::Inspected { release: subject.release.clone(), file: subject.artifact.file.clone(), inspection },
             Command::JobDone { work: subject.work() },
@@ -313,7 +336,7 @@ impl Quarantine {
     }
 
     /// Hashes the bytes and looks inside, in one go: the bytes are in the core's cache then.
-    async fn look(&self, subject: &Subject, bytes: Bytes, pinned: Option<Digest>) -> Result<Seen, InspectError> {
+    async fn look(&self, subject: &Subject, bytes: Bytes, pinned: Option<Digest>, integrity_only: bool) -> Result<Seen, InspectError> {
         let package = subject.release.package.clone();
         let Some(ecosystem) = self.ecosystem(package.ecosystem).map(Arc::clone) else {
             return Err(InspectError::Crashed(format!("{} is reserved, not built yet", package.ecosystem)));
@@ -330,14 +353,17 @@ impl Quarantine {
                     pinned.is_none_or(|pinned| pinned == *content.digest())
                 }
             };
-            let facts = is_worth_it.then(|| inspect_or_say_why(&*ecosystem, &package, &version, &manifest, &bytes));
+            let inspect = || {
+                if integrity_only { Ok(Facts::default()) } else { inspect_or_say_why(&*ecosystem, &package, &version, &manifest, &bytes) }
+            };
+            let facts = is_worth_it.then(inspect);
             Seen { content, outcome, facts }
         };
         self.compute(look).await
     }
 
     /// Runs `compute` off the serving threads, as many at a time as there are cores.
-    async fn compute<T: Send + 'static>(&self, compute: impl FnOnce() -> T + Send + 'static) -> Result<T, InspectError> {
+    pub(super) async fn compute<T: Send + 'static>(&self, compute: impl FnOnce() -> T + Send + 'static) -> Result<T, InspectError> {
         let Ok(bench) = Arc::clone(&self.benches).acquire_owned().await else { return Err(InspectError::Busy) };
         let task = tokio::task::spawn_blocking(move || {
             let _bench = bench;
@@ -381,7 +407,7 @@ impl Quarantine {
 }
 
 /// A panic of a reader is its failure, never a pass.
-fn inspect_or_say_why(
+pub(super) fn inspect_or_say_why(
     ecosystem: &dyn Ecosystem,
     package: &PackageId,
     version: &Version,

@@ -237,12 +237,12 @@ impl Door {
             Err(_) if path == router::METRICS => "".into(),
             base => base?,
         };
-        let identity = match self.callers.identify(fields).await {
+        let principal = match self.callers.identify(fields, asker.address).await {
             // Clients go on sending the token that no longer serves while they sign in for another.
             Err(problem) if problem.kind == Kind::Unauthenticated && router::is_for_sign_in(method, path) => Callers::nobody(),
             identified => identified?,
         };
-        if identity.role.is_none() && !router::is_for_everyone(path) && !router::is_for_sign_in(method, path) {
+        if !principal.may_read() && !router::is_for_everyone(path) && !router::is_for_sign_in(method, path) {
             let detail = "this Airlock answers only with a token: an admin makes one with `airlock token create`";
             return Err(Problem::new(Kind::Unauthenticated, detail));
         }
@@ -253,7 +253,7 @@ impl Door {
             return Err(too_large(self.body_bytes_max));
         }
         let user_agent = fields.first(&header::USER_AGENT).map(|value| value[..value.len().min(Caller::USER_AGENT_BYTES_MAX)].into());
-        Ok(Caller { name: identity.name, role: identity.role, address: asker.address, user_agent, base })
+        Ok(Caller { name: principal.name.clone(), principal, address: asker.address, user_agent, base })
     }
 }
 

@@ -3,7 +3,9 @@
 mod blobs;
 mod documents;
 mod files;
+mod key;
 mod settling;
 
 pub use blobs::DiskBlobs;
 pub use documents::DiskDocuments;
+pub use key::KeyFile;

@@ -276,6 +276,13 @@ pub struct PackageState {
     pub given_up: Option<Local>,
 }
 
+impl PackageState {
+    /// What is known of a release because it was published here; withdrawn ones too.
+    pub fn submission(&self, version: &Version) -> Option<&LocalRelease> {
+        self.local.as_ref().and_then(|local| local.releases.get(version))
+    }
+}
+
 /// A package that is at home here. Its manifests are in the ledger: see [`LocalRelease::sequence`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Local {

@@ -152,6 +152,17 @@ impl Upstreams {
         std::iter::once(&self.default).chain(self.scopes.values()).map(|registry| registry.condition()).collect()
     }
 
+    /// A document that is about no package, of the upstream of a scope, `@acme`, or of the default one, with that upstream's
+    /// credentials only. `path` is as for `document`.
+    pub async fn about_nothing(&self, scope: Option<&str>, path: &str) -> Result<Document, UpstreamError> {
+        self.of_scope(scope).document(path, None).await
+    }
+
+    /// The scopes that have an upstream of their own, `@acme`, in order.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scopes.keys().map(String::as_str)
+    }
+
     /// Posts JSON to the upstream of a scope, `@acme`, or to the default one: once, and with that upstream's credentials
     /// only. `path` is as for `document`. `None`: that upstream has no such endpoint.
     pub async fn post(&self, package_scope: Option<&str>, path: &str, body: Bytes) -> Result<Option<Bytes>, UpstreamError> {

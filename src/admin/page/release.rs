@@ -204,6 +204,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
     let clean = |text: &String| printable(text, TEXT_BYTES_MAX);
     let ReleaseView { package, ecosystem, version, standing, opens_at, published_at, age_counts_from, removed_at, wanted, .. } = &view;
     let ReleaseView { sentence, link, digest, revision, approvals, findings, artifacts, history, would_change, .. } = &view;
+    let ReleaseView { submitted_by, trusted, .. } = &view;
     ReleaseView {
         package: clean(package),
         ecosystem: *ecosystem,
@@ -213,6 +214,8 @@ fn shown(view: ReleaseView) -> ReleaseView {
         published_at: *published_at,
         age_counts_from: *age_counts_from,
         removed_at: *removed_at,
+        submitted_by: submitted_by.as_ref().map(clean),
+        trusted: trusted.as_ref().map(clean),
         wanted: *wanted,
         sentence: clean(sentence),
         link: clean(link),
@@ -277,6 +280,8 @@ mod tests {
             published_at: Some(at),
             age_counts_from: None,
             removed_at: Some(at),
+            submitted_by: Some(text.to_owned()),
+            trusted: Some(text.to_owned()),
             wanted: 3,
             sentence: text.to_owned(),
             link: text.to_owned(),

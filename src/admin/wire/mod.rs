@@ -181,6 +181,14 @@ pub struct ReleaseView {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(schema_with = schema::time)]
     pub removed_at: Option<Timestamp>,
+    /// Who published it here; absent for what upstream has.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(example = "maria")]
+    pub submitted_by: Option<String>,
+    /// Why policy asks neither its age nor what is inside; absent where it does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(example = "our own registry")]
+    pub trusted: Option<String>,
     pub wanted: u64,
     /// The one wording, without a link.
     #[schema(

@@ -44,6 +44,7 @@ fn index(versions: &str, pointers: &str) -> Index {
         source: DocumentDigest::of(b""),
         frame: Bytes::from_static(b"{}"),
         pointers: pointers.map(|(name, version)| (name.to_owned(), Version::parse(version).unwrap())).collect(),
+        earlier: Vec::new(),
         rows,
         text: Bytes::from(text),
     }
@@ -95,6 +96,30 @@ fn a_pointer_to_nothing_is_dropped_and_none_is_invented() {
     check("1.0.0", "latest=9.9.9 odd=1.0.0", "latest=1.0.0 odd=1.0.0");
     check("1.0.0 2.0.0", "", "");
     check("1.0.0!", "latest=1.0.0", "");
+}
+
+#[test]
+fn where_a_pointer_was_wished_to_be_before_stands_in_first() {
+    let versions = "0.9.0 1.0.0 1.1.0 1.2.0! 2.0.0!";
+    let wished = |latest: &[&str]| {
+        let latest = latest.iter().map(|version| Version::parse(version).unwrap()).collect();
+        let index = Index { earlier: vec![("latest".to_owned(), latest)], ..index(versions, "latest=2.0.0") };
+        exposed(&index).pointer("latest").map(|version| version.to_string())
+    };
+    assert_eq!(wished(&["1.2.0", "0.9.0", "1.0.0"]).as_deref(), Some("0.9.0"));
+    assert_eq!(wished(&["1.2.0"]).as_deref(), Some("1.1.0"), "none of them is listed, so the usual rule holds");
+}
+
+#[test]
+fn what_was_seen_is_named_by_what_is_listed_and_not_by_words() {
+    let index = index("1.0.0 1.1.0!", "latest=1.1.0");
+    let later =
+        |at: Timestamp| expose(&index, &judge_all(&index, &PackageState::default(), &Policy::default(), DocumentDigest::of, at), &Npm);
+    let (one, reworded, opened) =
+        (later(now()), later(now().plus(Duration::from_secs(7_200))), later(now().plus(Duration::from_secs(864_000))));
+    assert_ne!(one.stamp(), reworded.stamp());
+    assert_eq!(one.revision(), reworded.revision());
+    assert_ne!(one.revision(), opened.revision());
 }
 
 #[test]

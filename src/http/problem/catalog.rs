@@ -3,9 +3,12 @@
 use crate::catalog::CatalogError;
 use crate::catalog::advisories::NotAudited;
 use crate::catalog::explanation::DecideOrFind;
+use crate::catalog::passthrough::NotPassed;
+use crate::catalog::review::ReviewError;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
 use crate::quarantine::decide::DecideError;
+use crate::quarantine::gate::NotForReview;
 
 impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Problem {
@@ -42,6 +45,8 @@ impl From<DecideError> for Problem {
         let text = error.to_string();
         let kind = match &error {
             DecideError::UnknownRelease(_) => Kind::Unknown,
+            DecideError::OwnSubmission { .. } => Kind::Forbidden,
+            DecideError::Nobody => Kind::Unauthenticated,
             DecideError::DigestMoved { .. }
             | DecideError::RevisionMoved { .. }
             | DecideError::NothingToDecide(_)
@@ -54,6 +59,27 @@ impl From<DecideError> for Problem {
             DecideError::Commit(_) | DecideError::Read(_) => return Problem::internal(text),
         };
         Problem::new(kind, text)
+    }
+}
+
+impl From<NotPassed> for Problem {
+    fn from(error: NotPassed) -> Problem {
+        Problem::new(Kind::NotYet, error.to_string()).retry_after(error.retry_after)
+    }
+}
+
+impl From<ReviewError> for Problem {
+    fn from(error: ReviewError) -> Problem {
+        let text = error.to_string();
+        match error {
+            ReviewError::Unknown(_) | ReviewError::Bytes(NotForReview::NotAReviewer(_) | NotForReview::NoBytes(_)) => {
+                Problem::new(Kind::Unknown, text)
+            }
+            ReviewError::NotYet { retry_after } => Problem::new(Kind::NotYet, text).retry_after(retry_after),
+            ReviewError::Find(error) => error.into(),
+            ReviewError::Decide(error) => error.into(),
+            ReviewError::Bytes(NotForReview::Blob(_) | NotForReview::Read(_)) => Problem::internal(text),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use crate::protocol::npm::manifest::Fault;
 use crate::protocol::npm::path::BadPath;
 
 /// npm prints this header of an error, and of an answer to what it wrote, on a line of its own.
-pub const NPM_NOTICE: HeaderName = HeaderName::from_static("npm-notice");
+const NPM_NOTICE: HeaderName = HeaderName::from_static("npm-notice");
 
 /// Longest `npm-notice` that is sent, in bytes.
 const NOTICE_BYTES_MAX: usize = 600;
@@ -78,9 +78,8 @@ impl Failure {
         if let Some(allow) = self.allow.as_deref().and_then(|allow| HeaderValue::try_from(allow).ok()) {
             headers.insert(header::ALLOW, allow);
         }
-        let notice = link.as_deref().and_then(|link| notice(sentence, link));
-        if let Some(notice) = notice {
-            headers.insert(NPM_NOTICE, notice);
+        if let Some((header, text)) = link.as_deref().and_then(|link| notice(sentence, link)) {
+            headers.insert(header, text);
         }
         let phrase = one_line(sentence, link.as_deref().unwrap_or_default(), REASON_PHRASE_BYTES_MAX);
         if let Some(phrase) = reason_phrase(&phrase) {
@@ -91,9 +90,10 @@ impl Failure {
     }
 }
 
-/// `npm-notice` of an answer that is none of an error.
-pub fn notice(sentence: &str, link: &str) -> Option<HeaderValue> {
-    HeaderValue::try_from(one_line(sentence, link, NOTICE_BYTES_MAX)).ok()
+/// The header that npm prints on a line of its own.
+pub fn notice(sentence: &str, link: &str) -> Option<(HeaderName, HeaderValue)> {
+    let text = HeaderValue::try_from(one_line(sentence, link, NOTICE_BYTES_MAX)).ok()?;
+    Some((NPM_NOTICE, text))
 }
 
 /// Sentence and link as one line of ASCII of at most `bytes_max` bytes; the sentence is cut before the link is.

@@ -25,6 +25,11 @@ fn exact(package: &PackageName, version: &Version) -> String {
     format!("{}-{version}.tgz", package.unscoped())
 }
 
+/// Whether a release that is published here may be served under this name.
+pub fn is_of(package: &PackageName, version: &Version, file: &str) -> bool {
+    file == conventional(package, version) || file == exact(package, version)
+}
+
 /// Names every file of a package, one for each `(version, location)` in order: `(file, aliases)`.
 ///
 /// Releases that differ in build metadata only share a conventional name; it is that of the one without any, whatever

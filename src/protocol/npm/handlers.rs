@@ -76,7 +76,11 @@ impl Registry {
     pub async fn ready<F: Fields>(&self, plain: &Plain<'_, F>, caller: &Caller) -> Option<(Ready, &'static str)> {
         caller.require(Role::Reader).ok()?;
         let asked = Asked { is_head: plain.is_head, fields: plain.fields, caller, to_write: is_to_write(plain.query) };
-        match path::parse(plain.path).ok()? {
+        let target = path::parse(plain.path).ok()?;
+        if self.hides(&target, caller) {
+            return None;
+        }
+        match target {
             Target::Packument(name) => {
                 let question = Question::packument(&asked);
                 Some((self.kept_packument(&asked, &npm(name), &question).await?, PACKUMENT))

@@ -5,7 +5,9 @@ pub mod attestations;
 pub mod audit;
 pub mod call;
 pub mod claims;
+pub mod compose;
 pub mod describe;
+pub mod difference;
 pub mod explain;
 pub mod files;
 pub mod handlers;
@@ -24,6 +26,7 @@ pub mod render;
 pub mod routes;
 #[cfg(test)]
 mod sample;
+pub mod seal;
 pub mod search;
 pub mod session;
 pub mod splice;
@@ -41,6 +44,7 @@ use std::cmp::Ordering;
 use bytes::Bytes;
 
 use crate::ecosystem::Description;
+use crate::ecosystem::Dist;
 use crate::ecosystem::Ecosystem;
 use crate::ecosystem::Fetched;
 use crate::ecosystem::Need;
@@ -51,6 +55,7 @@ use crate::ecosystem::UpstreamPath;
 use crate::model::digest::DocumentDigest;
 use crate::model::facts::Facts;
 use crate::model::index::Artifact;
+use crate::model::local::LocalPackage;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
@@ -98,6 +103,18 @@ impl Ecosystem for Npm {
 
     fn describe(&self, frame: &[u8], manifest: &[u8]) -> Description {
         describe::describe(frame, manifest)
+    }
+
+    fn compose(&self, local: &LocalPackage) -> Result<Fetched, Unreadable> {
+        compose::compose(local, self.locate(&local.package))
+    }
+
+    fn file_of(&self, package: &PackageId, version: &Version) -> String {
+        files::conventional(&package.name, version)
+    }
+
+    fn seal(&self, package: &PackageId, version: &Version, manifest: &[u8], dist: &Dist) -> Result<Bytes, Unreadable> {
+        seal::seal(&package.name, version, manifest, dist).map_err(|fault| Unreadable::Malformed(fault.to_string()))
     }
 
     fn track(&self, version: &Version) -> Option<Track> {

@@ -93,6 +93,11 @@ pub fn is_affected(range: &str, version: &str) -> bool {
     range.split("||").any(|one| requirement(one).is_none_or(|one| one.matches(&version)))
 }
 
+/// Whether npm would take it for a range of versions, and so never for a tag.
+pub fn is_range(text: &str) -> bool {
+    text.split("||").all(|alternative| requirement(alternative).is_some())
+}
+
 /// One alternative of npm's range grammar. Source: node-semver, "Range Grammar".
 fn requirement(alternative: &str) -> Option<VersionReq> {
     let alternative = alternative.trim();

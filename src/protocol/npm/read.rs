@@ -95,6 +95,7 @@ pub fn read(package: &PackageId, fetched: &[Fetched]) -> Result<Reading, Unreada
         source: Fetched::digest(fetched),
         frame: frame(&head, times.get(CREATED).copied().flatten(), &pointers)?,
         pointers,
+        earlier: Vec::new(),
         rows,
         text,
     }))

@@ -25,7 +25,7 @@ use crate::protocol::npm::write::write_text;
 const REASONS_MAX: usize = 3;
 
 /// Fields of the head that belong to the package itself; the others are copied from its latest release.
-const PACKAGES_OWN_FIELDS: [&str; 2] = ["maintainers", "users"];
+pub const PACKAGES_OWN_FIELDS: [&str; 2] = ["maintainers", "users"];
 
 /// The two forms of a packument.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -83,11 +83,11 @@ pub fn tags(exposed: &Exposed) -> Bytes {
     Bytes::from(out)
 }
 
-/// In the form CouchDB gave them, which clients send back as they are: a digest of what is exposed.
+/// What stands before a revision, as CouchDB wrote it: clients send it back as it is.
+pub const REVISION_PREFIX: &str = "1-";
+
 fn revision(exposed: &Exposed) -> String {
-    const DIGITS: usize = 32;
-    let stamp = exposed.stamp().hex();
-    format!("1-{}", stamp.get(..DIGITS).unwrap_or(&stamp))
+    format!("{REVISION_PREFIX}{}", exposed.revision())
 }
 
 fn field(out: &mut Vec<u8>, key: &str, value: &str) {
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(full["time"]["created"], "2019-12-31T00:00:00.000Z");
         assert_eq!(full["dist-tags"]["latest"], "1.0.0");
         assert_eq!((full["_id"].as_str(), full["name"].as_str()), (Some("@acme/web"), Some("@acme/web")));
-        assert_eq!(full["_rev"].as_str().unwrap(), format!("1-{}", &exposed.stamp().hex()[..32]));
+        assert_eq!(full["_rev"].as_str().unwrap(), format!("1-{}", exposed.revision()));
         let dist = &full["versions"]["1.0.0"]["dist"];
         assert_eq!(dist["tarball"], "https://gate.example/npm/@acme/web/-/web-1.0.0.tgz");
         assert_eq!(dist["signatures"][0]["sig"], "MEUCIQ==");

@@ -8,8 +8,10 @@ use http::Method;
 use http::StatusCode;
 use http::request::Parts;
 
+use crate::catalog::CatalogError;
 use crate::http::caller::Caller;
 use crate::http::route::Route;
+use crate::model::package::PackageName;
 use crate::model::token::Role;
 use crate::protocol::npm::attestations;
 use crate::protocol::npm::audit;
@@ -17,6 +19,7 @@ use crate::protocol::npm::call::Call;
 use crate::protocol::npm::call::json;
 use crate::protocol::npm::explain::Failure;
 use crate::protocol::npm::handlers::Registry;
+use crate::protocol::npm::handlers::npm;
 use crate::protocol::npm::keys;
 use crate::protocol::npm::manage;
 use crate::protocol::npm::path;
@@ -214,6 +217,64 @@ fn template_of_own(own: &Own) -> &'static str {
     }
 }
 
+/// The package that is asked for by its name in the path.
+fn package(target: &Target) -> Option<&PackageName> {
+    match target {
+        Target::Packument(package) | Target::VersionOrTag { package, .. } | Target::Revision { package, .. } => Some(package),
+        Target::Tarball(tarball) | Target::TarballRevision { tarball, .. } => Some(&tarball.package),
+        Target::Own(own) => package_of_own(own),
+        Target::NotServed => None,
+    }
+}
+
+fn package_of_own(own: &Own) -> Option<&PackageName> {
+    match own {
+        Own::DistTags(package)
+        | Own::DistTag { package, .. }
+        | Own::Visibility(package)
+        | Own::Collaborators(package)
+        | Own::Access(package)
+        | Own::Owners(package)
+        | Own::Owner { package, .. }
+        | Own::Status { package, .. }
+        | Own::PackageStar(package)
+        | Own::Exchange(package)
+        | Own::StagePackage(package)
+        | Own::Attestations { package, .. } => Some(package),
+        Own::Ping
+        | Own::Whoami
+        | Own::Search
+        | Own::Star
+        | Own::StarredBy
+        | Own::Stars { .. }
+        | Own::PackagesOf { .. }
+        | Own::User { .. }
+        | Own::UserRevision { .. }
+        | Own::Token { .. }
+        | Own::Tokens
+        | Own::TokenKey { .. }
+        | Own::Profile
+        | Own::Login
+        | Own::Done { .. }
+        | Own::Stage
+        | Own::Staged { .. }
+        | Own::StagedTarball { .. }
+        | Own::StagedApproval { .. }
+        | Own::Keys
+        | Own::AuditBulk
+        | Own::Audit
+        | Own::AuditQuick => None,
+    }
+}
+
+/// As if the package were not there.
+fn hidden(target: &Target) -> Failure {
+    match package(target) {
+        Some(package) => CatalogError::UnknownPackage(npm(package.clone())).into(),
+        None => Failure::not_served(""),
+    }
+}
+
 /// Whether the caller may ask this of the routes of one template.
 fn admitted(template: &str, method: &Method, caller: &Caller) -> Result<(), Failure> {
     let of_template = || ROUTES.iter().filter(|route| route.template == template);
@@ -230,6 +291,7 @@ impl Registry {
         let (template, answered) = match path::parse(request.uri.path()) {
             Ok(target) => match template(&target) {
                 Some(template) => match admitted(template, &request.method, caller) {
+                    Ok(()) if self.hides(&target, caller) => (Some(template), Err(hidden(&target))),
                     Ok(()) => (Some(template), self.of_target(call, target).await),
                     Err(failure) => (Some(template), Err(failure)),
                 },
@@ -238,6 +300,15 @@ impl Registry {
             Err(bad) => (None, Err(bad.into())),
         };
         (answered.unwrap_or_else(|failure| failure.response(&caller.base)), template)
+    }
+
+    /// Whether the package is one of which callers without a name are not told. A build that exchanges its identity for a token
+    /// has no name yet.
+    pub(super) fn hides(&self, target: &Target, caller: &Caller) -> bool {
+        caller.name.is_none()
+            && self.catalog.has_restricted()
+            && !matches!(target, Target::Own(Own::Exchange(_)))
+            && package(target).is_some_and(|package| self.catalog.is_restricted(&npm(package.clone())))
     }
 
     /// What is asked all day is answered in place; everything else lies on the heap while it waits.

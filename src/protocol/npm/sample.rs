@@ -96,6 +96,7 @@ pub fn exposed(package: &str, text: &str, releases: &[Release<'_>]) -> Exposed {
         approvals_given: 0,
         approvals_needed: 1,
         digest: None,
+        trusted: None,
     });
     let standings = Standings {
         revision: Sequence::default(),

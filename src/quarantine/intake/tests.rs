@@ -37,7 +37,7 @@ fn index(words: &str) -> Index {
     }
     let source = DocumentDigest::of(words.as_bytes());
     let package = PackageId::npm("x").unwrap();
-    Index { package, source, frame: Bytes::new(), pointers: Vec::new(), rows, text: Bytes::from(text) }
+    Index { package, source, frame: Bytes::new(), pointers: Vec::new(), earlier: Vec::new(), rows, text: Bytes::from(text) }
 }
 
 fn seen() -> PackageState {

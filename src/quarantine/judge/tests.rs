@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::*;
 use crate::config::policy::Exemption;
 use crate::config::policy::Pattern;
+use crate::config::policy::Submissions;
+use crate::config::policy::TrustedPackages;
 use crate::model::digest::DocumentDigest;
 use crate::model::digest::Integrity;
 use crate::model::digest::IntegrityOutcome;
@@ -14,6 +16,9 @@ use crate::model::index::Artifact;
 use crate::model::index::Claims;
 use crate::model::index::InstallStep;
 use crate::model::package::Version;
+use crate::model::pattern::PackagePattern;
+use crate::model::release::ReleaseId;
+use crate::model::stage::StageId;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -38,6 +43,7 @@ struct Given {
     name_age: Duration,
     approved_before: bool,
     substance: Option<DocumentDigest>,
+    submission: Option<LocalRelease>,
 }
 
 fn published(age: Duration) -> Given {
@@ -52,7 +58,15 @@ fn published(age: Duration) -> Given {
         unreadable: None,
         removed_at: None,
     };
-    Given { row, state: ReleaseState::default(), policy: Policy::default(), name_age: DAY * 900, approved_before: false, substance: None }
+    Given {
+        row,
+        state: ReleaseState::default(),
+        policy: Policy::default(),
+        name_age: DAY * 900,
+        approved_before: false,
+        substance: None,
+        submission: None,
+    }
 }
 
 impl Given {
@@ -100,12 +114,39 @@ impl Given {
             row: &self.row,
             substance: self.substance,
             state: Some(&self.state),
+            submission: self.submission.as_ref(),
             first_seen_at: ago(DAY * 2),
             name_counts_from: ago(self.name_age),
             approved_before: self.approved_before,
             policy: &self.policy,
             now,
         })
+    }
+
+    /// Published here, by `ann` with a token that `joe` made.
+    fn submitted(self, staged: bool) -> Given {
+        let release = ReleaseId { package: PackageId::npm("left-pad").unwrap(), version: self.row.version.clone() };
+        let submission = LocalRelease {
+            id: StageId::of(&release),
+            at: ago(HOUR),
+            by: "ann".into(),
+            behind: vec!["ann".into(), "joe".into()],
+            staged,
+            sequence: Sequence(1),
+            digest: bytes(),
+            sha1: String::new(),
+            size: 7,
+            workflow: None,
+            deprecated: None,
+            withdrawn_at: None,
+        };
+        Given { submission: Some(submission), ..self }
+    }
+
+    fn trusted(mut self) -> Given {
+        let packages = vec![PackagePattern::parse("left-pad").unwrap()];
+        self.policy.trusted = vec![TrustedPackages { packages, reason: "our own registry".into() }];
+        self
     }
 
     #[track_caller]
@@ -312,6 +353,7 @@ fn all_of_a_package_is_judged_in_order_until_the_next_change() {
         source: DocumentDigest::of(b""),
         frame: bytes::Bytes::new(),
         pointers: Vec::new(),
+        earlier: Vec::new(),
         rows: vec![young, old],
         text: bytes::Bytes::new(),
     };
@@ -332,17 +374,83 @@ fn facts_and_approvals_are_for_the_entry_they_were_made_in_sight_of() {
 #[test]
 fn a_package_is_vouched_for_by_enough_people_whose_word_counts() {
     let one = published(DAY * 99).decided(Verb::Approve, "ann");
-    assert!(is_vouched_for(&one.state, 1, now()));
-    assert!(!is_vouched_for(&one.state, 2, now()), "one of two");
+    assert!(is_vouched_for(&one.state, 1, &[], now()));
+    assert!(!is_vouched_for(&one.state, 2, &[], now()), "one of two");
     let two = one.decided(Verb::Approve, "bob");
-    assert!(is_vouched_for(&two.state, 2, now()));
+    assert!(is_vouched_for(&two.state, 2, &[], now()));
     let rejected = two.decided(Verb::Reject, "cy");
-    assert!(!is_vouched_for(&rejected.state, 1, now()), "rejected since");
+    assert!(!is_vouched_for(&rejected.state, 1, &[], now()), "rejected since");
     let mut expired = published(DAY * 99).decided(Verb::Approve, "ann");
     expired.state.decisions[0].expires_at = Some(ago(HOUR));
-    assert!(!is_vouched_for(&expired.state, 1, now()), "expired");
+    assert!(!is_vouched_for(&expired.state, 1, &[], now()), "expired");
     let other_bytes = published(DAY * 99).decided(Verb::Approve, "ann").with(|given| {
         given.state.pins.insert("left-pad-1.0.0.tgz".into(), Digest::of(b"other"));
     });
-    assert!(!is_vouched_for(&other_bytes.state, 1, now()), "other bytes");
+    assert!(!is_vouched_for(&other_bytes.state, 1, &[], now()), "other bytes");
+}
+
+#[test]
+fn a_submission_takes_one_person_who_does_not_stand_behind_it() {
+    let young = || published(HOUR).inspected(Facts::default()).submitted(false);
+    let held = until(ago(HOUR).plus(DAY * 7));
+    assert_eq!(young().stands(held).verdict().approvals_needed, 1);
+    for behind in ["ann", "joe", "Ann"] {
+        let own = young().decided(Verb::Approve, behind).stands(held);
+        assert_eq!(own.verdict().approvals_given, 0, "{behind}");
+        own.with(|given| given.policy.review.self_approval = true).stands(Standing::Approved);
+    }
+    young().decided(Verb::Approve, "bob").stands(Standing::Approved);
+    let two = young().with(|given| given.policy.review.approvals = 2);
+    two.decided(Verb::Approve, "ann").decided(Verb::Approve, "bob").stands(held).decided(Verb::Approve, "eve").stands(Standing::Approved);
+    published(DAY * 7).inspected(Facts::default()).submitted(false).stands(Standing::Approved);
+}
+
+#[test]
+fn what_policy_rejects_takes_two_who_do_not_stand_behind_it() {
+    let one = published(HOUR).inspected(rejectable()).submitted(false).decided(Verb::Approve, "bob").stands(Standing::Rejected);
+    assert_eq!(one.verdict().approvals_needed, 2);
+    one.decided(Verb::Approve, "ann").stands(Standing::Rejected).decided(Verb::Approve, "eve").stands(Standing::Approved);
+}
+
+#[test]
+fn what_was_staged_waits_for_people_at_any_age_and_under_any_trust() {
+    let at_once = |given: &mut Given| given.policy.submissions = Submissions::Trusted;
+    for age in [HOUR, DAY * 99] {
+        let staged = || published(age).inspected(Facts::default()).submitted(true).trusted().with(at_once).stands(Standing::InReview);
+        assert_eq!(staged().verdict().reason, Reason::Staged);
+        staged().decided(Verb::Approve, "ann").stands(Standing::InReview);
+        staged().decided(Verb::Approve, "bob").stands(Standing::Approved);
+    }
+}
+
+#[test]
+fn trusted_submissions_are_approved_at_once() {
+    let at_once = |given: &mut Given| given.policy.submissions = Submissions::Trusted;
+    let given = published(Duration::ZERO).inspected(rejectable()).submitted(false).with(at_once).stands(Standing::Approved);
+    let verdict = given.verdict();
+    assert_eq!((verdict.trusted.as_deref(), verdict.changes_at), (Some("published here"), None));
+    assert_eq!(verdict.findings[0].action, Action::Note, "shown all the same");
+    given.decided(Verb::Reject, "eve").stands(Standing::Rejected);
+    published(Duration::ZERO).inspected(Facts::default()).with(at_once).stands(until(now().plus(DAY * 7)));
+}
+
+#[test]
+fn a_trusted_package_is_asked_for_its_bytes_only() {
+    let young = || published(Duration::ZERO).trusted();
+    young().stands(Standing::Admissible);
+    let proven = || {
+        young().inspected(Facts::default()).with(|given| {
+            Arc::make_mut(given.state.inspections.values_mut().next().unwrap()).edition = inspection::INTEGRITY_ONLY;
+        })
+    };
+    assert_eq!(proven().stands(Standing::Approved).verdict().trusted.as_deref(), Some("our own registry"));
+    proven().with(|given| given.policy.trusted.clear()).stands(until(now().plus(DAY * 7)));
+    let old = proven().with(|given| given.row.published_at = Some(ago(DAY * 99)));
+    old.with(|given| given.policy.trusted.clear()).stands(Standing::Admissible);
+    let wrong = proven().with(|given| {
+        let inspection = Arc::make_mut(given.state.inspections.values_mut().next().unwrap());
+        inspection.integrity = IntegrityOutcome::Disagrees { stated: "a".into(), found: "b".into() };
+    });
+    wrong.stands(Standing::Rejected);
+    young().with(|given| given.state.changed_at = Some(now())).stands(Standing::InReview);
 }

@@ -20,6 +20,9 @@ use crate::model::digest::Reading;
 use crate::model::digest::Verified;
 use crate::storage::blob::BlobError;
 use crate::storage::blob::Blobs;
+use crate::storage::blob::Received;
+use crate::storage::blob::Receiving;
+use crate::storage::blob::Unfinished;
 use crate::storage::blob::Zone;
 use crate::storage::disk::files::Shards;
 use crate::storage::disk::settling::Settling;
@@ -110,11 +113,32 @@ impl Inner {
     }
 
     fn failed(&self, digest: &Digest, source: io::Error) -> BlobError {
-        if is_full(&source) {
-            let data_dir = self.approved.folder().parent().unwrap_or(self.approved.folder());
-            return BlobError::DiskFull { path: data_dir.display().to_string() };
+        if is_full(&source) { self.full() } else { BlobError::Io { digest: Box::new(*digest), source } }
+    }
+
+    fn full(&self) -> BlobError {
+        let data_dir = self.approved.folder().parent().unwrap_or(self.approved.folder());
+        BlobError::DiskFull { path: data_dir.display().to_string() }
+    }
+
+    fn receive(&self) -> Result<Receiving, BlobError> {
+        match self.quarantine.begin() {
+            Ok((file, path)) => Ok(Receiving::new(file, Unfinished::at(path))),
+            Err(fault) if is_full(&fault) => Err(self.full()),
+            Err(fault) => Err(BlobError::Incoming(fault)),
         }
-        BlobError::Io { digest: Box::new(*digest), source }
+    }
+
+    fn keep(&self, digest: &Digest, received: &Received) -> Result<(), BlobError> {
+        let hex = digest.hex();
+        // As for `put`: what is there and whole stays.
+        if !matches!(self.read(Zone::Quarantine, digest), Ok(Some(_))) {
+            self.quarantine.place(received.place.path(), &hex).map_err(|fault| self.failed(digest, fault))?;
+            self.open.insert(key(Zone::Quarantine, digest), received.content.clone());
+        }
+        // Nobody has these bytes to be fetched again from, so they do not settle behind the answer.
+        let synced = self.quarantine.sync(&hex).and_then(|_| self.quarantine.sync_names([hex.as_str()].into_iter()));
+        synced.map_err(|fault| self.failed(digest, fault))
     }
 
     fn put(&self, zone: Zone, digest: &Digest, blob: &Verified) -> Result<(), BlobError> {
@@ -194,6 +218,17 @@ impl Blobs for DiskBlobs {
     async fn put(&self, zone: Zone, blob: &Verified) -> Result<(), BlobError> {
         let bytes = blob.clone();
         self.alone(blob.digest(), move |inner, digest| inner.put(zone, digest, &bytes)).await
+    }
+
+    async fn receive(&self) -> Result<Receiving, BlobError> {
+        let inner = Arc::clone(&self.0);
+        let begun = spawn_blocking(move || inner.receive());
+        begun.await.map_err(|fault| BlobError::Incoming(io::Error::other(fault)))?
+    }
+
+    async fn keep(&self, received: Received) -> Result<(), BlobError> {
+        let digest = *received.content.digest();
+        self.alone(&digest, move |inner, digest| inner.keep(digest, &received)).await
     }
 
     async fn open(&self, zone: Zone, digest: &Digest) -> Result<Option<Verified>, BlobError> {
@@ -321,6 +356,32 @@ mod tests {
             again.put(Zone::Approved, &blob).await.unwrap();
             assert!(again.open(Zone::Approved, blob.digest()).await.unwrap().is_some());
         }
+    }
+
+    #[tokio::test]
+    async fn what_comes_in_is_kept_or_leaves_nothing() {
+        let bench = Bench::new();
+        let unfinished = || std::fs::read_dir(bench.folder.path().join("quarantine/unfinished")).unwrap().count();
+        let receive = async || {
+            let mut receiving = bench.blobs.receive().await.unwrap();
+            receiving.write(&[7; 50_000]).unwrap();
+            receiving.write(&[7; 50_000]).unwrap();
+            receiving
+        };
+        let whole = blob(100_000);
+        drop(receive().await);
+        drop(receive().await.finish());
+        assert_eq!(unfinished(), 0);
+        assert!(bench.again().open(Zone::Quarantine, whole.digest()).await.unwrap().is_none());
+        for _ in 0..2 {
+            let received = receive().await.finish();
+            assert_eq!(received.content.digest(), whole.digest());
+            assert_eq!(unfinished(), 1);
+            bench.blobs.keep(received).await.unwrap();
+            assert_eq!(unfinished(), 0);
+        }
+        let opened = bench.again().open(Zone::Quarantine, whole.digest()).await.unwrap().unwrap();
+        assert_eq!(opened.to_bytes().unwrap(), whole.to_bytes().unwrap());
     }
 
     #[tokio::test]

@@ -46,6 +46,13 @@ impl Shards {
         self.folder.join(hex.get(..2).unwrap_or("00"))
     }
 
+    /// An empty file among the unfinished ones, open for reading and writing, and where it is.
+    pub fn begin(&self) -> io::Result<(File, PathBuf)> {
+        let path = self.unfinished.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());
+        let file = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
+        Ok((file, path))
+    }
+
     /// Writes a file that is under its name, whole, when this returns. Whether it outlives a power cut is not known then.
     pub fn write<T>(&self, hex: &str, write: impl FnOnce(File) -> io::Result<T>) -> io::Result<T> {
         let temporary = self.unfinished.join(self.next.fetch_add(1, Ordering::Relaxed).to_string());

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
-use http::HeaderValue;
 use http::StatusCode;
 use serde_json::Value;
 use serde_json::json;
@@ -29,7 +28,6 @@ use crate::protocol::npm::audit::tree::Tree;
 use crate::protocol::npm::call::Call;
 use crate::protocol::npm::call::told;
 use crate::protocol::npm::explain::Failure;
-use crate::protocol::npm::explain::NPM_NOTICE;
 use crate::protocol::npm::explain::notice;
 use crate::protocol::npm::handlers::Registry;
 use crate::protocol::npm::handlers::npm;
@@ -135,8 +133,7 @@ async fn noticed(registry: &Registry, caller: &Caller, in_use: &[InUse], mut res
             1 => first.sentence.clone(),
             count => format!("{count} of these releases are withheld here: {}", first.sentence),
         };
-        let value: Option<HeaderValue> = notice(&sentence, &link::of_release(&caller.base, &first.release));
-        response.headers_mut().extend(value.map(|value| (NPM_NOTICE, value)));
+        response.headers_mut().extend(notice(&sentence, &link::of_release(&caller.base, &first.release)));
     }
     Ok(response)
 }

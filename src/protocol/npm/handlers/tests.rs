@@ -1,7 +1,6 @@
 //! The routes over a whole Airlock and a made-up upstream on a real socket; requests go straight into the router.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -31,6 +30,7 @@ use crate::http::caller::Caller;
 use crate::http::route::Matched;
 use crate::http::route::Needs;
 use crate::model::digest::Digest;
+use crate::model::principal::Roles;
 use crate::model::time::Timestamp;
 use crate::model::token::Role;
 use crate::protocol::npm::ROUTES;
@@ -124,8 +124,7 @@ impl Scene {
             request = request.header(header, *value);
         }
         let (request, ()) = request.body(()).unwrap().into_parts();
-        let caller =
-            Caller { name: name.map(str::to_owned), role, address: IpAddr::V4(Ipv4Addr::LOCALHOST), user_agent: None, base: BASE.into() };
+        let caller = Caller::tried(name, role.map_or(Roles::NONE, Roles::of), BASE);
         let (mut response, route) = self.registry.answer(&request, Body::empty(), &caller).await;
         // As the door would be told.
         if let Some(route) = route {
@@ -380,7 +379,7 @@ async fn an_answer_that_waits_for_nothing_is_small() {
     const BYTES_MAX: usize = 2_048;
     let scene = Scene::new().await;
     let (request, ()) = Request::get("/@acme/web").body(()).unwrap().into_parts();
-    let caller = Caller { name: None, role: None, address: IpAddr::V4(Ipv4Addr::LOCALHOST), user_agent: None, base: BASE.into() };
+    let caller = Caller::tried(None, Roles::NONE, BASE);
     let bytes = std::mem::size_of_val(&scene.registry.answer(&request, Body::empty(), &caller));
     assert!(bytes <= BYTES_MAX, "{bytes}");
     scene.close().await;

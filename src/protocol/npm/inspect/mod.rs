@@ -36,6 +36,7 @@ const LIST_MAX: usize = 32;
 const TEXT_BYTES_MAX: usize = 256;
 
 const MANIFEST: &str = "package.json";
+const SHRINKWRAP: &str = "npm-shrinkwrap.json";
 const BUILD_FILE: &str = "binding.gyp";
 
 /// What `bytes` hold. `manifest` is the release's text in the index. A fault of the bytes is in the facts; an error means
@@ -56,6 +57,7 @@ pub fn inspect(package: &PackageId, version: &Version, manifest: &[u8], bytes: &
         Err(fault) => return Ok(unsafe_archive(&fault)),
     };
     let mut facts = Facts { files: count(&contents), unpacked_bytes: contents.file_bytes, ..Facts::default() };
+    facts.has_shrinkwrap = contents.entries.iter().any(|entry| entry.path == SHRINKWRAP);
     let shipped = match inside.manifest {
         None => Err(format!("there is no {MANIFEST}")),
         Some(manifest) => manifest,

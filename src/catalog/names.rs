@@ -1,0 +1,81 @@
+//! To whom a name belongs: to what is published here or to upstream, and never to both.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::catalog::Catalog;
+use crate::catalog::CatalogError;
+use crate::catalog::local::ChangeError;
+use crate::catalog::refresh::ATTEMPTS_MAX;
+use crate::model::actor::Actor;
+use crate::model::local::NameOwner;
+use crate::model::package::PackageId;
+use crate::storage::record::Command;
+use crate::storage::record::PackageState;
+
+/// To whom a name belongs, and the package as of then: a batch that builds on it has its revision as a condition.
+#[derive(Clone, Debug)]
+pub enum Whose {
+    Ours(Arc<PackageState>),
+    /// Nobody's: who publishes first has it.
+    Free(Arc<PackageState>),
+    Upstreams,
+    /// It differs only in its case from this one, which is ours.
+    Twin(PackageId),
+}
+
+impl Catalog {
+    /// To whom the name belongs. A name that is not ours, and not of a private scope, is asked of upstream anew.
+    ///
+    /// # Errors
+    /// `Upstream` where upstream does not answer: then the name is nobody's to take.
+    pub async fn whose(self: &Arc<Self>, package: &PackageId) -> Result<Whose, CatalogError> {
+        let state = self.state.package(package).await?;
+        if state.local.is_some() {
+            return Ok(Whose::Ours(state));
+        }
+        let is_twin =
+            |other: &PackageId| other.ecosystem == package.ecosystem && other.name.as_str().eq_ignore_ascii_case(package.name.as_str());
+        if let Some(twin) = self.state.locals().await?.into_iter().find(is_twin) {
+            return Ok(Whose::Twin(twin));
+        }
+        if self.is_private(package) {
+            return Ok(Whose::Free(state));
+        }
+        if state.last_sight.is_some() || state.given_up.is_some() {
+            return Ok(Whose::Upstreams);
+        }
+        self.unknown.remove(package);
+        match Box::pin(self.asked(package, Duration::ZERO)).await {
+            Ok(_) => Ok(Whose::Upstreams),
+            Err(CatalogError::UnknownPackage(_)) => Ok(Whose::Free(state)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives the name to `owner` at the word of `by`. What was published under it here is kept, and comes back with the name.
+    pub async fn assign(self: &Arc<Self>, package: &PackageId, owner: NameOwner, by: Actor) -> Result<(), ChangeError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let before = self.state.package(package).await.map_err(CatalogError::from)?;
+            let is_already = match owner {
+                NameOwner::Local => before.local.is_some(),
+                NameOwner::Upstream => before.local.is_none(),
+            };
+            if is_already {
+                return Ok(());
+            }
+            let commands = vec![Command::Assigned { package: package.clone(), to: owner }];
+            let change = self.change(package, &before, commands).await?;
+            match self.commit_change(change, by.clone()).await {
+                Ok(state) => {
+                    self.shelves.remove(package);
+                    self.restricted.set(package, state.local.as_ref().is_some_and(|local| local.restricted));
+                    return Ok(());
+                }
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(CatalogError::Storage(format!("{} changes too fast to be recorded", package.name)).into())
+    }
+}

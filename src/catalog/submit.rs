@@ -1,0 +1,363 @@
+//! Releases that are published here: whose the name is, whether the version is free, what is inside, where it would stand;
+//! and only then it is recorded. What is refused leaves nothing behind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::catalog::Catalog;
+use crate::catalog::CatalogError;
+use crate::catalog::explanation::Explanation;
+use crate::catalog::local::Change;
+use crate::catalog::local::ChangeError;
+use crate::catalog::names::Whose;
+use crate::catalog::seal::SealError;
+use crate::catalog::upload::Received;
+use crate::ecosystem::Dist;
+use crate::model::actor::Actor;
+use crate::model::digest::Integrity;
+use crate::model::digest::IntegrityOutcome;
+use crate::model::facts::Facts;
+use crate::model::local::NameOwner;
+use crate::model::package::PackageId;
+use crate::model::package::Version;
+use crate::model::principal::Principal;
+use crate::model::refusal::Refusal;
+use crate::model::release::ReleaseId;
+use crate::model::stage::StageId;
+use crate::model::standing::Standing;
+use crate::quarantine::checks::inspection::EDITION;
+use crate::quarantine::wording;
+use crate::quarantine::workflow::InspectError;
+use crate::storage::blob::BlobError;
+use crate::storage::record::Command;
+use crate::storage::record::Inspection;
+use crate::storage::record::Local;
+use crate::storage::record::PackageState;
+use crate::storage::record::Submission;
+use crate::storage::state::CommitError;
+
+/// How often a submission is thought out anew because the package changed meanwhile.
+const ATTEMPTS_MAX: usize = 8;
+/// When a client comes again that found all places taken, or no upstream.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// What somebody wants to publish, read and found to agree with itself.
+#[derive(Debug)]
+pub struct Offer {
+    pub package: PackageId,
+    pub version: Version,
+    /// The release's text as it was submitted.
+    pub manifest: Bytes,
+    /// What it states of its bytes.
+    pub stated: Integrity,
+    /// Each is to point at it once it may be seen.
+    pub tags: Vec<String>,
+    /// A sigstore bundle.
+    pub provenance: Option<String>,
+    /// It is to wait for people, whatever policy trusts.
+    pub staged: bool,
+    /// Why the package could not be a new one.
+    pub name_fault: Option<String>,
+}
+
+/// A release that is recorded.
+#[derive(Debug)]
+pub struct Submitted {
+    pub release: ReleaseId,
+    pub id: StageId,
+    pub explanation: Explanation,
+}
+
+/// Why nothing was recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    #[error("{} belongs to the upstream registry; an admin can assign it to this one", .0.name)]
+    NameOfUpstream(PackageId),
+    #[error("{} differs only in its case from {}, which is at home here", package.name, twin.name)]
+    NameOfTwin { package: PackageId, twin: PackageId },
+    #[error("whether {} belongs to the upstream registry cannot be asked now: {why}; nothing was published", package.name)]
+    UpstreamSilent { package: PackageId, why: String, retry_after: Duration },
+    #[error("you are not an owner of {}", .0.name)]
+    NotOwner(PackageId),
+    #[error("this token may not publish {}", .0.name)]
+    NotInReach(PackageId),
+    #[error("{sentence}")]
+    Exists { id: StageId, sentence: String },
+    #[error("{release} was unpublished on {on} and cannot be published again")]
+    WasWithdrawn { release: ReleaseId, on: String },
+    /// What was submitted does not agree with itself.
+    #[error("{0}")]
+    Disagrees(String),
+    /// Policy lets nobody have it. The sentence has no link.
+    #[error("{}", .0.sentence)]
+    Rejected(Box<Refusal>),
+    #[error("too much is being published at once; try again in {} seconds", RETRY_AFTER.as_secs())]
+    TooManyAtOnce,
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+}
+
+impl SubmitError {
+    /// When to come again, where that may help.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            SubmitError::UpstreamSilent { retry_after, .. } => Some(*retry_after),
+            SubmitError::TooManyAtOnce => Some(RETRY_AFTER),
+            SubmitError::NameOfUpstream(_)
+            | SubmitError::NameOfTwin { .. }
+            | SubmitError::NotOwner(_)
+            | SubmitError::NotInReach(_)
+            | SubmitError::Exists { .. }
+            | SubmitError::WasWithdrawn { .. }
+            | SubmitError::Disagrees(_)
+            | SubmitError::Rejected(_)
+            | SubmitError::Catalog(_)
+            | SubmitError::Commit(_)
+            | SubmitError::Blob(_) => None,
+        }
+    }
+}
+
+impl From<SealError> for SubmitError {
+    fn from(error: SealError) -> SubmitError {
+        SubmitError::Catalog(error.into())
+    }
+}
+
+impl From<ChangeError> for SubmitError {
+    fn from(error: ChangeError) -> SubmitError {
+        match error {
+            ChangeError::Commit(error) => SubmitError::Commit(error),
+            ChangeError::Catalog(error) => SubmitError::Catalog(error),
+        }
+    }
+}
+
+/// A name that may be published under, as of a state.
+struct Claim {
+    before: Arc<PackageState>,
+    /// It is nobody's yet.
+    is_new: bool,
+}
+
+/// The commands that stay the same however often they are tried.
+struct Draft {
+    release: ReleaseId,
+    submission: Submission,
+    file: String,
+    inspection: Inspection,
+}
+
+impl Catalog {
+    /// Publishes a release in the name of `by`. Durable when it returns.
+    pub async fn submit(self: &Arc<Self>, offer: Offer, received: Received, by: &Principal) -> Result<Submitted, SubmitError> {
+        let release = ReleaseId { package: offer.package.clone(), version: offer.version.clone() };
+        let Some(name) = &by.name else { return Err(SubmitError::NotInReach(offer.package)) };
+        self.claim(&offer, by).await?;
+        let draft = self.draft(&offer, &received, name, by).await?;
+        let Received { blob, _place } = received;
+        let mut blob = Some(blob);
+        for _ in 0..ATTEMPTS_MAX {
+            let claim = self.claim(&offer, by).await?;
+            let change = self.change(&offer.package, &claim.before, commands(&draft, &claim)).await?;
+            self.is_bearable(&change, &release)?;
+            if let Some(blob) = blob.take() {
+                // Before the record that says it is there.
+                self.quarantine.keep(blob).await?;
+            }
+            match self.commit_change(change, Actor::Person(name.clone())).await {
+                Ok(_) => {}
+                Err(error) if error.is_conflict() => continue,
+                Err(error) => return Err(error.into()),
+            }
+            tracing::info!(%release, by = name, "published");
+            let explanation = self.explain_known(&release).await?;
+            return Ok(Submitted { id: StageId::of(&release), explanation, release });
+        }
+        Err(CatalogError::Storage(format!("{} changes too fast to be recorded", offer.package.name)).into())
+    }
+
+    /// Whether this submitter may publish this version under this name, as the package is now.
+    async fn claim(self: &Arc<Self>, offer: &Offer, by: &Principal) -> Result<Claim, SubmitError> {
+        let package = &offer.package;
+        if !by.reaches(&package.name) {
+            return Err(SubmitError::NotInReach(package.clone()));
+        }
+        let whose = match self.whose(package).await {
+            Err(CatalogError::Upstream { package, why, retry_after }) => {
+                return Err(SubmitError::UpstreamSilent { package, why, retry_after: retry_after.unwrap_or(RETRY_AFTER) });
+            }
+            whose => whose?,
+        };
+        let (before, is_new) = match whose {
+            Whose::Ours(before) => (before, false),
+            Whose::Free(before) => (before, true),
+            Whose::Upstreams => return Err(SubmitError::NameOfUpstream(package.clone())),
+            Whose::Twin(twin) => return Err(SubmitError::NameOfTwin { package: package.clone(), twin }),
+        };
+        if let Some(fault) = offer.name_fault.as_ref().filter(|_| is_new) {
+            return Err(SubmitError::Disagrees(format!("{} cannot be a new package: {fault}", package.name)));
+        }
+        if let Some(local) = before.local.as_ref().or(before.given_up.as_ref()) {
+            self.is_free(offer, local, by).await?;
+        }
+        Ok(Claim { before, is_new })
+    }
+
+    /// Whether the package is the submitter's and the version is nobody's.
+    async fn is_free(self: &Arc<Self>, offer: &Offer, local: &Local, by: &Principal) -> Result<(), SubmitError> {
+        let package = &offer.package;
+        let is_owner = local.owners.is_empty() || by.name.as_ref().is_some_and(|name| local.owners.contains(name));
+        if !is_owner && !by.oversteps(&package.name) {
+            return Err(SubmitError::NotOwner(package.clone()));
+        }
+        if let Some(there) = local.releases.get(&offer.version) {
+            let release = ReleaseId { package: package.clone(), version: offer.version.clone() };
+            if let Some(at) = there.withdrawn_at {
+                return Err(SubmitError::WasWithdrawn { release, on: at.for_people() });
+            }
+            return Err(self.exists(release, there.id.clone()).await);
+        }
+        let ecosystem = self.ecosystem(package)?;
+        let file = ecosystem.file_of(package, &offer.version);
+        match local.releases.keys().find(|other| ecosystem.file_of(package, other) == file) {
+            Some(other) => Err(SubmitError::Disagrees(format!("{} has {other} already, whose file has the same name", package.name))),
+            None => Ok(()),
+        }
+    }
+
+    async fn exists(self: &Arc<Self>, release: ReleaseId, id: StageId) -> SubmitError {
+        let over = || format!("You cannot publish over the previously published version {}.", release.version);
+        let sentence = match self.explain_known(&release).await {
+            Ok(explanation) => match explanation.verdict.standing {
+                Standing::Approved | Standing::Admissible => over(),
+                Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => {
+                    format!("{release} is already in quarantine (id {id}): {}", explanation.sentence)
+                }
+            },
+            Err(_) => over(),
+        };
+        SubmitError::Exists { id, sentence }
+    }
+
+    /// Looks inside and writes the text under which the release is served for good.
+    async fn draft(&self, offer: &Offer, received: &Received, name: &str, by: &Principal) -> Result<Draft, SubmitError> {
+        let release = ReleaseId { package: offer.package.clone(), version: offer.version.clone() };
+        let blob = &received.blob;
+        let table = self.docks.tables.acquire().await.map_err(|_| SubmitError::TooManyAtOnce)?;
+        let looked = self.quarantine.look_into(&release, offer.manifest.clone(), blob.content.clone(), offer.stated.clone()).await;
+        drop(table);
+        let look = looked.map_err(|error| from_inspection(&release, error))?;
+        if let IntegrityOutcome::Disagrees { stated, found } = &look.outcome {
+            return Err(SubmitError::Disagrees(format!("the manifest states {stated} of the tarball, which has {found}")));
+        }
+        is_that_release(&look.facts)?;
+        let ecosystem = self.ecosystem(&offer.package)?;
+        let file = ecosystem.file_of(&offer.package, &offer.version);
+        let signature = self.sign(&release, blob.content.digest()).await?;
+        let dist = Dist {
+            file: file.clone(),
+            digest: *blob.content.digest(),
+            sha1: blob.sha1.clone(),
+            files: u64::from(look.facts.files),
+            unpacked_bytes: look.facts.unpacked_bytes,
+            has_shrinkwrap: look.facts.has_shrinkwrap,
+            signatures: vec![(signature.key, signature.base64)],
+            provenance: offer.provenance.clone(),
+        };
+        let sealed = ecosystem.seal(&offer.package, &offer.version, &offer.manifest, &dist);
+        let sealed = sealed.map_err(|error| SubmitError::Disagrees(format!("the manifest cannot be kept: {error}")))?;
+        if sealed.len() > Submission::MANIFEST_BYTES_MAX {
+            return Err(SubmitError::Disagrees(format!("the manifest is larger than {} bytes", Submission::MANIFEST_BYTES_MAX)));
+        }
+        let manifest = String::from_utf8(sealed.to_vec()).map_err(|error| CatalogError::Storage(error.to_string()))?;
+        let at = self.clock.now();
+        let inspection = Inspection {
+            at,
+            edition: EDITION,
+            digest: dist.digest,
+            size: blob.content.size(),
+            // What the index states of it is what was measured.
+            integrity: IntegrityOutcome::Agrees,
+            facts: look.facts,
+            substance: Some(self.quarantine.substance(offer.package.ecosystem, &sealed)),
+        };
+        let submission = Submission {
+            id: StageId::of(&release),
+            at,
+            by: name.to_owned(),
+            behind: by.behind.clone(),
+            staged: offer.staged,
+            digest: dist.digest,
+            sha1: dist.sha1,
+            size: blob.content.size(),
+            manifest,
+            tags: offer.tags.clone(),
+            workflow: by.workflow.as_deref().cloned(),
+            provenance: offer.provenance.clone(),
+        };
+        Ok(Draft { release, submission, file, inspection })
+    }
+
+    /// Whether the release, as it would stand, is one that anybody could ever have.
+    fn is_bearable(&self, change: &Change, release: &ReleaseId) -> Result<(), SubmitError> {
+        let standings = self.quarantine.standings(&change.index, &change.state, change.at);
+        let at = change.index.rows.iter().position(|row| row.version == release.version);
+        let Some((row, verdict)) = at.and_then(|at| Some((change.index.rows.get(at)?, standings.verdicts.get(at)?))) else {
+            return Err(CatalogError::Storage(format!("{release} is not in what was composed with it")).into());
+        };
+        if let Some(why) = &row.unreadable {
+            return Err(SubmitError::Disagrees(format!("the manifest cannot be read: {why}")));
+        }
+        match verdict.standing {
+            Standing::Rejected | Standing::Revoked => {
+                let refusal = wording::refusal(&release.package, &release.version, verdict, change.at, None);
+                Err(SubmitError::Rejected(Box::new(refusal)))
+            }
+            Standing::Quarantined | Standing::Admissible | Standing::Held { .. } | Standing::InReview | Standing::Approved => Ok(()),
+        }
+    }
+}
+
+fn commands(draft: &Draft, claim: &Claim) -> Vec<Command> {
+    let Draft { release, submission, file, inspection } = draft;
+    let assigned = claim.is_new.then(|| Command::Assigned { package: release.package.clone(), to: NameOwner::Local });
+    let submitted = Command::Submitted { release: release.clone(), submission: submission.clone() };
+    let inspected = Command::Inspected { release: release.clone(), file: file.clone(), inspection: inspection.clone() };
+    assigned.into_iter().chain([submitted, inspected]).collect()
+}
+
+/// What the archive says of itself: that it can be opened at all, and that it is the release it is submitted as.
+fn is_that_release(facts: &Facts) -> Result<(), SubmitError> {
+    if let Some(rule) = &facts.unsafe_archive {
+        return Err(SubmitError::Disagrees(format!("the tarball cannot be unpacked safely: {rule}")));
+    }
+    if let Some(why) = &facts.unreadable_manifest {
+        return Err(SubmitError::Disagrees(format!("the tarball's package.json cannot be read: {why}")));
+    }
+    match facts.differences.iter().find(|one| one.field == "name" || one.field == "version") {
+        Some(one) => Err(SubmitError::Disagrees(format!(
+            "the tarball's package.json has the {} {:?}, and it is published as {:?}",
+            one.field, one.shipped, one.listed
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn from_inspection(release: &ReleaseId, error: InspectError) -> SubmitError {
+    match error {
+        InspectError::Crashed(why) => SubmitError::Disagrees(format!("{release} could not be looked into: {why}")),
+        InspectError::Busy => SubmitError::TooManyAtOnce,
+        InspectError::Blob(error) => SubmitError::Blob(error),
+        InspectError::Commit(error) => SubmitError::Commit(error),
+        InspectError::Upstream(_) | InspectError::OtherBytes { .. } | InspectError::Read(_) | InspectError::GivenUp(_) => {
+            SubmitError::Catalog(CatalogError::Storage(error.to_string()))
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! A package that is at home here, before an upstream that has one of the same name.
+
+use super::*;
+use crate::model::digest::Digest;
+use crate::model::local::NameOwner;
+use crate::model::stage::StageId;
+use crate::storage::record::Amendment;
+use crate::storage::record::Submission;
+
+fn v(text: &str) -> Version {
+    Version::parse(text).unwrap()
+}
+
+impl World {
+    fn submission(&self, version: &str, tags: &[&str]) -> Command {
+        let release = ReleaseId { package: package(), version: v(version) };
+        let digest = Digest::of(version.as_bytes());
+        let manifest = serde_json::json!({
+            "name": "x", "version": version, "dist": {"tarball": format!("x-{version}.tgz"), "integrity": digest.to_string()},
+        });
+        let submission = Submission {
+            id: StageId::of(&release),
+            at: self.clock.now(),
+            by: "maria".into(),
+            behind: vec!["maria".into()],
+            staged: false,
+            digest,
+            sha1: "da39a3ee5e6b4b0d3255bfef95601890afd80709".into(),
+            size: 1,
+            manifest: manifest.to_string(),
+            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            workflow: None,
+            provenance: None,
+        };
+        Command::Submitted { release, submission }
+    }
+
+    async fn commit(&self, commands: Vec<Command>) {
+        let batch = Batch { at: self.clock.now(), actor: Actor::Airlock, conditions: Vec::new(), commands };
+        self.state.commit(batch).await.unwrap();
+    }
+
+    async fn versions(&self) -> Vec<String> {
+        let shelf = self.catalog.shelf(&package()).await.unwrap();
+        shelf.index.rows.iter().map(|row| row.version.to_string()).collect()
+    }
+}
+
+#[tokio::test]
+async fn what_was_submitted_is_seen_and_upstream_is_not_asked() {
+    // It never answers: whoever asked it would wait for ever.
+    let world = world().await;
+    world.commit(vec![world.submission("1.0.0", &["latest"])]).await;
+    assert_eq!(world.versions().await, ["1.0.0"]);
+    let first = world.document().await;
+    world.clock.advance(FRESH_FOR);
+    assert_eq!(world.versions().await, ["1.0.0"]);
+    assert_eq!(world.document().await, first, "nothing moved, so nothing was recorded");
+    world.commit(vec![world.submission("1.1.0", &["latest"])]).await;
+    world.clock.advance(FRESH_FOR);
+    assert_eq!(world.versions().await, ["1.0.0", "1.1.0"]);
+    let index = Arc::clone(&world.catalog.shelf(&package()).await.unwrap().index);
+    assert_eq!(index.pointers, [("latest".to_owned(), v("1.1.0"))]);
+    assert_eq!(index.earlier, [("latest".to_owned(), vec![v("1.0.0")])]);
+    assert_eq!(world.disk.get(&first).await.unwrap(), None, "the document before is removed");
+}
+
+#[tokio::test]
+async fn a_lost_document_is_composed_from_the_ledger_again() {
+    let world = world().await;
+    world.commit(vec![world.submission("1.0.0", &["latest"])]).await;
+    world.commit(vec![world.submission("1.1.0", &["next"])]).await;
+    let first = Arc::clone(&world.catalog.shelf(&package()).await.unwrap().index);
+    world.disk.remove(&world.document().await).await.unwrap();
+    world.catalog.shelves.clear();
+    let again = Arc::clone(&world.catalog.shelf(&package()).await.unwrap().index);
+    assert_eq!(*again, *first);
+    assert!(world.disk.get(&world.document().await).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_change_is_in_force_when_it_is_committed() {
+    let world = world().await;
+    let catalog = &world.catalog;
+    let unknown = world.state.package(&package()).await.unwrap();
+    let change = catalog.change(&package(), &unknown, vec![world.submission("1.0.0", &["latest"])]).await.unwrap();
+    assert_eq!(change.index.rows.len(), 1);
+    assert_eq!(catalog.state.revision(&package()).await.unwrap().0, 0, "nothing is written before it is committed");
+    catalog.commit_change(change, Actor::Airlock).await.unwrap();
+    assert_eq!(world.versions().await, ["1.0.0"]);
+    let stale = catalog.change(&package(), &unknown, vec![world.submission("2.0.0", &[])]).await.unwrap();
+    assert!(catalog.commit_change(stale, Actor::Airlock).await.unwrap_err().is_conflict());
+    let state = world.state.package(&package()).await.unwrap();
+    let changes = vec![Amendment::Withdrawn { version: v("1.0.0") }];
+    let amended = vec![Command::Amended { package: package(), by: "maria".into(), changes }];
+    let change = catalog.change(&package(), &state, amended).await.unwrap();
+    catalog.commit_change(change, Actor::Airlock).await.unwrap();
+    let gone = catalog.shelf(&package()).await.map(drop);
+    assert!(matches!(gone, Err(CatalogError::UnknownPackage(_))), "{gone:?}");
+}
+
+#[tokio::test]
+async fn a_name_is_ours_or_upstreams_and_never_both() {
+    let world = world().await;
+    let catalog = &world.catalog;
+    world.says(&["1.0.0", "3.0.0"]);
+    assert!(matches!(catalog.whose(&package()).await, Ok(names::Whose::Upstreams)));
+    assert_eq!(world.versions().await, ["1.0.0", "3.0.0"]);
+    catalog.assign(&package(), NameOwner::Local, Actor::Airlock).await.unwrap();
+    let nothing = catalog.shelf(&package()).await.map(drop);
+    assert!(matches!(nothing, Err(CatalogError::UnknownPackage(_))), "{nothing:?}");
+    world.commit(vec![world.submission("2.0.0", &["latest"])]).await;
+    assert_eq!(world.versions().await, ["2.0.0"]);
+    assert!(matches!(catalog.whose(&package()).await, Ok(names::Whose::Ours(_))));
+    let twin = PackageId::npm("X").unwrap();
+    assert!(matches!(catalog.whose(&twin).await, Ok(names::Whose::Twin(ours)) if ours == package()));
+    catalog.assign(&package(), NameOwner::Upstream, Actor::Airlock).await.unwrap();
+    assert_eq!(world.versions().await, ["1.0.0", "3.0.0"], "upstream is asked at once");
+    assert!(matches!(catalog.whose(&package()).await, Ok(names::Whose::Upstreams)));
+    catalog.assign(&package(), NameOwner::Local, Actor::Airlock).await.unwrap();
+    assert_eq!(world.versions().await, ["2.0.0"], "what was published comes back with the name");
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_answer_gives_no_name_away() {
+    let world = world().await;
+    *world.answer.lock().unwrap() = Some("no packument".to_owned());
+    let whose = world.catalog.whose(&package()).await;
+    assert!(matches!(whose, Err(CatalogError::Upstream { .. })), "{whose:?}");
+}
