@@ -5,3 +5,4 @@ mod direct;
 mod held;
 pub mod program;
 pub mod project;
+mod publishing;
