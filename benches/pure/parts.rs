@@ -12,9 +12,9 @@ use airlock::ecosystem::Fetched;
 use airlock::ecosystem::Reading;
 use airlock::ecosystem::UpstreamPath;
 use airlock::http::cache::BodyKey;
-use airlock::http::cache::Coding;
-use airlock::http::cache::Manner;
-use airlock::http::cache::Rendered;
+use airlock::http::rendered::Coding;
+use airlock::http::rendered::Manner;
+use airlock::http::rendered::Rendered;
 use airlock::model::digest::DocumentDigest;
 use airlock::model::digest::Integrity;
 use airlock::model::digest::Verified;
@@ -139,7 +139,7 @@ fn joined(index: &Index) -> Index {
 }
 
 fn sent(exposed: &Exposed, form: &str, body: Bytes) -> Rendered {
-    Rendered::new(&BodyKey { stamp: *exposed.stamp(), base: BASE, form, coding: Coding::Gzip }, &MANNER, body)
+    Rendered::new(&BodyKey { stamp: *exposed.stamp(), base: BASE, form, coding: Coding::Gzip }, &MANNER, body, None)
 }
 
 /// All that the first sight of a package costs between upstream's answer and the client's, but for the disk: read, joined,

@@ -1,22 +1,36 @@
-//! Who is calling and what they may do: tokens, roles, and the first admin.
+//! Who is calling and what they may do: users, tokens, roles, and the first admin.
 
+mod attempts;
 pub mod bootstrap;
 mod known;
+pub mod own;
+mod password;
+mod remembered;
 mod roles;
 pub mod token;
+pub mod users;
+pub mod web;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio::sync::OnceCell;
 
+use crate::access::attempts::Attempts;
+use crate::access::attempts::Blocked;
 use crate::access::known::Known;
-use crate::access::token::Presented;
+use crate::access::password::PasswordError;
+use crate::access::password::Passwords;
+use crate::access::remembered::Remembered;
+use crate::access::token::Credentials;
+use crate::access::web::Sessions;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::access::Anonymous;
+use crate::config::access::Registration;
 use crate::model::actor::Actor;
 use crate::model::principal::Principal;
 use crate::model::principal::Roles;
@@ -35,6 +49,8 @@ pub const NAME_BYTES_MAX: usize = 64;
 
 /// Tokens that count at a time.
 pub const TOKENS_MAX: usize = 100_000;
+/// The same of one name.
+pub const TOKENS_OF_ONE_MAX: usize = 1_000;
 
 /// Names that would be mistaken for somebody else in the audit log.
 const NAMES_RESERVED: [&str; 2] = ["airlock", "anonymous"];
@@ -56,8 +72,41 @@ pub enum AccessError {
     UnknownToken(String),
     #[error("this is the last admin token that is valid without end: make another first")]
     LastAdmin,
-    #[error("there are {TOKENS_MAX} tokens already")]
+    #[error("there are {TOKENS_MAX} tokens in use already, or {TOKENS_OF_ONE_MAX} of this name; end some first")]
     TooMany,
+    /// Unknown, disabled, without a password, wrong: who tries is not told which.
+    #[error("the name or the password is wrong")]
+    WrongPassword,
+    #[error("too many attempts to sign in failed; try again later")]
+    TooManyAttempts(Duration),
+    #[error("too many sign-ins are open; try again in some minutes")]
+    TooManySessions,
+    #[error("this sign-in is over: begin it anew")]
+    NoSession,
+    #[error("too many people sign in at this moment; try again shortly")]
+    Busy,
+    #[error("a user's name is 1 to 64 letters, digits, dots, hyphens and underscores, and begins with a letter or a digit")]
+    NotAUserName,
+    #[error("this is not an e-mail address")]
+    NotAnEmail,
+    #[error("a password has at least {0} characters ([access] password_chars_min)")]
+    PasswordTooShort(usize),
+    #[error("a password has at most {} bytes", password::BYTES_MAX)]
+    PasswordTooLong,
+    #[error("the name {0:?} is taken or reserved")]
+    UserTaken(String),
+    #[error("nobody is called {0:?}")]
+    UnknownUser(String),
+    #[error("there are {} users already", users::USERS_MAX)]
+    TooManyUsers,
+    #[error("this needs a user with a password: an admin makes one with `airlock user add`")]
+    NoPassword,
+    #[error("{0:?} is not a network: write 10.0.0.0/8")]
+    NotANetwork(String),
+    #[error("a token has at most {} networks and packages, and a short name", own::BOUNDS_MAX)]
+    TooMuchOfAToken,
+    #[error("a password could not be hashed: {0}")]
+    Hashing(String),
     #[error("the system gives no random bytes: {0}")]
     NoRandomness(String),
     #[error("{path}: {source}", path = .path.display())]
@@ -70,6 +119,21 @@ pub enum AccessError {
     Commit(#[from] CommitError),
     #[error(transparent)]
     Read(#[from] ReadError),
+}
+
+impl From<Blocked> for AccessError {
+    fn from(Blocked(wait): Blocked) -> AccessError {
+        AccessError::TooManyAttempts(wait)
+    }
+}
+
+impl From<PasswordError> for AccessError {
+    fn from(error: PasswordError) -> AccessError {
+        match error {
+            PasswordError::Busy => AccessError::Busy,
+            PasswordError::Broken(why) => AccessError::Hashing(why),
+        }
+    }
 }
 
 /// A new token, with the only sight of its secret there will ever be.
@@ -90,6 +154,10 @@ pub struct Access {
     known: OnceCell<ArcSwap<Known>>,
     /// One change at a time.
     changing: Mutex<()>,
+    passwords: Passwords,
+    attempts: Attempts,
+    remembered: Remembered,
+    sessions: Sessions,
 }
 
 impl Access {
@@ -105,22 +173,78 @@ impl Access {
             anonymous: Arc::new(Principal::anonymous(anonymous)),
             known: OnceCell::new(),
             changing: Mutex::new(()),
+            passwords: Passwords::default(),
+            attempts: Attempts::default(),
+            remembered: Remembered::default(),
+            sessions: Sessions::default(),
         }
     }
 
-    /// Who presents `authorization`, the value of that header, from `address`: `Bearer <token>`, or `Basic` with the token
-    /// as password and any user. A token that is presented must be valid, even where none is needed.
+    /// Who presents `authorization`, the value of that header, from `address`: `Bearer <token>`, `Basic` with the token
+    /// as password and any user, or `Basic` with a user's name and password. What is presented must be valid, even where
+    /// nothing is needed.
     ///
     /// # Errors
-    /// `NotValid`, whatever the reason; `Read` when the tokens cannot be read.
+    /// `NotValid`, whatever the reason; `TooManyAttempts` with passwords; `Read` when the tokens cannot be read.
     pub async fn identify(&self, authorization: Option<&str>, address: IpAddr) -> Result<Arc<Principal>, AccessError> {
         let Some(authorization) = authorization else {
             return Ok(Arc::clone(&self.anonymous));
         };
-        let known = self.known().await?.load();
-        let presented = Presented::in_header(authorization).ok_or(AccessError::NotValid)?;
-        let pass = presented.of(&known).filter(|pass| pass.serves(self.clock.now(), address)).ok_or(AccessError::NotValid)?;
-        Ok(Arc::clone(&pass.principal))
+        match Credentials::in_header(authorization).ok_or(AccessError::NotValid)? {
+            Credentials::Token(presented) => {
+                let known = self.known().await?.load();
+                let pass = presented.of(&known).filter(|pass| pass.serves(self.clock.now(), address)).ok_or(AccessError::NotValid)?;
+                Ok(Arc::clone(&pass.principal))
+            }
+            Credentials::Password { name, password } => Box::pin(self.by_password(&name, &password, address)).await,
+        }
+    }
+
+    async fn by_password(&self, name: &str, password: &str, address: IpAddr) -> Result<Arc<Principal>, AccessError> {
+        let person = self.known().await?.load().person(name).filter(|person| person.user.disabled_at.is_none()).cloned();
+        if let Some(person) = person
+            && let Some(hash) = &person.user.password
+            && self.remembered.has(name, password, hash, self.clock.now())
+        {
+            return Ok(Arc::clone(&person.principal));
+        }
+        // Where an answer is only given at once, nobody waits for this, and nothing is to be begun.
+        tokio::task::yield_now().await;
+        let person = self.verified(name, password, address).await.map_err(|error| match error {
+            AccessError::WrongPassword => AccessError::NotValid,
+            other => other,
+        })?;
+        if let Some(hash) = &person.user.password {
+            self.remembered.put(name, password, hash, self.clock.now());
+        }
+        Ok(Arc::clone(&person.principal))
+    }
+
+    /// Whether people may sign in with an identity provider.
+    pub fn has_provider(&self) -> bool {
+        self.config.oidc.is_some()
+    }
+
+    /// Whether who is unknown becomes a user by signing in.
+    pub fn may_register(&self) -> bool {
+        self.config.registration == Registration::Open
+    }
+
+    /// A token that somebody gets for themselves; `shape` says what kind. Durable when it returns.
+    async fn issue(
+        &self,
+        name: &str,
+        role: Role,
+        expires_at: Option<Timestamp>,
+        shape: impl FnOnce(&mut Token),
+    ) -> Result<Created, AccessError> {
+        let _one_at_a_time = self.changing.lock().await;
+        let now = self.clock.now();
+        self.has_room(name, now).await?;
+        let mut created = token::mint(name, role, now, expires_at)?;
+        shape(&mut created.token);
+        self.commit_created(&created, Vec::new(), Actor::Person(name.to_owned())).await?;
+        Ok(created)
     }
 
     /// All tokens, revoked ones too, oldest first.
@@ -141,7 +265,7 @@ impl Access {
             return Err(AccessError::ExpiryInPast(at));
         }
         let _one_at_a_time = self.changing.lock().await;
-        self.has_room(now).await?;
+        self.has_room(name, now).await?;
         let mut created = token::mint(name, role, now, expires_at)?;
         created.token.made_by = made_by(&by, name);
         let free = Condition::TokenNameFree { name: name.to_owned() };
@@ -166,7 +290,8 @@ impl Access {
         }
         let now = self.clock.now();
         let after = before.with_token(Token { revoked_at: Some(now), ..pass.token.clone() }, &self.config.groups);
-        self.commit_in_force(before, after, Command::TokenRevoked { id: id.to_owned() }, now, by).await
+        let commands = vec![Command::TokenRevoked { id: id.to_owned() }];
+        self.commit_in_force(before, after, commands, now, by).await
     }
 
     /// For what takes something away: in force before it is durable. A revocation that may be lost is repeated by who
@@ -175,13 +300,13 @@ impl Access {
         &self,
         before: Arc<Known>,
         after: Known,
-        command: Command,
+        commands: Vec<Command>,
         at: Timestamp,
         by: Actor,
     ) -> Result<(), AccessError> {
         let known = self.known().await?;
         known.store(Arc::new(after));
-        let batch = Batch { at, actor: by, conditions: Vec::new(), commands: vec![command] };
+        let batch = Batch { at, actor: by, conditions: Vec::new(), commands };
         if let Err(error) = self.state.commit(batch).await {
             match error {
                 // Nothing was written, and whoever asked is told so.
@@ -195,9 +320,11 @@ impl Access {
         Ok(())
     }
 
-    async fn has_room(&self, now: Timestamp) -> Result<(), AccessError> {
-        let counting = self.known().await?.load().passes().filter(|pass| pass.counts_at(now)).count();
-        if counting >= TOKENS_MAX { Err(AccessError::TooMany) } else { Ok(()) }
+    async fn has_room(&self, name: &str, now: Timestamp) -> Result<(), AccessError> {
+        let known = self.known().await?.load();
+        let counting = || known.passes().filter(|pass| pass.counts_at(now));
+        let of_name = counting().filter(|pass| pass.token.name == name).count();
+        if of_name >= TOKENS_OF_ONE_MAX || counting().count() >= TOKENS_MAX { Err(AccessError::TooMany) } else { Ok(()) }
     }
 
     /// Durable when it returns; called by whoever holds `changing`.

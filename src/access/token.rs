@@ -23,7 +23,7 @@ pub const PREFIX: &str = "airlock_";
 
 const ID_BYTES: usize = 6;
 const SECRET_BYTES: usize = 32;
-const ID_CHARS: usize = 12;
+pub const ID_CHARS: usize = 12;
 const SECRET_CHARS: usize = 43;
 
 /// The longest `Authorization` that is looked at.
@@ -47,20 +47,36 @@ pub fn mint(name: &str, role: Role, now: Timestamp, expires_at: Option<Timestamp
     Ok(Created { token: Token { expires_at, ..Token::named(id, name.to_owned(), role, secret_hash, now) }, text })
 }
 
-impl Presented {
-    /// From the value of an `Authorization` header.
-    pub fn in_header(authorization: &str) -> Option<Presented> {
+/// What an `Authorization` header presents.
+pub enum Credentials {
+    Token(Presented),
+    Password { name: String, password: String },
+}
+
+impl Credentials {
+    /// `Bearer <token>`, `Basic` with a token as password and any user, or `Basic` with name and password.
+    pub fn in_header(authorization: &str) -> Option<Credentials> {
         if authorization.len() > HEADER_BYTES_MAX {
             return None;
         }
         let (scheme, rest) = authorization.trim().split_once(' ')?;
         match scheme {
-            scheme if scheme.eq_ignore_ascii_case("bearer") => Presented::parse(rest.trim()),
-            scheme if scheme.eq_ignore_ascii_case("basic") => Presented::parse(&name_and_password(rest.trim())?.1),
+            scheme if scheme.eq_ignore_ascii_case("bearer") => Presented::parse(rest.trim()).map(Credentials::Token),
+            scheme if scheme.eq_ignore_ascii_case("basic") => {
+                let text = String::from_utf8(BASE64.decode(rest.trim().as_bytes()).ok()?).ok()?;
+                let (name, password) = text.split_once(':')?;
+                match Presented::parse(password) {
+                    Some(presented) => Some(Credentials::Token(presented)),
+                    None if name.is_empty() || password.is_empty() => None,
+                    None => Some(Credentials::Password { name: name.to_owned(), password: password.to_owned() }),
+                }
+            }
             _ => None,
         }
     }
+}
 
+impl Presented {
     pub fn parse(text: &str) -> Option<Presented> {
         let (id, secret) = text.strip_prefix(PREFIX)?.split_at_checked(ID_CHARS)?;
         let secret = secret.strip_prefix('_')?;
@@ -75,11 +91,4 @@ impl Presented {
         let same = bool::from(expected.raw().ct_eq(self.secret_hash.raw()));
         found.filter(|_| same)
     }
-}
-
-/// What `Basic` credentials say.
-fn name_and_password(encoded: &str) -> Option<(String, String)> {
-    let text = String::from_utf8(BASE64.decode(encoded.as_bytes()).ok()?).ok()?;
-    let (name, password) = text.split_once(':')?;
-    Some((name.to_owned(), password.to_owned()))
 }

@@ -11,7 +11,9 @@ mod recall;
 mod releases;
 mod request;
 mod schema;
+mod sign_in;
 mod tokens;
+mod users;
 mod view;
 pub mod wire;
 
@@ -26,6 +28,7 @@ use axum::response::IntoResponse;
 use axum::routing::any;
 use axum::routing::delete;
 use axum::routing::get;
+use axum::routing::patch;
 use axum::routing::post;
 
 use crate::access::Access;
@@ -56,6 +59,8 @@ pub const ROUTES: &[Route] = &[
     Route::open("GET", "/-/airlock"),
     Route::open("GET", "/-/airlock/"),
     Route::open("GET", "/-/airlock/v1/openapi.json"),
+    Route::open("GET", "/-/airlock/sign-in/{session}"),
+    Route::open("POST", "/-/airlock/sign-in/{session}"),
     Route::new("GET", "/-/airlock/r/{*subject}", Role::Reader),
     Route::new("GET", "/-/airlock/v1/releases/{package}/{version}", Role::Reader),
     Route::new("GET", "/-/airlock/v1/releases/{scope}/{name}/{version}", Role::Reader),
@@ -72,6 +77,9 @@ pub const ROUTES: &[Route] = &[
     Route::new("GET", "/-/airlock/v1/tokens", Role::Admin),
     Route::new("POST", "/-/airlock/v1/tokens", Role::Admin),
     Route::new("DELETE", "/-/airlock/v1/tokens/{id}", Role::Admin),
+    Route::new("GET", "/-/airlock/v1/users", Role::Admin),
+    Route::new("POST", "/-/airlock/v1/users", Role::Admin),
+    Route::new("PATCH", "/-/airlock/v1/users/{name}", Role::Admin),
 ];
 
 /// The whole admin API and its pages, under their full paths: to be merged, not nested, because only so
@@ -84,6 +92,7 @@ pub fn router(context: Context) -> Router {
         // Asks for the reader's role itself, so that a browser is refused with a page.
         .route("/-/airlock/r/{*subject}", get(explain::subject_page))
         .route("/-/airlock/v1/openapi.json", get(openapi::document))
+        .route("/-/airlock/sign-in/{session}", get(sign_in::form).post(sign_in::submit))
         .route("/-/airlock/{*rest}", any(unknown));
     let readers = Router::new()
         .route("/-/airlock/v1/releases/{package}/{version}", get(releases::one))
@@ -101,7 +110,9 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", once(post(decisions::decide), &calls));
     let admins = Router::new()
         .route("/-/airlock/v1/tokens", get(tokens::list).merge(once(post(tokens::create), &calls)))
-        .route("/-/airlock/v1/tokens/{id}", once(delete(tokens::revoke), &calls));
+        .route("/-/airlock/v1/tokens/{id}", once(delete(tokens::revoke), &calls))
+        .route("/-/airlock/v1/users", get(users::list).merge(once(post(users::create), &calls)))
+        .route("/-/airlock/v1/users/{name}", once(patch(users::change), &calls));
     everyone
         .merge(only(Needs::Role(Role::Reader), readers))
         .merge(only(Needs::Role(Role::Approver), approvers))

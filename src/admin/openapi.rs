@@ -29,7 +29,9 @@ use crate::admin::decisions;
 use crate::admin::explain;
 use crate::admin::recall;
 use crate::admin::releases;
+use crate::admin::sign_in;
 use crate::admin::tokens;
+use crate::admin::users;
 use crate::admin::wire;
 use crate::http::problem::MEDIA_TYPE;
 use crate::http::route::Needs;
@@ -52,6 +54,8 @@ const PROBLEM: &str = "ProblemView";
         explain::home,
         explain::subject_page,
         document,
+        sign_in::form,
+        sign_in::submit,
         releases::list,
         releases::queue,
         releases::one,
@@ -62,7 +66,10 @@ const PROBLEM: &str = "ProblemView";
         audit::verify,
         tokens::list,
         tokens::create,
-        tokens::revoke
+        tokens::revoke,
+        users::list,
+        users::create,
+        users::change
     ),
     components(schemas(wire::ProblemView)),
     tags(
@@ -70,6 +77,7 @@ const PROBLEM: &str = "ProblemView";
         (name = "decisions", description = "What people decide"),
         (name = "audit", description = "The ledger: every record, chained by hash"),
         (name = "tokens", description = "Who may do what"),
+        (name = "users", description = "Who signs in with a password"),
         (name = "pages", description = "For people")
     )
 )]

@@ -12,6 +12,7 @@ use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
+use crate::model::user::User;
 use crate::quarantine::judge::Judged;
 use crate::quarantine::judge::Stage;
 
@@ -171,6 +172,19 @@ pub fn token(token: &Token) -> wire::TokenView {
         created_at: token.created_at,
         expires_at: token.expires_at,
         revoked_at: token.revoked_at,
+    }
+}
+
+/// Everything but the hash of the password.
+pub fn user(user: &User) -> wire::UserView {
+    wire::UserView {
+        name: user.name.clone(),
+        role: user.role,
+        email: user.email.clone(),
+        has_password: user.password.is_some(),
+        provider: user.oidc.as_ref().map(|subject| subject.issuer.clone()),
+        made_at: user.made_at,
+        disabled_at: user.disabled_at,
     }
 }
 

@@ -13,6 +13,7 @@ mod remote;
 mod serve;
 mod target;
 mod token;
+mod user;
 
 use std::process::ExitCode;
 
@@ -67,6 +68,9 @@ enum Command {
     /// Makes, lists and ends tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Makes, lists and changes users
+    #[command(subcommand)]
+    User(user::UserCommand),
 }
 
 /// Reads the command line of the process and does what it says.
@@ -108,6 +112,7 @@ fn dispatch(line: Line, clock: &Clock) -> Result<Outcome, Failure> {
         Some(Command::Audit(flags)) => audit::run(&flags),
         Some(Command::Health(flags)) => health::run(&flags),
         Some(Command::Token(command)) => token::run(&command, clock),
+        Some(Command::User(command)) => user::run(&command),
     }
 }
 
@@ -149,6 +154,11 @@ mod tests {
             "health",
             "token list",
             "token revoke maria",
+            "user add maria --role publisher --email maria@acme.example",
+            "user add maria --role reader --no-password",
+            "user list --json",
+            "user set maria --role approver --password",
+            "user set maria --disable",
         ] {
             let words = std::iter::once("airlock").chain(text.split_whitespace());
             if let Err(error) = Line::try_parse_from(words) {
@@ -175,6 +185,9 @@ mod tests {
             "explain",
             "explain ../x",
             "token create --role owner --name x",
+            "user add maria",
+            "user set maria",
+            "user set maria --disable --enable",
             "queue --limit 0",
             "audit --limit 501",
             "audit --after 1 verify",

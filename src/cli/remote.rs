@@ -122,9 +122,17 @@ impl Remote {
     }
 
     pub fn post<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<Answer<T>, Failure> {
+        self.send(Method::POST, path, body)
+    }
+
+    pub fn patch<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<Answer<T>, Failure> {
+        self.send(Method::PATCH, path, body)
+    }
+
+    fn send<T: DeserializeOwned>(&self, method: Method, path: &[&str], body: &impl Serialize) -> Result<Answer<T>, Failure> {
         let body =
             serde_json::to_string(body).map_err(|error| Failure::failed(format!("the request could not be written: {error}"), ""))?;
-        self.ask(Method::POST, path, &[], Some(body)).and_then(|text| self.read(text))
+        self.ask(method, path, &[], Some(body)).and_then(|text| self.read(text))
     }
 
     pub fn delete(&self, path: &[&str]) -> Result<(), Failure> {

@@ -20,11 +20,12 @@ use rustix::io::ReadWriteFlags;
 use rustix::io::preadv2;
 use tokio::task::JoinHandle;
 
-use crate::http::cache::holds;
+use crate::http::arena::Region;
 use crate::http::fields::Fields;
 use crate::http::ready::Content;
 use crate::http::ready::Ready;
 use crate::http::ready::fields;
+use crate::http::rendered::holds;
 use crate::model::digest::Reading;
 use crate::model::digest::Verified;
 
@@ -60,12 +61,16 @@ pub fn body(content: &Verified) -> Content {
     }
 }
 
-/// A file's first `size` bytes. A file that turns out shorter is an error, which cuts the connection: a client never
-/// takes a part for the whole.
+/// `size` bytes of a file. A file that turns out shorter is an error, which cuts the connection: a client never takes a
+/// part for the whole.
 #[derive(Debug)]
 pub struct FileBody {
     file: Arc<File>,
+    /// Where they begin.
+    from: u64,
     size: u64,
+    /// Kept where they are until they are sent; then they are in memory and nothing is to be waited for.
+    region: Option<Arc<Region>>,
     /// Handed out so far.
     sent: u64,
     /// The block at `sent`, being read from the disk.
@@ -76,7 +81,22 @@ pub struct FileBody {
 
 impl FileBody {
     fn new(file: Arc<File>, size: u64) -> FileBody {
-        FileBody { file, size, sent: 0, ahead: None, last: Bytes::new() }
+        FileBody { file, from: 0, size, region: None, sent: 0, ahead: None, last: Bytes::new() }
+    }
+
+    pub fn of_region(region: Arc<Region>) -> FileBody {
+        let (file, from, size) = (Arc::clone(region.file()), region.offset(), region.length());
+        FileBody { file, from, size, region: Some(region), sent: 0, ahead: None, last: Bytes::new() }
+    }
+
+    /// The file, an offset in it and a length, of what is not sent yet, where the system may send that by itself.
+    pub fn rest(&self) -> Option<(&File, u64, u64)> {
+        (self.region.is_some() && self.sent < self.size).then(|| (&*self.file, self.from + self.sent, self.size - self.sent))
+    }
+
+    /// So much of [`FileBody::rest`] went.
+    pub fn advance(&mut self, bytes: u64) {
+        self.sent = (self.sent + bytes).min(self.size);
     }
 
     fn block_bytes(&self) -> usize {
@@ -87,7 +107,8 @@ impl FileBody {
     fn read_from_memory(&mut self) -> Option<Bytes> {
         let mut block = std::mem::take(&mut self.last).try_into_mut().unwrap_or_default();
         block.resize(self.block_bytes(), 0);
-        let read = preadv2(&*self.file, &mut [IoSliceMut::new(&mut block)], self.sent, ReadWriteFlags::NOWAIT).unwrap_or(0);
+        let flags = if self.region.is_some() { ReadWriteFlags::empty() } else { ReadWriteFlags::NOWAIT };
+        let read = preadv2(&*self.file, &mut [IoSliceMut::new(&mut block)], self.from + self.sent, flags).unwrap_or(0);
         block.truncate(read);
         let block = block.freeze();
         self.last = block.clone();
@@ -95,7 +116,7 @@ impl FileBody {
     }
 
     fn read_block(&self) -> JoinHandle<io::Result<Bytes>> {
-        let (file, offset, length) = (Arc::clone(&self.file), self.sent, self.block_bytes());
+        let (file, offset, length) = (Arc::clone(&self.file), self.from + self.sent, self.block_bytes());
         tokio::task::spawn_blocking(move || {
             let mut block = vec![0_u8; length];
             file.read_exact_at(&mut block, offset)?;

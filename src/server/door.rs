@@ -122,6 +122,7 @@ impl Door {
         });
         // What would have to wait does so elsewhere, and what panics does so where it is told.
         let (caller, ready, route) = catch_unwind(|| looked.now_or_never()).ok()???;
+        self.metrics.answered_at_once.inc();
         let id = self.next_id();
         let status: &[u8] =
             if ready.status == StatusCode::NOT_MODIFIED { b"HTTP/1.1 304 Not Modified\r\n" } else { b"HTTP/1.1 200 OK\r\n" };

@@ -18,6 +18,8 @@ use percent_encoding::percent_decode_str;
 
 use crate::http::ready::Content;
 use crate::server::door::Door;
+use crate::server::sending::InFile;
+use crate::server::sending::Part;
 use crate::telemetry;
 use crate::telemetry::line::Answered;
 use crate::telemetry::numbers::RequestLabels;
@@ -200,6 +202,22 @@ impl http_body::Body for Logged {
     }
 }
 
+impl InFile for Logged {
+    fn rest(&self) -> Option<Part<'_>> {
+        match &self.inner {
+            Inner::Ready(Content::File(body)) => body.rest().map(|(file, offset, length)| Part { file, offset, length }),
+            Inner::Ready(Content::Memory(_)) | Inner::Made(_) => None,
+        }
+    }
+
+    fn advance(&mut self, bytes: u64) {
+        if let Inner::Ready(Content::File(body)) = &mut self.inner {
+            body.advance(bytes);
+            self.sent += bytes;
+        }
+    }
+}
+
 impl Drop for Logged {
     fn drop(&mut self) {
         let is_whole = self.ended || http_body::Body::is_end_stream(&self.inner);
@@ -207,15 +225,19 @@ impl Drop for Logged {
     }
 }
 
+/// What stands before a token, and before the secrets of a sign-in that is open.
+const HOLDERS: [&str; 5] = ["/user/token/", "/tokens/token/", "/v1/done/", "/sign-in/", "/oidc/start/"];
+
 /// A path as it may be logged: without the token that `npm logout` and `npm token revoke` put into it, not too long.
 fn shown(path: &str) -> Cow<'_, str> {
     // Most paths hold nothing that any spelling of a token could begin with.
     let is_plain = path.len() <= PATH_BYTES_MAX && !path.bytes().any(|byte| matches!(byte, b'%' | b'_' | b'A'..=b'Z'));
-    if is_plain && memchr::memmem::find(path.as_bytes(), b"token").is_none() {
+    let may_sign_in = path.starts_with("/-/") && HOLDERS.iter().any(|holder| path.contains(holder));
+    if is_plain && !may_sign_in && memchr::memmem::find(path.as_bytes(), b"token").is_none() {
         return Cow::Borrowed(path);
     }
     let decoded = percent_decode_str(path).decode_utf8_lossy().to_ascii_lowercase();
-    for holder in ["/user/token/", "/tokens/token/"] {
+    for holder in HOLDERS {
         if decoded.contains(holder) {
             return Cow::Owned(format!("/-{holder}[redacted]"));
         }
@@ -244,6 +266,9 @@ mod tests {
         for path in [
             format!("/-/user/token/{secret}"),
             "/-/user/token/npm_abcdef".to_owned(),
+            "/-/v1/done/abcdef".to_owned(),
+            "/-/airlock/sign-in/abcdef".to_owned(),
+            "/-/airlock/oidc/start/abcdef".to_owned(),
             "/-%2fuser%2Ftoken%2fabcdef".to_owned(),
             "/prefix/-/user/token/abcdef".to_owned(),
             "/-/npm/v1/tokens/token/abcdef".to_owned(),

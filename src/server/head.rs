@@ -55,7 +55,7 @@ pub fn parse<B>(read: &mut BytesMut, at_once: impl FnOnce(&Plain<'_, Raw<'_>>) -
     let path = head.path.unwrap_or_default();
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let plain = Plain { is_head, path, query, fields: &Raw(head.headers) };
-    if let Some(body) = is_everyday(path).then(|| at_once(&plain)).flatten() {
+    if let Some(body) = (is_everyday(path) && query.is_none_or(is_everyday)).then(|| at_once(&plain)).flatten() {
         drop(read.split_to(length));
         return Parsed::Ready(body);
     }
@@ -72,9 +72,9 @@ pub fn parse<B>(read: &mut BytesMut, at_once: impl FnOnce(&Plain<'_, Raw<'_>>) -
     }
 }
 
-/// Whether a path has only what those of packages and files have, so that nobody reads it in two ways.
-fn is_everyday(path: &str) -> bool {
-    path.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' | b'~' | b'@' | b'%' | b'+'))
+/// Whether a path or a query has only what clients write there, so that nobody reads it in two ways.
+fn is_everyday(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/-._~@%+=&".contains(&byte))
 }
 
 /// Whether it is HEAD, for GET and HEAD without a body or anything else that a connection has to know of.

@@ -37,6 +37,8 @@ use crate::server::head::Date;
 use crate::server::head::Parsed;
 use crate::server::head::Raw;
 use crate::server::limits;
+use crate::server::sending::InFile;
+use crate::server::sending::SendsFiles;
 
 /// What is read at once: more than any client's head has.
 const READ_BYTES: usize = 8 * 1024;
@@ -68,7 +70,7 @@ impl From<io::Error> for Cut {
 
 /// Who answers what is asked on a connection.
 pub trait Answers: Send + Sync {
-    type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
+    type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + InFile + Send + Unpin + 'static;
 
     /// The body of an answer that lies ready, its head written into `head` up to what the connection says of itself, length
     /// included. `None` says nothing.
@@ -81,7 +83,7 @@ pub trait Answers: Send + Sync {
 /// something comes that is not for here.
 pub async fn converse<S, A>(socket: &mut S, clock: &Clock, answers: &A, mut stop: watch::Receiver<bool>) -> End
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + SendsFiles + Unpin,
     A: Answers,
 {
     let mut connection = Connection {
@@ -154,7 +156,7 @@ struct Connection<'s, S> {
     busy_until: Instant,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
+impl<S: AsyncRead + AsyncWrite + SendsFiles + Unpin> Connection<'_, S> {
     fn poll_request<A: Answers>(&mut self, cx: &mut Context<'_>, answers: &A, is_stopping: bool) -> Poll<Result<Asked<A::Body>, Cut>> {
         let mut was_partial = false;
         loop {
@@ -238,14 +240,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
     }
 
     /// The same for an answer whose head stands there, length included.
-    async fn send_ready<B>(&mut self, body: B, is_last: bool) -> io::Result<bool>
+    async fn send_ready<B>(&mut self, mut body: B, is_last: bool) -> io::Result<bool>
     where
-        B: http_body::Body<Data = Bytes> + Unpin,
+        B: http_body::Body<Data = Bytes> + InFile + Unpin,
     {
         head::end_head(self.date.now(), !is_last, &mut self.head);
+        if self.socket.can_send_files() && body.rest().is_some() {
+            self.put_file(&mut body).await?;
+            return Ok(!is_last);
+        }
         let length = body.size_hint().exact();
         self.put(Some(body), length).await?;
         Ok(!is_last)
+    }
+
+    /// Writes the head and lets the system send the body.
+    async fn put_file<B: InFile>(&mut self, body: &mut B) -> io::Result<()> {
+        let mut head = &self.head[..];
+        while !head.is_empty() {
+            match poll_fn(|cx| self.socket.poll_send_before_file(cx, head)).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                written => head = head.get(written..).unwrap_or_default(),
+            }
+        }
+        while let Some(part) = body.rest() {
+            match poll_fn(|cx| self.socket.poll_send_file(cx, part)).await? {
+                0 => return Err(io::Error::other("a body is shorter than it was said to be")),
+                sent => body.advance(sent as u64),
+            }
+        }
+        Ok(())
     }
 
     /// Writes the head, and the body, of which `left` bytes were announced, if any were.

@@ -42,6 +42,7 @@ use crate::server::http1::End;
 use crate::server::limits;
 use crate::server::limits::Connections;
 use crate::server::router::Site;
+use crate::server::sending::SendsFiles;
 use crate::server::stream::Watched;
 
 /// How long accepting rests after it failed, for want of files mostly.
@@ -179,7 +180,7 @@ pub async fn speak<S, A>(
     protocols: &Builder<TokioExecutor>,
     mut stop: watch::Receiver<bool>,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + SendsFiles + Unpin + Send + 'static,
     A: Answers,
 {
     let read = match http1::converse(&mut socket, clock, &answers, stop.clone()).await {

@@ -10,6 +10,7 @@ pub mod listen;
 pub mod metrics;
 pub mod origin;
 pub mod router;
+pub mod sending;
 pub mod shutdown;
 pub mod stream;
 pub mod tls;

@@ -12,6 +12,8 @@ use tokio::io::ReadBuf;
 use tokio::time::Sleep;
 
 use crate::server::limits::WRITE_TIMEOUT;
+use crate::server::sending::Part;
+use crate::server::sending::SendsFiles;
 
 /// Fails a write that makes no progress for [`WRITE_TIMEOUT`].
 pub struct Watched<S> {
@@ -66,6 +68,22 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.inner).poll_shutdown(cx);
+        self.watch(cx, outcome)
+    }
+}
+
+impl<S: SendsFiles> SendsFiles for Watched<S> {
+    fn can_send_files(&self) -> bool {
+        self.inner.can_send_files()
+    }
+
+    fn poll_send_before_file(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = self.inner.poll_send_before_file(cx, bytes);
+        self.watch(cx, outcome)
+    }
+
+    fn poll_send_file(&mut self, cx: &mut Context<'_>, part: Part<'_>) -> Poll<io::Result<usize>> {
+        let outcome = self.inner.poll_send_file(cx, part);
         self.watch(cx, outcome)
     }
 }

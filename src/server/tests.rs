@@ -351,10 +351,10 @@ async fn a_length_on_the_wire_is_the_bodys() {
     let (ours, theirs) = tokio::io::duplex(4_096);
     let (_stop, stopped) = watch::channel(false);
     let answer = |method: http::Method, headers: http::HeaderMap| async move {
-        let manner = crate::http::cache::Manner { content_type: "text/plain", cache_control: "no-cache", last_modified: None };
-        let coding = crate::http::cache::Coding::Plain;
+        let manner = crate::http::rendered::Manner { content_type: "text/plain", cache_control: "no-cache", last_modified: None };
+        let coding = crate::http::rendered::Coding::Plain;
         let key = crate::http::cache::BodyKey { stamp: crate::model::digest::DocumentDigest::of(b"x"), base: "", form: "full", coding };
-        crate::http::cache::Rendered::new(&key, &manner, Bytes::from_static(PAGE.as_bytes()))
+        crate::http::rendered::Rendered::new(&key, &manner, Bytes::from_static(PAGE.as_bytes()), None)
             .ready(method == http::Method::HEAD, &headers)
             .into_response()
     };

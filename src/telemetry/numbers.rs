@@ -51,6 +51,8 @@ pub struct Metrics {
     /// Seconds from the request's head to the end of its answer's body.
     pub request_seconds: Family<RouteLabels, Histogram, fn() -> Histogram>,
     pub requests_in_flight: Gauge<i64, AtomicI64>,
+    /// Those whose answer lay ready.
+    pub answered_at_once: Counter,
     pub response_bytes: Counter,
     pub connections: Gauge<i64, AtomicI64>,
     /// Turned away because there were too many.
@@ -68,6 +70,7 @@ impl Default for Metrics {
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(histogram),
             requests_in_flight: Gauge::default(),
+            answered_at_once: Counter::default(),
             response_bytes: Counter::default(),
             connections: Gauge::default(),
             connections_refused: Counter::default(),
@@ -80,6 +83,7 @@ impl Default for Metrics {
             metrics.request_seconds.clone(),
         );
         registry.register("airlock_http_requests_in_flight", "Requests being answered", metrics.requests_in_flight.clone());
+        registry.register("airlock_http_answered_at_once", "Requests whose answer lay ready", metrics.answered_at_once.clone());
         registry.register("airlock_http_response_bytes", "Bytes of bodies sent", metrics.response_bytes.clone());
         registry.register("airlock_connections", "Open connections", metrics.connections.clone());
         registry.register(

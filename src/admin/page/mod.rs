@@ -3,6 +3,7 @@
 pub mod landing;
 pub mod package;
 pub mod release;
+pub mod sign_in;
 
 use std::sync::LazyLock;
 
@@ -27,11 +28,16 @@ use crate::model::time::Timestamp;
 const STYLE: &str = include_str!("style.css");
 
 /// Nothing may be loaded, run, framed or sent; only the one style sheet, named by its hash, counts.
-static CONTENT_SECURITY_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+static CONTENT_SECURITY_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| policy("'none'"));
+/// The same, and what is filled in goes back to where the page came from.
+static POLICY_OF_FORMS: LazyLock<HeaderValue> = LazyLock::new(|| policy("'self'"));
+
+fn policy(form_action: &str) -> HeaderValue {
     let hash = BASE64.encode(DocumentDigest::of(STYLE.as_bytes()).raw());
-    let policy = format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    let policy =
+        format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action {form_action}; frame-ancestors 'none'");
     HeaderValue::try_from(policy).unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
-});
+}
 
 /// The longest text that a page repeats from outside, in bytes.
 const TEXT_BYTES_MAX: usize = 2_000;
@@ -79,6 +85,16 @@ pub fn html(status: StatusCode, title: &str, base: &str, content: &Markup) -> Re
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY.clone());
     private(headers);
+    response
+}
+
+/// The same with a form, which goes back to where it came from and nowhere else.
+pub fn form(status: StatusCode, title: &str, base: &str, content: &Markup) -> Response {
+    let mut response = html(status, title, base, content);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY_OF_FORMS.clone());
+    // Under `no-referrer` a browser sends the form with `Origin: null`, which could be anybody's.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     response
 }
 

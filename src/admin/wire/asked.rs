@@ -48,6 +48,38 @@ pub struct TokenOrder {
     pub expires_at: Option<Timestamp>,
 }
 
+/// A user to be made.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "name": "maria", "role": "publisher", "email": "maria@acme.example" }))]
+pub struct UserOrder {
+    /// Letters, digits, dots, hyphens and underscores; unique without regard to case.
+    pub name: String,
+    #[schema(schema_with = schema::role)]
+    pub role: Role,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub password: Option<String>,
+}
+
+/// What is to be changed of a user; what is not given stays.
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({ "role": "approver" }))]
+pub struct UserEdit {
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::role)]
+    pub role: Option<Role>,
+    /// Empty: none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub email: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub password: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub disabled: Option<bool>,
+}
+
 /// `?standing=&package=&limit=&cursor=`
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,8 @@ pub use asked::DecisionOrder;
 pub use asked::QueueQuery;
 pub use asked::ReleasesQuery;
 pub use asked::TokenOrder;
+pub use asked::UserEdit;
+pub use asked::UserOrder;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -395,6 +397,34 @@ pub struct NewToken {
     pub view: TokenView,
     /// `airlock_<id>_<secret>`.
     pub token: String,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Users {
+    /// By name, disabled ones too.
+    pub users: Vec<UserView>,
+}
+
+/// A user without its password.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UserView {
+    #[schema(example = "maria")]
+    pub name: String,
+    /// Its own; groups of the configuration may give others besides.
+    #[schema(schema_with = schema::role)]
+    pub role: Role,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub email: Option<String>,
+    pub has_password: bool,
+    /// The identity provider it signs in with.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub provider: Option<String>,
+    #[schema(schema_with = schema::time)]
+    pub made_at: Timestamp,
+    /// Since when it is let in nowhere.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(schema_with = schema::time)]
+    pub disabled_at: Option<Timestamp>,
 }
 
 /// An error, as RFC 9457 has it.

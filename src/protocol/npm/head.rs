@@ -31,7 +31,7 @@ pub fn split<'d>(
     let mut scanner = Scanner::new(text);
     scanner.object(|scanner, key| {
         let key = Key::of(key)?;
-        if pairs.len() == KEYS_MAX {
+        if pairs.len() + usize::from(seen) == KEYS_MAX {
             return Err(Unreadable::TooLarge { what: "the number of keys", max: KEYS_MAX as u64 });
         }
         if key != VERSIONS {

@@ -99,12 +99,17 @@ impl<'t> Manifest<'t> {
             } else {
                 scanner.value()?
             };
-            match Key::of(key) {
-                Ok(key) if pairs.len() < ENTRIES_MAX => pairs.push((key, value)),
-                Ok(_) => fault = Some(Fault::TooManyKeys),
-                Err(bad) => fault = Some(bad.into()),
+            // Once there is a fault nothing more is kept, however much there is.
+            if fault.is_none() {
+                match Key::of(key) {
+                    Ok(_) if pairs.len() == ENTRIES_MAX => fault = Some(Fault::TooManyKeys),
+                    Ok(key) => {
+                        pairs.push((key, value));
+                        objects.push(first..inner.len());
+                    }
+                    Err(bad) => fault = Some(bad.into()),
+                }
             }
-            objects.push(first..inner.len());
             Ok::<_, JsonFault>(())
         })?;
         if scanner.take_depth() > DEPTH_MAX {
@@ -233,6 +238,14 @@ fn is_nothing(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_more_is_kept_of_a_manifest_with_too_many_keys() {
+        let many = format!("{{{}\"\":0}}", "\"\":0,".repeat(ENTRIES_MAX));
+        assert!(matches!(Manifest::scan(&mut Scanner::new(&many)), Ok((_, Err(Fault::TooManyKeys)))));
+        let fewer = format!("{{{}\"a\":0}}", "\"a\":0,".repeat(3));
+        assert!(matches!(Manifest::scan(&mut Scanner::new(&fewer)), Ok((_, Err(Fault::Twice { .. })))));
+    }
 
     #[test]
     fn depth_is_counted_outside_strings() {

@@ -24,7 +24,7 @@ impl<A, F, B> Answers for A
 where
     A: Fn(Request<Body>) -> F + Send + Sync,
     F: Future<Output = Response<B>> + Send + 'static,
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + InFile + Send + Unpin + 'static,
 {
     type Body = B;
 

@@ -1,0 +1,62 @@
+//! Passwords that were right a moment ago: a client that sends name and password with every request is not asked for a
+//! hash each time. Neither is kept, only what both give under a key that lives as long as the process.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use crate::model::digest::DocumentDigest;
+use crate::model::time::Timestamp;
+use crate::model::user::PasswordHash;
+
+const FOR: Duration = Duration::from_secs(5 * 60);
+const MAX: usize = 1_000;
+const KEY_BYTES: usize = 32;
+
+struct Entry {
+    /// Of the password as it was then: a changed one is asked for anew.
+    hash: PasswordHash,
+    until: Timestamp,
+}
+
+#[derive(Default)]
+pub struct Remembered {
+    key: OnceLock<[u8; KEY_BYTES]>,
+    entries: Mutex<HashMap<DocumentDigest, Entry>>,
+}
+
+impl Remembered {
+    /// Whether this password was right for the hash that counts now.
+    pub fn has(&self, name: &str, password: &str, hash: &PasswordHash, now: Timestamp) -> bool {
+        let Some(digest) = self.digest(name, password) else { return false };
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(&digest).is_some_and(|entry| now < entry.until && entry.hash == *hash)
+    }
+
+    pub fn put(&self, name: &str, password: &str, hash: &PasswordHash, now: Timestamp) {
+        let Some(digest) = self.digest(name, password) else { return };
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= MAX {
+            entries.retain(|_, entry| now < entry.until);
+        }
+        if entries.len() < MAX {
+            entries.insert(digest, Entry { hash: hash.clone(), until: now.plus(FOR) });
+        }
+    }
+
+    /// `None` without randomness: then nothing is remembered. A prefix of its own length, so no two pairs are one text.
+    fn digest(&self, name: &str, password: &str) -> Option<DocumentDigest> {
+        let key = match self.key.get() {
+            Some(key) => key,
+            None => {
+                let mut key = [0; KEY_BYTES];
+                getrandom::fill(&mut key).ok()?;
+                self.key.get_or_init(|| key)
+            }
+        };
+        let length = u64::try_from(name.len()).ok()?.to_be_bytes();
+        Some(DocumentDigest::of(&[key.as_slice(), &length, name.to_ascii_lowercase().as_bytes(), password.as_bytes()].concat()))
+    }
+}
