@@ -14,6 +14,7 @@ use url::Url;
 
 use crate::access::Access;
 use crate::access::AccessError;
+use crate::access::oidc::Identities;
 use crate::admin::wire::Proof;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
@@ -108,7 +109,9 @@ impl App {
             &config.upstream,
         ));
         catalog.begin().await.map_err(BeginError::from)?;
-        let access = Arc::new(Access::new(Arc::clone(&state), clock.clone(), &config.access));
+        let identities = Identities::new(&config.access, &upstreams, &clock)?;
+        let access = Access::new(Arc::clone(&state), clock.clone(), &config.access).with_identities(identities);
+        let access = Arc::new(access);
         let admin_token = access.bootstrap(&config.storage.data_dir).await?;
         let (stop, _) = watch::channel(false);
         let workers = Mutex::default();

@@ -3,12 +3,14 @@
 mod attempts;
 pub mod bootstrap;
 mod known;
+pub mod oidc;
 pub mod own;
 mod password;
 mod remembered;
 mod roles;
 pub mod token;
 pub mod users;
+mod vouched;
 pub mod web;
 
 use std::net::IpAddr;
@@ -22,6 +24,7 @@ use tokio::sync::OnceCell;
 use crate::access::attempts::Attempts;
 use crate::access::attempts::Blocked;
 use crate::access::known::Known;
+use crate::access::oidc::Identities;
 use crate::access::password::PasswordError;
 use crate::access::password::Passwords;
 use crate::access::remembered::Remembered;
@@ -152,6 +155,8 @@ pub struct Access {
     anonymous: Arc<Principal>,
     /// Read from the store once, then kept by the only writer there is, this value.
     known: OnceCell<ArcSwap<Known>>,
+    /// Those outside whose word counts.
+    identities: Identities,
     /// One change at a time.
     changing: Mutex<()>,
     passwords: Passwords,
@@ -167,6 +172,7 @@ impl Access {
             Anonymous::None => Roles::NONE,
         };
         Access {
+            identities: Identities::nobody(&clock),
             state,
             clock,
             config: config.clone(),

@@ -5,6 +5,7 @@ mod cursor;
 mod decisions;
 mod explain;
 mod idempotency;
+mod oidc;
 mod openapi;
 mod page;
 mod recall;
@@ -61,6 +62,8 @@ pub const ROUTES: &[Route] = &[
     Route::open("GET", "/-/airlock/v1/openapi.json"),
     Route::open("GET", "/-/airlock/sign-in/{session}"),
     Route::open("POST", "/-/airlock/sign-in/{session}"),
+    Route::open("GET", "/-/airlock/oidc/start/{session}"),
+    Route::open("GET", "/-/airlock/oidc/callback"),
     Route::new("GET", "/-/airlock/r/{*subject}", Role::Reader),
     Route::new("GET", "/-/airlock/v1/releases/{package}/{version}", Role::Reader),
     Route::new("GET", "/-/airlock/v1/releases/{scope}/{name}/{version}", Role::Reader),
@@ -91,6 +94,8 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/", get(explain::home))
         // Asks for the reader's role itself, so that a browser is refused with a page.
         .route("/-/airlock/r/{*subject}", get(explain::subject_page))
+        .route("/-/airlock/oidc/start/{session}", get(oidc::start))
+        .route("/-/airlock/oidc/callback", get(oidc::callback))
         .route("/-/airlock/v1/openapi.json", get(openapi::document))
         .route("/-/airlock/sign-in/{session}", get(sign_in::form).post(sign_in::submit))
         .route("/-/airlock/{*rest}", any(unknown));

@@ -27,6 +27,7 @@ use crate::admin::ROUTES;
 use crate::admin::audit;
 use crate::admin::decisions;
 use crate::admin::explain;
+use crate::admin::oidc;
 use crate::admin::recall;
 use crate::admin::releases;
 use crate::admin::sign_in;
@@ -53,6 +54,8 @@ const PROBLEM: &str = "ProblemView";
     paths(
         explain::home,
         explain::subject_page,
+        oidc::start,
+        oidc::callback,
         document,
         sign_in::form,
         sign_in::submit,

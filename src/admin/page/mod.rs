@@ -1,6 +1,7 @@
 //! Pages for people: no scripts, nothing loaded from anywhere, every text escaped. The same words as the API's.
 
 pub mod landing;
+pub mod oidc;
 pub mod package;
 pub mod release;
 pub mod sign_in;

@@ -3,6 +3,7 @@
 
 mod access;
 mod catalog;
+mod oidc;
 mod submission;
 
 use std::error::Error;

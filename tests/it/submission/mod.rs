@@ -1,5 +1,9 @@
 //! Releases that are published here: how they come in, whose they are, what is changed of them, who lets them through.
 
+mod malformed;
+mod memory;
+mod publish;
+
 use crate::support::publish::Publish;
 use crate::support::scenario::Scenario;
 

@@ -5,6 +5,7 @@ pub mod airlock;
 pub mod binary;
 pub mod command;
 pub mod http;
+pub mod provider;
 pub mod publish;
 pub mod scenario;
 pub mod upstream;
