@@ -6,3 +6,4 @@ mod held;
 pub mod program;
 pub mod project;
 mod publishing;
+mod signing_in;
