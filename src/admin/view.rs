@@ -11,8 +11,8 @@ use crate::model::job::Work;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
-use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
 use crate::model::user::User;
+use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
 use crate::quarantine::judge::Judged;
 use crate::quarantine::judge::Stage;
 
