@@ -17,7 +17,6 @@ use crate::access::oidc::sign_in;
 use crate::access::oidc::sign_in::Answer;
 use crate::admin::Api;
 use crate::admin::page;
-use crate::admin::page::Form;
 use crate::http::caller::Caller;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
@@ -55,7 +54,7 @@ pub async fn start(
     Query(leave): Query<Leave>,
 ) -> Response {
     let answered = leaving(&api, &caller, &headers, &session, leave.seen.as_deref()).await;
-    answered.unwrap_or_else(|problem| page::problem(problem, Form::of(&headers), &caller.base))
+    answered.unwrap_or_else(|problem| refused(&problem, &caller.base))
 }
 
 async fn leaving(api: &Api, caller: &Caller, headers: &HeaderMap, session: &str, seen: Option<&str>) -> Result<Response, Problem> {
@@ -98,7 +97,7 @@ async fn leaving(api: &Api, caller: &Caller, headers: &HeaderMap, session: &str,
 )]
 pub async fn callback(State(api): State<Api>, caller: Caller, headers: HeaderMap, Query(answer): Query<Answer>) -> Response {
     let answered = returning(&api, &caller, &headers, answer).await;
-    answered.unwrap_or_else(|problem| page::problem(problem, Form::of(&headers), &caller.base))
+    answered.unwrap_or_else(|problem| refused(&problem, &caller.base))
 }
 
 async fn returning(api: &Api, caller: &Caller, headers: &HeaderMap, answer: Answer) -> Result<Response, Problem> {
@@ -106,7 +105,19 @@ async fn returning(api: &Api, caller: &Caller, headers: &HeaderMap, answer: Answ
     let signed_in = api.access.admit(person).await?;
     let name = signed_in.name.clone();
     api.access.end_web(&session, signed_in)?;
-    Ok(page::html(StatusCode::OK, "Signed in", &caller.base, &page::oidc::signed_in(&name)))
+    Ok(page::html(StatusCode::OK, "Signed in", &caller.base, &page::sign_in::done(&name)))
+}
+
+/// Whatever a browser asks for, this is for a person.
+fn refused(problem: &Problem, base: &str) -> Response {
+    problem.report();
+    // A browser that is told 401 asks for name and password itself.
+    let status = if problem.kind == Kind::Unauthenticated { StatusCode::FORBIDDEN } else { problem.status() };
+    let mut response = page::html(status, "Not signed in", base, &page::oidc::refused(&problem.detail));
+    if let Some(seconds) = problem.retry_after_seconds() {
+        response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+    }
+    response
 }
 
 /// The secret that this browser was given.

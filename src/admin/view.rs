@@ -119,7 +119,11 @@ fn history(explanation: &Explanation) -> Vec<wire::Event> {
     let mut events: Vec<wire::Event> = sights.into_iter().filter_map(|(at, by, what)| Some(event(at?, by, what.to_owned()))).collect();
     if let Some(submission) = &explanation.submission {
         let what = if submission.staged { "submitted, to wait for people" } else { "submitted" };
-        events.push(wire::Event { digest: Some(submission.digest), ..event(submission.at, &submission.by, what.to_owned()) });
+        let what = match &submission.workflow {
+            Some(workflow) => format!("{what} by a build: {workflow}"),
+            None => what.to_owned(),
+        };
+        events.push(wire::Event { digest: Some(submission.digest), ..event(submission.at, &submission.by, what) });
     }
     events.extend(state.inspections.iter().map(|(file, inspection)| {
         let how = if inspection.edition == INTEGRITY_ONLY { "proved the bytes of" } else { "inspected" };

@@ -1,6 +1,7 @@
 //! A caller as it is judged: who it is, what it may do, what it may publish, and which people stand behind it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -84,6 +85,16 @@ pub struct Workflow {
     /// Those that a trusted publisher is recognised by.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub claims: BTreeMap<String, String>,
+}
+
+/// `repository acme/web, workflow_ref …, as https://ci.acme.example says`: for people.
+impl fmt::Display for Workflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.claims {
+            write!(f, "{name} {value}, ")?;
+        }
+        write!(f, "as {} says", self.issuer)
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -26,11 +26,11 @@ pub fn leaving(issuer: &str, asking: &Asking, on: &str) -> Markup {
     }
 }
 
-pub fn signed_in(name: &str) -> Markup {
+pub fn refused(why: &str) -> Markup {
     html! {
         section {
-            h1 { "Signed in" }
-            p.lead { "You are " (name) " here. The program that waited goes on by itself; this page can be closed." }
+            h1 { "You are not signed in" }
+            p.lead { (printable(why, TEXT_BYTES_MAX)) }
         }
     }
 }

@@ -16,6 +16,9 @@ const load = (name) => import(pathToFileURL(require.resolve(name)).href);
 const { Provider } = await load("oidc-provider");
 const { SignJWT, decodeJwt } = await load("jose");
 
+// Its advice to those who run it for others goes nowhere: nobody reads on after the address.
+console.info = console.warn = () => {};
+
 const KID = "of-tests";
 const pair = () => generateKeyPairSync("rsa", { modulusLength: 2048 });
 const own = pair();

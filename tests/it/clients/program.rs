@@ -87,6 +87,16 @@ fn on_this_machine(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
+/// The machine's own `node`, or `None` after saying loudly what is skipped.
+pub fn node() -> Option<PathBuf> {
+    let found = on_this_machine("node");
+    if found.is_none() {
+        assert!(!required(), "there is no node on this machine");
+        _ = writeln!(std::io::stderr(), "\n*** SKIPPED: what node checks; there is none on this machine\n");
+    }
+    found
+}
+
 fn table() -> BTreeMap<String, Row> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/clients.toml")).unwrap();
     toml::from_str(&text).unwrap()

@@ -1,6 +1,17 @@
 //! Every way to spell a request for a release, by route.
 
+use airlock::model::package::PackageId;
+use airlock::model::package::Version;
+use airlock::model::release::ReleaseId;
+use airlock::model::stage::StageId;
+
 use super::world::Hidden;
+
+/// Under which it waits, if it does.
+fn stage_id(hidden: &Hidden) -> String {
+    let (package, version) = (PackageId::npm(&hidden.package).unwrap(), Version::parse(&hidden.version).unwrap());
+    StageId::of(&ReleaseId { package, version }).to_string()
+}
 
 /// The paths that a route template stands for, for one release. `None`: a route that nobody thought of here.
 pub fn of_route(template: &str, hidden: &Hidden) -> Option<Vec<String>> {
@@ -84,7 +95,7 @@ pub fn of_route(template: &str, hidden: &Hidden) -> Option<Vec<String>> {
         "/-/stage/package/{package}" => each(&|name| vec![format!("/-/stage/package/{name}")]),
         "/-/stage" => vec!["/-/stage?page=0&perPage=100".into(), format!("/-/stage?page=0&perPage=100&package={own}")],
         "/-/stage/{id}" | "/-/stage/{id}/tarball" | "/-/stage/{id}/approve" => {
-            let ids = ["01234567-89ab-8cde-8f01-23456789abcd".to_owned(), format!("{own}@{encoded}"), encoded];
+            let ids = [stage_id(hidden), "01234567-89ab-8cde-8f01-23456789abcd".to_owned(), format!("{own}@{encoded}"), encoded];
             ids.iter().map(|id| template.replace("{id}", id)).collect()
         }
         "/-/npm/v1/attestations/{subject}" => each(&|name| {

@@ -74,7 +74,7 @@ pub struct Hidden {
 }
 
 impl Hidden {
-    fn of(package: &str, version: &str) -> Hidden {
+    pub fn of(package: &str, version: &str) -> Hidden {
         let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>();
         let whose = format!("{}x{}", plain(package), plain(version));
         Hidden { package: package.to_owned(), version: version.to_owned(), markers: [format!("markI{whose}I"), format!("markF{whose}F")] }

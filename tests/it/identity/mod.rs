@@ -1,5 +1,6 @@
 //! People: how they sign in, what they are called, what they may do and what they see of themselves.
 
+mod oidc;
 mod trusted_publishing;
 
 use crate::support::scenario::Scenario;

@@ -139,7 +139,7 @@ async fn sign_in_for(waiting: &Waiting, airlock: &Airlock, provider: &Provider, 
     assert_eq!(reply.status == 200, token.is_some(), "{}", reply.text());
     if token.is_some() {
         assert_eq!(waiting.poll(airlock).await.0, 404, "a token is given once");
-        assert_eq!(browser.get(&back).await.status, 401, "and so is a code");
+        assert_eq!(browser.get(&back).await.status, 403, "and so is a code");
     }
     (reply, token)
 }
@@ -153,7 +153,7 @@ async fn signs_in() {
     let Some(provider) = Provider::start().await else { return };
     let airlock = signing_in_at(&provider, |_| {}).await;
     let (page, token) = sign_in(&airlock, &provider, "ann").await;
-    assert!(page.text().contains("You are ann here"), "{}", page.text());
+    assert!(page.text().contains("You are signed in") && page.text().contains("ann"), "{}", page.text());
     let ann = token.unwrap();
     assert_eq!(whoami(&airlock, &ann).await.json()["username"], "ann");
     let queue = async |token: &str| airlock.call("GET", "/-/airlock/v1/queue").bearer(token).send().await.status;
@@ -222,7 +222,7 @@ async fn what_is_not_proven_is_not_believed() {
     for (what, bend) in bends {
         provider.bend(&bend).await;
         let (page, token) = sign_in_for(&waiting, &airlock, &provider, "ann").await;
-        assert_eq!((page.status, token), (401, None), "{what}: {}", page.text());
+        assert_eq!((page.status, token), (403, None), "{what}: {}", page.text());
         refused.push((what, page));
     }
     provider.bend(&json!({})).await;
@@ -247,8 +247,9 @@ async fn what_is_not_proven_is_not_believed() {
     attempt("another provider's answer", &|_, url| replaced(url, "iss", "https://login.acme.example")).await;
     attempt("another browser", &|browser, _| *browser = Browser::of("ann", &provider)).await;
     attempt("no answer at all", &|_, url| url.set_query(None)).await;
+    assert!(refused[0].1.text().contains("does not prove") && refused[0].1.header("www-authenticate").is_none());
     for (what, page) in &refused {
-        assert_eq!((page.status, page.body.clone()), (401, refused[0].1.body.clone()), "{what}: {}", page.text());
+        assert_eq!((page.status, page.body.clone()), (403, refused[0].1.body.clone()), "{what}: {}", page.text());
     }
     assert!(sign_in_for(&waiting, &airlock, &provider, "ann").await.1.is_some(), "with nothing bent it is believed");
 }
@@ -277,7 +278,7 @@ async fn nobody_is_lured_into_signing_in_for_another() {
     let mut late = Browser::of("ann", &provider);
     let back = late.at_the_provider(&airlock, &waiting).await;
     airlock.advance("10m");
-    assert_eq!(late.get(&back).await.status, 401);
+    assert_eq!(late.get(&back).await.status, 403);
     let gone = late.get(&waiting.start(&airlock)).await;
     assert!(gone.status == 404 && gone.text().contains("begin again"), "{}", gone.text());
 }

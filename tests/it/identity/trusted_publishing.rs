@@ -9,6 +9,8 @@ use airlock::model::pattern::PackagePattern;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::clients::program::client;
+use crate::clients::project::Project;
 use crate::support::airlock::Airlock;
 use crate::support::http::Reply;
 use crate::support::provider::Provider;
@@ -80,6 +82,16 @@ async fn only_that_repository_and_workflow_publishes_that_package() {
     for (method, path) in [("GET", "/-/airlock/v1/queue"), ("POST", "/-/airlock/v1/releases/left-pad/1.0.0/decisions")] {
         assert_eq!(airlock.call(method, path).bearer(token).send().await.status, 403, "{method} {path}");
     }
+    let published = airlock.publish(token, "@acme/web", "1.0.0").await;
+    assert_eq!(published.status, 202, "{}", published.text());
+    let history = airlock.release("@acme/web", "1.0.0").await["history"].to_string();
+    let build = format!("by a build: repository acme/web, workflow_ref {WORKFLOW}, as {} says", provider.issuer);
+    assert!(history.contains("ci:acme/web") && history.contains(&build), "{history}");
+    let elsewhere = airlock.publish(token, "@acme/app", "1.0.0").await;
+    assert_eq!(elsewhere.status, 403, "{}", elsewhere.text());
+    // Nor does it get anything for longer.
+    let made = airlock.call("POST", "/-/npm/v1/tokens").bearer(token).json(&json!({"password": "", "readonly": false})).send().await;
+    assert_eq!(made.status, 403, "{}", made.text());
     let audit = airlock.as_admin("GET", "/-/airlock/v1/audit?limit=500").send().await.text();
     assert!(audit.contains(WORKFLOW) && audit.contains("repo:acme/web:ref:refs/heads/main"), "{audit}");
 
@@ -156,6 +168,21 @@ async fn a_key_that_is_not_known_is_asked_for_and_a_silent_provider_is_said() {
     assert_eq!((silent.status, silent.header("retry-after")), (503, Some("10")), "{}", silent.text());
     assert!(!silent.text().contains(&known.to_string()));
     assert_eq!(exchange(&airlock, "@acme/web", &late).await.status, 201);
+}
+
+#[tokio::test]
+async fn npm_publishes_without_a_stored_token() {
+    let (Some(provider), Some(npm)) = (Provider::start().await, client("npm-12").await) else { return };
+    let airlock = trusting(&provider, |_| {}).await;
+    let project = Project::new(&npm, &airlock.url(), &[]);
+    let folder = project.package("@acme/web", "1.0.0");
+    project.run_in(&folder, &["publish"]).await.assert_failure().assert_says("ENEEDAUTH");
+    let fork = provider.mint(&json!({"claims": claims(&airlock, "fork", &json!({"repository": "mallory/web"}))})).await;
+    project.run_in_build(&folder, &["publish"], &fork).await.assert_failure().assert_says("ENEEDAUTH");
+    let good = provider.mint(&json!({"claims": claims(&airlock, "good", &json!({}))})).await;
+    project.run_in_build(&folder, &["publish"], &good).await.assert_success();
+    let release = airlock.release("@acme/web", "1.0.0").await;
+    assert_eq!(release["submitted_by"], "ci:acme/web", "{release}");
 }
 
 #[tokio::test]

@@ -1,7 +1,10 @@
 //! Attestations: upstream's, of what is listed, and of nothing else.
 
+use airlock::config::policy::Submissions;
+use data_encoding::BASE64;
 use serde_json::json;
 
+use crate::support::publish::Publish;
 use crate::support::scenario::Scenario;
 use crate::support::upstream::Fault;
 
@@ -41,4 +44,30 @@ async fn only_of_a_release_that_is_listed() {
         let reply = airlock.get("/-/npm/v1/attestations/@acme%2fweb@1.0.0").await;
         assert_eq!(reply.status, status, "{fault:?}: {}", reply.text());
     }
+}
+
+#[tokio::test]
+async fn of_our_own_what_came_with_it() {
+    let airlock = Scenario::new()
+        .gated_by(|config| {
+            config.policy.submissions = Submissions::Trusted;
+            config.policy.private_scopes.push("@acme".to_owned());
+        })
+        .await;
+    let token = airlock.user("otto", "publisher").await;
+    let statement = BASE64.encode(br#"{"predicateType":"https://slsa.example/provenance/v1"}"#);
+    let bundle = json!({"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "dsseEnvelope": {"payload": statement}});
+    let publish = Publish::new("@acme/web", "1.0.0");
+    let mut body = publish.body();
+    let text = bundle.to_string();
+    body["_attachments"]["@acme/web-1.0.0.sigstore"] =
+        json!({"content_type": "application/vnd.dev.sigstore.bundle.v0.3+json", "data": text, "length": text.len()});
+    let published = airlock.call("PUT", "/@acme%2fweb").bearer(&token).json(&body).send().await;
+    assert_eq!(published.status, 201, "{}", published.text());
+    assert_eq!(airlock.publish(&token, "@acme/web", "1.1.0").await.status, 201);
+    let reply = airlock.get("/-/npm/v1/attestations/@acme%2fweb@1.0.0").await;
+    let expect = json!({"attestations": [{"predicateType": "https://slsa.example/provenance/v1", "bundle": bundle}]});
+    assert_eq!((reply.status, reply.json()), (200, expect), "{}", reply.text());
+    assert_eq!(airlock.get("/-/npm/v1/attestations/@acme%2fweb@1.1.0").await.status, 404);
+    assert_eq!(airlock.upstream.log().len(), 0);
 }

@@ -1,5 +1,6 @@
 //! Audits: what our own people say and what each package's own upstream says, and an error where nobody knows.
 
+use airlock::config::policy::Submissions;
 use airlock::config::upstream::Scope;
 use airlock::config::upstream::Secret;
 use serde_json::Value;
@@ -173,4 +174,26 @@ async fn what_is_no_audit_is_refused_in_words() {
         assert_eq!(reply.status, status, "{coding}: {}", reply.text());
     }
     assert_eq!(airlock.upstream.log().len(), 0);
+}
+
+#[tokio::test]
+async fn what_is_at_home_here_is_not_named_to_upstream_and_warned_of_all_the_same() {
+    let airlock = pads().gated_by(|config| config.policy.submissions = Submissions::Trusted).await;
+    let token = airlock.user("otto", "publisher").await;
+    assert_eq!(airlock.publish(&token, "our-web", "1.0.0").await.status, 201);
+    airlock.upstream.forget_requests();
+    let body = json!({"left-pad": ["1.0.0"], "our-web": ["1.0.0"]});
+    assert_eq!(ask(&airlock, BULK, &body).await.json(), json!({}));
+    assert_eq!(airlock.decide("our-web", "1.0.0", "revoke", "it sends mail").await.status, 200);
+    let reply = ask(&airlock, BULK, &body).await;
+    assert_eq!(reply.json()["our-web"][0]["title"], "our-web@1.0.0 was revoked by admin: it sends mail");
+    assert_eq!(airlock.upstream.count(BULK), 2);
+    airlock.upstream.assert_never_told("our-web");
+    // Who has no name is not told what is restricted.
+    let restrict = airlock.call("POST", "/-/package/our-web/access").bearer(&token).json(&json!({"access": "restricted"})).send().await;
+    assert_eq!(restrict.status, 200, "{}", restrict.text());
+    let reply = ask(&airlock, BULK, &body).await;
+    assert_eq!((reply.json(), reply.header("npm-notice")), (json!({}), None));
+    let named = airlock.call("POST", BULK).bearer(&token).json(&body).send().await;
+    assert!(named.json()["our-web"].is_array(), "{}", named.text());
 }

@@ -1,9 +1,11 @@
 //! Search: what was seen here and is listed, best first, a page at a time, and never a question to upstream.
 
+use airlock::config::policy::Submissions;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::support::airlock::Airlock;
+use crate::support::publish::Publish;
 use crate::support::scenario::Scenario;
 use crate::support::within;
 
@@ -111,4 +113,34 @@ async fn a_question_without_words_is_refused_in_words() {
     assert_eq!(search(&airlock, "text=pad&size=1000").await["total"], 3);
     let closed = pads().gated_by(|config| config.access.anonymous = airlock::config::access::Anonymous::None).await;
     assert_eq!(closed.get("/-/v1/search?text=x").await.status, 401);
+}
+
+#[tokio::test]
+async fn what_is_published_here_is_found_by_those_who_may_know_of_it() {
+    let airlock = Scenario::new()
+        .gated_by(|config| {
+            config.policy.submissions = Submissions::Trusted;
+            config.policy.private_scopes.push("@acme".to_owned());
+        })
+        .await;
+    let token = airlock.user("otto", "publisher").await;
+    let publish = Publish::new("@acme/web", "1.0.0").field("description", json!("Widgets of our own")).field("keywords", json!(["ui"]));
+    assert_eq!(publish.call(&airlock, &token).send().await.status, 201);
+    let found = search(&airlock, "text=widgets").await;
+    assert_eq!(names(&found), ["@acme/web"]);
+    assert_eq!(found["objects"][0]["package"]["maintainers"][0]["username"], "otto");
+    let restrict = airlock.call("POST", "/-/package/@acme%2fweb/access").bearer(&token).json(&json!({"access": "restricted"})).send().await;
+    assert_eq!(restrict.status, 200, "{}", restrict.text());
+    assert_eq!(search(&airlock, "text=widgets").await["total"], 0, "who has no name is not told");
+    // After a start, before anybody asked for it.
+    let airlock = airlock.restart().await;
+    let named = async {
+        let call = || airlock.call("GET", "/-/v1/search?text=widgets").bearer(&token);
+        while names(&call().send().await.json()) != ["@acme/web"] {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("the walk to find what is at home here", named).await;
+    assert_eq!(search(&airlock, "text=widgets").await["total"], 0);
+    assert_eq!(airlock.upstream.log().len(), 0, "{:?}", airlock.upstream.log());
 }

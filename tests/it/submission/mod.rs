@@ -1,8 +1,13 @@
 //! Releases that are published here: how they come in, whose they are, what is changed of them, who lets them through.
 
+mod duties;
 mod malformed;
 mod memory;
 mod publish;
+mod signatures;
+mod stage;
+mod trusted;
+mod workflow;
 
 use crate::support::publish::Publish;
 use crate::support::scenario::Scenario;
