@@ -138,8 +138,8 @@ impl Catalog {
                 if *stop.borrow() {
                     return;
                 }
-                // Only a package with inspections or decisions can have something for people.
-                if state.releases.values().all(|one| one.inspections.is_empty() && one.decisions.is_empty()) {
+                // Only a package with inspections or decisions can have something for people, and only our own are all to be found.
+                if state.local.is_none() && state.releases.values().all(|one| one.inspections.is_empty() && one.decisions.is_empty()) {
                     continue;
                 }
                 if let Err(error) = self.find_waiting(&package, &state).await

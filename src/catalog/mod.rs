@@ -1,8 +1,10 @@
 //! What may be seen or fetched of a package: refreshed from upstream, judged, exposed. Knows no HTTP and no dialect.
 
+pub mod advisories;
 pub mod ahead;
 pub mod amend;
 pub mod artifact;
+pub mod attested;
 pub mod background;
 pub mod explanation;
 pub mod exposure;
@@ -17,6 +19,7 @@ pub mod refresh;
 pub mod restricted;
 pub mod review;
 pub mod seal;
+pub mod search;
 pub mod shelf;
 pub mod submit;
 pub mod upload;
@@ -46,6 +49,7 @@ use crate::catalog::queue::Wanted;
 use crate::catalog::refresh::Refreshed;
 use crate::catalog::restricted::Restricted;
 use crate::catalog::seal::Seal;
+use crate::catalog::search::Cards;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::ShelfWeight;
 use crate::catalog::upload::Docks;
@@ -104,6 +108,7 @@ pub struct Catalog {
     restricted: Restricted,
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
+    cards: Cards,
     counts: Counts,
 }
 
@@ -248,6 +253,7 @@ impl Catalog {
             restricted: Restricted::default(),
             board: Mutex::default(),
             wanted: Mutex::default(),
+            cards: Cards::default(),
             counts: Counts::default(),
         }
     }

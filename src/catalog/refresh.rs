@@ -14,6 +14,7 @@ use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::UNKNOWN_FOR;
 use crate::catalog::Unknown;
+use crate::catalog::exposure::expose;
 use crate::catalog::kept;
 use crate::catalog::shelf::Heard;
 use crate::catalog::shelf::Shelf;
@@ -171,12 +172,18 @@ impl Catalog {
         };
         let Some(index) = self.kept_index(package, sight).await? else { return Ok(false) };
         let (quarantine, judged, now) = (Arc::clone(&self.quarantine), Arc::clone(state), self.clock.now());
-        let judge = move || (quarantine.standings(&index, &judged, now), index);
-        let (standings, index) = tokio::task::spawn_blocking(judge).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
+        let (ecosystem, given_up_changes) = (self.ecosystem(package)?, self.quarantine.given_up_changes());
+        let judge = move || {
+            let standings = quarantine.standings(&index, &judged, now);
+            (expose(&index, &standings, &*ecosystem), standings, index)
+        };
+        let (exposed, standings, index) =
+            tokio::task::spawn_blocking(judge).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
         if self.state.revision(package).await? != state.revision {
             return Ok(false);
         }
         self.post(&index, &standings, state);
+        self.card(state, &exposed, &standings, given_up_changes);
         Ok(true)
     }
 

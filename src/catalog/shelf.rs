@@ -72,6 +72,10 @@ impl View {
         self.looked_ahead.swap(true, Ordering::Relaxed)
     }
 
+    pub(super) fn given_up_changes(&self) -> u64 {
+        self.given_up_changes
+    }
+
     /// Leave that this judgement gave, to be remembered.
     pub(super) fn leave(&self, clearance: &Clearance) -> Leave {
         Leave::of(clearance, &self.standings, self.given_up_changes)
@@ -215,6 +219,7 @@ impl Catalog {
             Some(view) => Arc::clone(&view.exposed),
             None => Arc::new(exposed),
         };
+        self.card(&state, &exposed, &standings, given_up_changes);
         if state.local.is_some() {
             self.views.remember(&exposed);
         }

@@ -14,6 +14,7 @@ pub mod judge;
 mod parked;
 pub mod submission;
 pub mod trust;
+pub mod warning;
 pub mod wording;
 pub mod workflow;
 

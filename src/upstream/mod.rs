@@ -169,6 +169,11 @@ impl Upstreams {
         self.of_scope(package_scope).post(path, body).await
     }
 
+    /// The scope, where it has an upstream of its own; `None` where its packages are the default one's.
+    pub fn own_scope<'s>(&self, scope: Option<&'s str>) -> Option<&'s str> {
+        scope.filter(|scope| self.scopes.contains_key(*scope))
+    }
+
     /// The identity provider at `issuer`. Keep it: it holds the connections.
     pub fn provider(&self, issuer: &Url) -> Result<Provider, UpstreamError> {
         Provider::new(issuer, &self.instance, self.clock.clone())

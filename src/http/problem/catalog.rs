@@ -1,6 +1,7 @@
 //! What the catalog cannot tell, and what cannot be decided.
 
 use crate::catalog::CatalogError;
+use crate::catalog::advisories::NotAudited;
 use crate::catalog::explanation::DecideOrFind;
 use crate::catalog::passthrough::NotPassed;
 use crate::catalog::review::ReviewError;
@@ -22,6 +23,19 @@ impl From<CatalogError> for Problem {
             CatalogError::Loop => Problem::new(Kind::Loop, text.clone()).logged(text),
             CatalogError::Storage(why) => Problem::internal(why),
             CatalogError::StorageFull(why) => Problem::new(Kind::StorageFull, why.clone()).logged(why),
+        }
+    }
+}
+
+impl From<NotAudited> for Problem {
+    fn from(error: NotAudited) -> Problem {
+        let text = error.to_string();
+        match error {
+            NotAudited::NotOffered => Problem::new(Kind::Unknown, text),
+            // The upstream room has logged it already.
+            NotAudited::Upstream { retry_after: Some(wait), .. } => Problem::new(Kind::NotYet, text).retry_after(wait),
+            NotAudited::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text),
+            NotAudited::Catalog(error) => error.into(),
         }
     }
 }

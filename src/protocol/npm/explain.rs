@@ -21,7 +21,7 @@ use crate::model::release::ReleaseId;
 use crate::protocol::npm::manifest::Fault;
 use crate::protocol::npm::path::BadPath;
 
-/// npm prints this header of an error on a line of its own.
+/// npm prints this header of an error, and of an answer to what it wrote, on a line of its own.
 const NPM_NOTICE: HeaderName = HeaderName::from_static("npm-notice");
 
 /// Longest `npm-notice` that is sent, in bytes.

@@ -133,7 +133,7 @@ impl Registry {
     }
 
     /// Why a version is not among those that are listed: it is withheld, or it is not known at all.
-    async fn not_listed(&self, package: PackageId, version: Option<Version>, wanted: &str) -> Failure {
+    pub async fn not_listed(&self, package: PackageId, version: Option<Version>, wanted: &str) -> Failure {
         let name = package.name.clone();
         let Some(version) = version else { return Failure::no_such_version(&name, wanted) };
         match self.catalog.explain(&ReleaseId { package, version }).await {

@@ -6,6 +6,7 @@ pub mod audit;
 pub mod call;
 pub mod claims;
 pub mod compose;
+pub mod describe;
 pub mod difference;
 pub mod explain;
 pub mod files;
@@ -42,6 +43,7 @@ use std::cmp::Ordering;
 
 use bytes::Bytes;
 
+use crate::ecosystem::Description;
 use crate::ecosystem::Dist;
 use crate::ecosystem::Ecosystem;
 use crate::ecosystem::Fetched;
@@ -97,6 +99,10 @@ impl Ecosystem for Npm {
 
     fn choose<'v>(&self, range: &str, pointers: &'v [(String, Version)], versions: &[&'v Version]) -> Option<&'v Version> {
         needs::choose(range, pointers, versions)
+    }
+
+    fn describe(&self, frame: &[u8], manifest: &[u8]) -> Description {
+        describe::describe(frame, manifest)
     }
 
     fn compose(&self, local: &LocalPackage) -> Result<Fetched, Unreadable> {

@@ -86,6 +86,13 @@ pub fn choose<'v>(range: &str, pointers: &'v [(String, Version)], versions: &[&'
     })
 }
 
+/// Whether a range of an advisory speaks of this version. What cannot be read, and a prerelease, is said to be affected: too
+/// much is told before too little.
+pub fn is_affected(range: &str, version: &str) -> bool {
+    let Some(version) = semantic(version).filter(|version| version.pre.is_empty()) else { return true };
+    range.split("||").any(|one| requirement(one).is_none_or(|one| one.matches(&version)))
+}
+
 /// Whether npm would take it for a range of versions, and so never for a tag.
 pub fn is_range(text: &str) -> bool {
     text.split("||").all(|alternative| requirement(alternative).is_some())

@@ -5,3 +5,5 @@ mod direct;
 mod held;
 pub mod program;
 pub mod project;
+mod publishing;
+mod signing_in;

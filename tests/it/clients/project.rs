@@ -18,6 +18,7 @@ use super::program::Program;
 use crate::support::command::Outcome;
 use crate::support::command::run;
 use crate::support::command::run_fed;
+use crate::support::command::run_heard;
 
 /// How long one run of a client may take.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -133,6 +134,31 @@ impl Project {
     /// The same, each prompt answered with its line.
     pub async fn run_fed(&self, folder: &str, arguments: &[&str], answers: &'static [(&'static str, &'static str)]) -> Outcome {
         self.ended(self.command(folder, arguments), answers).await
+    }
+
+    /// The same of a command that says where something is to be done: `act` is given the first word it says with `text` in it.
+    pub async fn run_told(&self, arguments: &[&str], text: &str, act: impl AsyncFnOnce(String)) -> Outcome {
+        let (listener, mut heard) = tokio::sync::mpsc::unbounded_channel::<String>();
+        let (command, kept) = (self.command("app", arguments), Arc::clone(&self.folder));
+        let running = tokio::task::spawn_blocking(move || {
+            let outcome = run_heard(command, PATIENCE, listener);
+            drop(kept);
+            outcome.unwrap()
+        });
+        while let Some(said) = heard.recv().await {
+            let ended = said.split_inclusive(char::is_whitespace).filter(|word| word.ends_with(char::is_whitespace));
+            if let Some(word) = ended.map(str::trim).find(|word| word.contains(text)) {
+                act(word.to_owned()).await;
+                break;
+            }
+        }
+        running.await.unwrap()
+    }
+
+    /// The token that the client keeps for this registry, in its `.npmrc`.
+    pub fn kept_token(&self) -> Option<String> {
+        let text = fs::read_to_string(self.home().join(".npmrc")).ok()?;
+        text.lines().find_map(|line| line.split_once(":_authToken=").map(|(_, token)| token.trim_matches('"').to_owned()))
     }
 
     /// The same in a build, whose provider signed `id_token` for it. No token is stored anywhere.

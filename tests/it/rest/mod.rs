@@ -1,5 +1,9 @@
 //! The rest of what npm's clients ask: search, audits, attestations, and what is not answered on purpose.
 
+mod attestations;
+mod audit;
+mod search;
+
 use crate::support::scenario::Scenario;
 
 #[tokio::test]

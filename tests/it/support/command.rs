@@ -11,6 +11,8 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::UnboundedSender;
+
 /// What a program left behind.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -52,7 +54,22 @@ pub fn run(mut command: Command, patience: Duration) -> Result<Outcome, std::io:
 
 /// The same for a program that asks: when all that it has said since the last answer holds the next prompt, it gets
 /// that prompt's line. After the last one its input ends. A prompt that never comes is told by the outcome.
-pub fn run_fed(mut command: Command, patience: Duration, answers: &[(&str, &str)]) -> Result<Outcome, std::io::Error> {
+pub fn run_fed(command: Command, patience: Duration, answers: &[(&str, &str)]) -> Result<Outcome, std::io::Error> {
+    converse(command, patience, answers, None)
+}
+
+/// The same for a program that says what is to be done elsewhere: all it has said so far is sent to `listener` whenever it
+/// says more.
+pub fn run_heard(command: Command, patience: Duration, listener: UnboundedSender<String>) -> Result<Outcome, std::io::Error> {
+    converse(command, patience, &[], Some(listener))
+}
+
+fn converse(
+    mut command: Command,
+    patience: Duration,
+    answers: &[(&str, &str)],
+    listener: Option<UnboundedSender<String>>,
+) -> Result<Outcome, std::io::Error> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let pipes: [Option<Box<dyn Read + Send>>; 2] = [
         child.stdout.take().map(|pipe| Box::new(pipe) as Box<dyn Read + Send>),
@@ -63,6 +80,7 @@ pub fn run_fed(mut command: Command, patience: Duration, answers: &[(&str, &str)
         input: child.stdin.take().map(|input| Box::new(input) as Box<dyn Write + Send>),
         said: Vec::new(),
         heard: 0,
+        listener,
     };
     let feeding = Arc::new(Mutex::new(feeding));
     let hearing: Vec<_> = pipes
@@ -94,11 +112,16 @@ struct Feeding {
     said: Vec<u8>,
     /// How much of it was there when the last answer was given.
     heard: usize,
+    listener: Option<UnboundedSender<String>>,
 }
 
 impl Feeding {
     fn hears(&mut self, bytes: &[u8]) {
         self.said.extend_from_slice(bytes);
+        if let Some(listener) = &self.listener {
+            // Whoever heard enough listens no more.
+            _ = listener.send(String::from_utf8_lossy(&self.said).into_owned());
+        }
         while let Some((prompt, line)) = self.answers.last() {
             let fresh = String::from_utf8_lossy(&self.said[self.heard..]).into_owned();
             if !fresh.contains(prompt.as_str()) {

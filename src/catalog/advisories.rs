@@ -1,0 +1,133 @@
+//! What is known against releases that somebody uses: our own people's word, and what the upstreams say. A package that
+//! is at home here, or in a private scope, is never named to an upstream.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::catalog::Catalog;
+use crate::catalog::CatalogError;
+use crate::model::package::PackageId;
+use crate::model::package::Version;
+use crate::model::refusal::Refusal;
+use crate::model::release::ReleaseId;
+use crate::quarantine::warning::warning;
+use crate::storage::record::Sequence;
+use crate::upstream::UpstreamError;
+
+/// How long a client waits before it asks again, where upstream does not say.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+/// Withheld releases that are looked for in one question; those beyond are not counted.
+const WITHHELD_MAX: usize = 1_000;
+
+/// A package, and the releases of it that somebody uses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct InUse {
+    pub package: PackageId,
+    pub versions: Vec<Version>,
+}
+
+/// What our own people say against a release, in one sentence.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Advisory {
+    pub release: ReleaseId,
+    pub sentence: String,
+}
+
+/// What one upstream said of the packages that it was asked about, which are its own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Heard {
+    /// In order.
+    pub asked: Vec<PackageId>,
+    pub said: Bytes,
+}
+
+/// Why it is not known whether something is known against a release.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum NotAudited {
+    #[error("the upstream registry does not answer audits, so nobody knows of these packages; ask another tool")]
+    NotOffered,
+    #[error("the upstream registry does not answer this audit: {why}")]
+    Upstream { why: String, retry_after: Option<Duration> },
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+impl From<UpstreamError> for NotAudited {
+    fn from(error: UpstreamError) -> NotAudited {
+        if error == UpstreamError::Loop {
+            return CatalogError::Loop.into();
+        }
+        let retry_after = error.retry_after().or(error.is_outage().then_some(ASK_AGAIN_AFTER));
+        NotAudited::Upstream { why: error.to_string(), retry_after }
+    }
+}
+
+impl Catalog {
+    /// What our own people say against these releases. Callers who are nobody hear nothing of what is restricted.
+    pub async fn advisories(&self, in_use: &[InUse], is_nobody: bool) -> Result<Vec<Advisory>, CatalogError> {
+        let now = self.clock.now();
+        let mut all = Vec::new();
+        for InUse { package, versions } in in_use {
+            if self.state.revision(package).await? == Sequence::default() || (is_nobody && self.is_restricted(package)) {
+                continue;
+            }
+            let state = self.state.package(package).await?;
+            for version in versions {
+                let release = ReleaseId { package: package.clone(), version: version.clone() };
+                let said = state.releases.get(version).and_then(|state| warning(&release, state, now));
+                all.extend(said.map(|sentence| Advisory { release, sentence }));
+            }
+        }
+        Ok(all)
+    }
+
+    /// How many of these releases are withheld, and why the first of them is; of packages only that are in memory.
+    pub async fn withheld_of(&self, in_use: &[InUse], is_nobody: bool) -> Result<Option<(usize, Refusal)>, CatalogError> {
+        let mut first = None;
+        let mut count = 0;
+        for InUse { package, versions } in in_use {
+            let Some(shelf) = self.shelves.get(package) else { continue };
+            if is_nobody && self.is_restricted(package) {
+                continue;
+            }
+            let view = self.view(&shelf).await?;
+            for version in versions {
+                if count >= WITHHELD_MAX || view.exposed.release(version).is_some() {
+                    continue;
+                }
+                let Some(row) = shelf.index.rows.iter().position(|row| row.version == *version) else { continue };
+                let release = ReleaseId { package: package.clone(), version: version.clone() };
+                count += 1;
+                first.get_or_insert_with(|| self.refusal(&shelf, &view, row, &release));
+            }
+        }
+        Ok(first.map(|refusal| (count, refusal)))
+    }
+
+    /// Asks the upstream of each package what is known against it: `body` writes down what one upstream is asked, and `path`
+    /// is where; `in_use` is in order. One answer from each upstream that was asked; none at all where no package is an upstream's.
+    pub async fn audited(
+        self: &Arc<Self>,
+        in_use: &[InUse],
+        path: &str,
+        body: impl Fn(&[&InUse]) -> Bytes,
+    ) -> Result<Vec<Heard>, NotAudited> {
+        let mut asked: BTreeMap<Option<&str>, Vec<&InUse>> = BTreeMap::new();
+        for one in in_use {
+            let is_ours =
+                self.is_private(&one.package) || self.state.package(&one.package).await.map_err(CatalogError::from)?.local.is_some();
+            if !is_ours {
+                asked.entry(self.upstreams.own_scope(one.package.name.scope())).or_default().push(one);
+            }
+        }
+        let mut answers = Vec::with_capacity(asked.len());
+        for (scope, packages) in asked {
+            let said = self.upstreams.post(scope, path, body(&packages)).await?.ok_or(NotAudited::NotOffered)?;
+            answers.push(Heard { asked: packages.into_iter().map(|one| one.package.clone()).collect(), said });
+        }
+        Ok(answers)
+    }
+}

@@ -1,0 +1,139 @@
+//! What is known against the releases that a project uses. `{}` says that nothing is: where that is not known, the answer
+//! is an error. Source: npm's bulk advisory endpoint; the two older questions about a whole tree are answered from it.
+
+mod tree;
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::StatusCode;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::catalog::advisories::Advisory;
+use crate::catalog::advisories::InUse;
+use crate::http::caller::Caller;
+use crate::http::incoming;
+use crate::http::link;
+use crate::http::problem::Kind;
+use crate::http::problem::Problem;
+use crate::http::problem::REASON_PHRASE_BYTES_MAX;
+use crate::model::digest::DocumentDigest;
+use crate::model::finding::printable;
+use crate::model::package::PackageName;
+use crate::model::package::Version;
+use crate::protocol::npm::audit::tree::Tree;
+use crate::protocol::npm::call::Call;
+use crate::protocol::npm::call::told;
+use crate::protocol::npm::explain::Failure;
+use crate::protocol::npm::explain::notice;
+use crate::protocol::npm::handlers::Registry;
+use crate::protocol::npm::handlers::npm;
+
+/// Where an upstream answers, under its base.
+const PATH: &str = "-/npm/v1/security/advisories/bulk";
+/// A question, decoded: some 200,000 releases.
+const BODY_BYTES_MAX: u64 = 8 * 1_024 * 1_024;
+const PACKAGES_MAX: usize = 20_000;
+
+/// Advisories by package, as npm's bulk answer has them.
+type Advisories = BTreeMap<String, Vec<Value>>;
+
+/// `POST /-/npm/v1/security/advisories/bulk`: versions by package.
+pub async fn bulk(registry: &Registry, call: Call<'_>) -> Result<Response, Failure> {
+    let Call { request, caller, body } = call;
+    let text = read(registry, &request.headers, body).await?;
+    let asked: BTreeMap<String, Vec<String>> = serde_json::from_slice(&text).map_err(|error| malformed(&error.to_string()))?;
+    let in_use = asked.iter().map(|(name, versions)| in_use(name, versions)).collect::<Result<Vec<InUse>, Problem>>()?;
+    let known = known_against(registry, caller, &in_use).await?;
+    noticed(registry, caller, &in_use, told(StatusCode::OK, &known)?).await
+}
+
+/// `POST /-/npm/v1/security/audits` and `…/audits/quick`: a whole tree.
+pub async fn quick(registry: &Registry, call: Call<'_>) -> Result<Response, Failure> {
+    let Call { request, caller, body } = call;
+    let text = read(registry, &request.headers, body).await?;
+    let tree = Tree::parse(&text).map_err(|error| malformed(&error.to_string()))?;
+    let in_use = tree.in_use();
+    let known = known_against(registry, caller, &in_use).await?;
+    noticed(registry, caller, &in_use, told(StatusCode::OK, &tree.report(&known))?).await
+}
+
+async fn read(registry: &Registry, headers: &HeaderMap, body: axum::body::Body) -> Result<Bytes, Problem> {
+    let bytes_max = BODY_BYTES_MAX.min(registry.body_bytes_max);
+    incoming::read(headers, body, bytes_max).await.map_err(|problem| match problem.kind {
+        Kind::TooLarge => Problem::new(Kind::TooLarge, format!("an audit asks in at most {bytes_max} bytes, decoded")),
+        _ => problem,
+    })
+}
+
+fn malformed(why: &str) -> Problem {
+    let why = printable(why, REASON_PHRASE_BYTES_MAX / 2);
+    Problem::new(Kind::Malformed, format!("this is no audit: {why}; it asks with versions by package, {{\"left-pad\":[\"1.3.0\"]}}"))
+}
+
+fn in_use(name: &str, versions: &[String]) -> Result<InUse, Problem> {
+    let versions = versions.iter().map(|version| Version::parse(version)).collect::<Result<Vec<Version>, _>>()?;
+    Ok(InUse { package: npm(PackageName::npm(name)?), versions })
+}
+
+/// What is known against these releases, by us and by their upstreams.
+async fn known_against(registry: &Registry, caller: &Caller, in_use: &[InUse]) -> Result<Advisories, Failure> {
+    if in_use.len() > PACKAGES_MAX {
+        return Err(Problem::new(Kind::TooLarge, format!("an audit is of at most {PACKAGES_MAX} packages")).into());
+    }
+    let mut known = Advisories::new();
+    for advisory in registry.catalog.advisories(in_use, caller.name.is_none()).await? {
+        let name = advisory.release.package.name.as_str().to_owned();
+        known.entry(name).or_default().push(ours(&advisory, &caller.base));
+    }
+    for heard in registry.catalog.audited(in_use, PATH, question).await.map_err(Problem::from)? {
+        let said: Advisories = serde_json::from_slice(&heard.said)
+            .map_err(|_| Problem::new(Kind::Upstream, "the upstream registry's answer to this audit cannot be read"))?;
+        for (name, advisories) in said {
+            // Of nothing but what it was asked: it speaks for its own packages only.
+            if heard.asked.binary_search_by(|package| package.name.as_str().cmp(&name)).is_ok() {
+                known.entry(name).or_default().extend(advisories);
+            }
+        }
+    }
+    Ok(known)
+}
+
+fn question(in_use: &[&InUse]) -> Bytes {
+    let asked: BTreeMap<&str, &[Version]> = in_use.iter().map(|one| (one.package.name.as_str(), &one.versions[..])).collect();
+    serde_json::to_vec(&asked).unwrap_or_default().into()
+}
+
+fn ours(advisory: &Advisory, base: &str) -> Value {
+    json!({
+        "id": id(advisory),
+        "url": link::of_release(base, &advisory.release),
+        "title": advisory.sentence,
+        "severity": "critical",
+        "vulnerable_versions": format!("={}", advisory.release.version),
+        "cwe": [],
+        "cvss": {"score": 0, "vectorString": null},
+    })
+}
+
+/// Clients want a number: of the release, so that it is the same each time. 31 bits fit everywhere.
+fn id(advisory: &Advisory) -> u32 {
+    let digest = DocumentDigest::of(advisory.release.to_string().as_bytes());
+    let first = digest.raw().iter().take(4).fold(0, |number: u32, byte| number << 8 | u32::from(*byte));
+    first >> 1
+}
+
+/// Says along that something of this is withheld here: npm prints it after every install.
+async fn noticed(registry: &Registry, caller: &Caller, in_use: &[InUse], mut response: Response) -> Result<Response, Failure> {
+    if let Some((count, first)) = registry.catalog.withheld_of(in_use, caller.name.is_none()).await? {
+        let sentence = match count {
+            1 => first.sentence.clone(),
+            count => format!("{count} of these releases are withheld here: {}", first.sentence),
+        };
+        response.headers_mut().extend(notice(&sentence, &link::of_release(&caller.base, &first.release)));
+    }
+    Ok(response)
+}
