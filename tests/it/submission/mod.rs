@@ -1,7 +1,7 @@
 //! Releases that are published here: how they come in, whose they are, what is changed of them, who lets them through.
 
-mod duties;
 mod differences;
+mod duties;
 mod malformed;
 mod memory;
 mod names;
@@ -9,10 +9,10 @@ mod owners;
 mod publish;
 mod signatures;
 mod stage;
-mod trusted;
-mod workflow;
 mod tags;
+mod trusted;
 mod unpublish;
+mod workflow;
 
 use airlock::config::Config;
 use airlock::config::policy::Submissions;

@@ -291,9 +291,6 @@ fn filled(template: &str) -> String {
     path.replace("{subject}", "@acme%2fweb@1.0.0").replace(['{', '}'], "")
 }
 
-/// How the list of routes refuses.
-const REFUSED: &[u8] = b"this needs a token";
-
 #[tokio::test]
 async fn who_may_ask_what() {
     let scene = Scene::new().await;
