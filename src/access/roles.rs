@@ -44,6 +44,8 @@ pub fn of_token(token: &Token, user: Option<&User>, groups: &Groups) -> Principa
         (TokenKind::Session | TokenKind::Made, None) => (Roles::NONE, Reach::Nothing),
         (TokenKind::Exchanged, _) => (Roles::of(Role::Publisher), Reach::Packages(token.packages.clone())),
     };
+    // A token for some packages publishes them; it neither approves nor administers, whoever made it.
+    let roles = if token.packages.is_empty() { roles } else { roles.and(Roles::of(Role::Publisher)) };
     let mut behind = vec![token.name.clone()];
     behind.extend(token.made_by.iter().filter(|maker| **maker != token.name).cloned());
     Principal {

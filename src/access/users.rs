@@ -92,7 +92,8 @@ impl Access {
     pub async fn is_somebodys(&self, name: &str) -> Result<bool, AccessError> {
         let known = self.known().await?.load();
         let is_named = |token: &crate::model::token::Token| token.kind == TokenKind::Named && token.name.eq_ignore_ascii_case(name);
-        Ok(known.passes().any(|pass| is_named(&pass.token)))
+        let mut members = self.config.groups.values().flat_map(|group| &group.members);
+        Ok(known.passes().any(|pass| is_named(&pass.token)) || members.any(|member| member.eq_ignore_ascii_case(name)))
     }
 
     /// A token for who signed in. Durable when it returns.

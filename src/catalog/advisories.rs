@@ -2,6 +2,7 @@
 //! is at home here, or in a private scope, is never named to an upstream.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -94,11 +95,12 @@ impl Catalog {
                 continue;
             }
             let view = self.view(&shelf).await?;
-            for version in versions {
-                if count >= WITHHELD_MAX || view.exposed.release(version).is_some() {
+            // Over what there is and not over what is asked, which may be anything.
+            let asked: BTreeSet<&Version> = versions.iter().collect();
+            for (row, version) in shelf.index.rows.iter().map(|row| &row.version).enumerate() {
+                if count >= WITHHELD_MAX || !asked.contains(version) || view.exposed.release(version).is_some() {
                     continue;
                 }
-                let Some(row) = shelf.index.rows.iter().position(|row| row.version == *version) else { continue };
                 let release = ReleaseId { package: package.clone(), version: version.clone() };
                 count += 1;
                 first.get_or_insert_with(|| self.refusal(&shelf, &view, row, &release));

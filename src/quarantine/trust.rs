@@ -28,9 +28,10 @@ impl<'p> Trust<'p> {
         }
         let lists = |one: &&TrustedPackages| one.packages.iter().any(|pattern| pattern.matches(&package.name));
         match (policy.trusted.iter().find(lists), submission, policy.submissions) {
-            (Some(listed), _, _) => Trust::Listed(listed),
-            (None, Some(_), Submissions::Trusted) => Trust::Submission,
-            (None, Some(_), Submissions::Workflow) | (None, None, _) => Trust::Nothing,
+            (Some(listed), None, _) => Trust::Listed(listed),
+            (_, Some(_), Submissions::Trusted) => Trust::Submission,
+            // The list is of what comes from a registry of one's own. What is published here has a policy of its own.
+            (_, Some(_), Submissions::Workflow) | (None, None, _) => Trust::Nothing,
         }
     }
 
@@ -62,6 +63,7 @@ impl<'p> Trust<'p> {
                 | FindingKind::MissingIntegrity
                 | FindingKind::WeakIntegrity
                 | FindingKind::UnreadableManifest
+                | FindingKind::RemovedUpstream
                 | FindingKind::ChangedUpstream => action,
                 FindingKind::UnknownPublishTime
                 | FindingKind::ClaimedAge
@@ -69,7 +71,6 @@ impl<'p> Trust<'p> {
                 | FindingKind::Deprecated
                 | FindingKind::ExoticDependency
                 | FindingKind::NewPackage
-                | FindingKind::RemovedUpstream
                 | FindingKind::UnsafeArchive
                 | FindingKind::UnreadableArtifact
                 | FindingKind::ManifestMismatch
@@ -125,7 +126,7 @@ mod tests {
             (&submissions, &web, Some(&at_once), Trust::Submission),
             (&submissions, &web, Some(&staged), Trust::Nothing),
             (&listing, &web, None, Trust::Listed(&list)),
-            (&listing, &web, Some(&at_once), Trust::Listed(&list)),
+            (&listing, &web, Some(&at_once), Trust::Nothing),
             (&listing, &web, Some(&staged), Trust::Nothing),
             (&listing, &pad, None, Trust::Nothing),
         ] {
@@ -140,7 +141,8 @@ mod tests {
             all.filter(|kind| trust.action(*kind, Action::Reject) == Action::Reject).map(FindingKind::as_str).collect()
         };
         assert_eq!(counts(Trust::Nothing).len(), FindingKind::ALL.len());
-        let kept = ["unreadable_manifest", "changed_upstream", "integrity_mismatch", "weak_integrity", "missing_integrity"];
+        let kept =
+            ["unreadable_manifest", "changed_upstream", "removed_upstream", "integrity_mismatch", "weak_integrity", "missing_integrity"];
         assert_eq!(counts(Trust::Submission), kept);
     }
 }

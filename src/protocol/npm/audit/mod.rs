@@ -4,6 +4,7 @@
 mod tree;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use axum::response::Response;
 use bytes::Bytes;
@@ -75,8 +76,9 @@ fn malformed(why: &str) -> Problem {
 }
 
 fn in_use(name: &str, versions: &[String]) -> Result<InUse, Problem> {
-    let versions = versions.iter().map(|version| Version::parse(version)).collect::<Result<Vec<Version>, _>>()?;
-    Ok(InUse { package: npm(PackageName::npm(name)?), versions })
+    // Each once, however often it is named.
+    let versions = versions.iter().map(|version| Version::parse(version)).collect::<Result<BTreeSet<Version>, _>>()?;
+    Ok(InUse { package: npm(PackageName::npm(name)?), versions: versions.into_iter().collect() })
 }
 
 /// What is known against these releases, by us and by their upstreams.

@@ -20,6 +20,8 @@ use crate::protocol::npm::order::semantic;
 /// Ways to one release, and places in one report, that are named.
 const PATHS_MAX: usize = 20;
 const FINDINGS_MAX: usize = 1_000;
+/// All paths of a report together.
+const PATH_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 
 const SEVERITIES: [&str; 5] = ["info", "low", "moderate", "high", "critical"];
 
@@ -81,6 +83,7 @@ impl Tree {
     pub fn report(&self, known: &Advisories) -> Value {
         let mut findings: BTreeMap<(PackageName, Version), Finding> = BTreeMap::new();
         let (mut total, mut dev, mut optional) = (0_u64, 0_u64, 0_u64);
+        let mut path_bytes = 0;
         self.each(&mut |place| {
             let (is_dev, is_optional) = (place.node.dev == Some(true), place.node.optional == Some(true));
             total += 1;
@@ -93,7 +96,9 @@ impl Tree {
             let finding = findings.entry(key).or_insert_with(|| Finding { dev: true, optional: true, ..Finding::default() });
             finding.dev &= is_dev;
             finding.optional &= is_optional;
-            if finding.paths.len() < PATHS_MAX {
+            let bytes: usize = place.path.iter().map(|key| key.len() + 1).sum();
+            if finding.paths.len() < PATHS_MAX && path_bytes + bytes <= PATH_BYTES_MAX {
+                path_bytes += bytes;
                 finding.paths.push(place.path.join(">"));
             }
         });
