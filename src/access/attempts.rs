@@ -1,5 +1,6 @@
 //! Attempts to sign in that failed: too many from one address or for one name, and no more are looked at for a while.
-//! Names are counted as they are presented, whether somebody is called so or not.
+//! Names are counted as they are presented, whether somebody is called so or not. Where somebody signed in before, they are
+//! counted apart: guesses from elsewhere lock nobody out there.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -16,6 +17,10 @@ const OF_NAME_MAX: u32 = 10;
 const OF_NAME_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// Addresses and names that are remembered; past it those with the fewest failures are forgotten.
 const REMEMBERED_MAX: usize = 10_000;
+/// How long an address is one that somebody signs in from.
+const FAMILIAR_FOR: Duration = Duration::from_secs(30 * 24 * 3_600);
+/// Addresses with names that are remembered so; past it the one is forgotten that was used longest ago.
+const FAMILIAR_MAX: usize = 10_000;
 /// Longer names are counted by their beginning.
 const NAME_CHARS_MAX: usize = 64;
 
@@ -23,15 +28,17 @@ const NAME_CHARS_MAX: usize = 64;
 enum Source {
     /// Of IPv6 the first 64 bits, which is what one subscriber has.
     Address(IpAddr),
-    /// In lower case.
+    /// In lower case, from wherever it never signed in.
     Name(String),
+    /// From where it did.
+    Familiar(IpAddr, String),
 }
 
 impl Source {
     const fn bounds(&self) -> (u32, Duration) {
         match self {
             Source::Address(_) => (OF_ADDRESS_MAX, OF_ADDRESS_WITHIN),
-            Source::Name(_) => (OF_NAME_MAX, OF_NAME_WITHIN),
+            Source::Name(_) | Source::Familiar(..) => (OF_NAME_MAX, OF_NAME_WITHIN),
         }
     }
 }
@@ -42,13 +49,21 @@ struct Failures {
 }
 
 #[derive(Default)]
-pub struct Attempts(Mutex<HashMap<Source, Failures>>);
+pub struct Attempts(Mutex<Counted>);
+
+#[derive(Default)]
+struct Counted {
+    failures: HashMap<Source, Failures>,
+    /// Who signed in from where, and until when that is remembered.
+    familiar: HashMap<(IpAddr, String), Timestamp>,
+}
 
 /// One attempt, counted as a failure until it is said to have succeeded.
 pub struct Attempt<'a> {
     attempts: &'a Attempts,
-    address: Source,
-    name: Source,
+    address: IpAddr,
+    name: String,
+    sources: [Source; 2],
 }
 
 /// How long nothing more is looked at.
@@ -56,46 +71,81 @@ pub struct Attempt<'a> {
 pub struct Blocked(pub Duration);
 
 impl Attempts {
+    /// Whether one more would be looked at now.
+    pub fn may_begin(&self, address: IpAddr, name: &str, now: Timestamp) -> Result<(), Blocked> {
+        let all = self.lock();
+        all.open(&all.sources(subscriber(address), &counted(name), now), now)
+    }
+
     /// Counted before anything is compared, so that many at a time are no more than one after the other.
     pub fn begin(&self, address: IpAddr, name: &str, now: Timestamp) -> Result<Attempt<'_>, Blocked> {
-        let attempt = Attempt {
-            attempts: self,
-            address: Source::Address(subscriber(address)),
-            name: Source::Name(name.chars().take(NAME_CHARS_MAX).collect::<String>().to_lowercase()),
-        };
+        let (address, name) = (subscriber(address), counted(name));
         let mut all = self.lock();
-        let waits = [&attempt.address, &attempt.name].into_iter().filter_map(|source| wait(&all, source, now));
-        if let Some(longest) = waits.max() {
-            return Err(Blocked(longest));
-        }
-        for source in [&attempt.address, &attempt.name] {
-            if all.len() >= REMEMBERED_MAX && !all.contains_key(source) {
-                forget_some(&mut all, now);
+        let sources = all.sources(address, &name, now);
+        all.open(&sources, now)?;
+        for source in &sources {
+            if all.failures.len() >= REMEMBERED_MAX && !all.failures.contains_key(source) {
+                forget_some(&mut all.failures, now);
             }
-            let failures = all.entry(source.clone()).or_insert(Failures { count: 0, since: now });
+            let failures = all.failures.entry(source.clone()).or_insert(Failures { count: 0, since: now });
             if now >= failures.since.plus(source.bounds().1) {
                 *failures = Failures { count: 0, since: now };
             }
             failures.count += 1;
         }
         drop(all);
-        Ok(attempt)
+        Ok(Attempt { attempts: self, address, name, sources })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Source, Failures>> {
+    fn lock(&self) -> MutexGuard<'_, Counted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Attempt<'_> {
-    /// Clears the name; of the address only this one attempt, for others may be guessing from there.
-    pub fn succeeded(self) {
-        let mut all = self.attempts.lock();
-        all.remove(&self.name);
-        if let Some(failures) = all.get_mut(&self.address) {
-            failures.count = failures.count.saturating_sub(1);
-        }
+impl Counted {
+    fn sources(&self, address: IpAddr, name: &str, now: Timestamp) -> [Source; 2] {
+        let is_familiar = self.familiar.get(&(address, name.to_owned())).is_some_and(|until| now < *until);
+        let name = if is_familiar { Source::Familiar(address, name.to_owned()) } else { Source::Name(name.to_owned()) };
+        [Source::Address(address), name]
     }
+
+    fn open(&self, sources: &[Source], now: Timestamp) -> Result<(), Blocked> {
+        let longest = sources.iter().filter_map(|source| wait(&self.failures, source, now)).max();
+        longest.map_or(Ok(()), |longest| Err(Blocked(longest)))
+    }
+
+    fn is_familiar_from_here_on(&mut self, address: IpAddr, name: String, now: Timestamp) {
+        if self.familiar.len() >= FAMILIAR_MAX
+            && !self.familiar.contains_key(&(address, name.clone()))
+            && let Some(oldest) = self.familiar.iter().min_by_key(|(_, until)| **until).map(|(who, _)| who.clone())
+        {
+            self.familiar.remove(&oldest);
+        }
+        self.familiar.insert((address, name), now.plus(FAMILIAR_FOR));
+    }
+}
+
+impl Attempt<'_> {
+    /// Takes back this one attempt; others may be guessing at the name, or from the address. What failed before where the
+    /// name signs in was its own mistyping.
+    pub fn succeeded(self, now: Timestamp) {
+        let mut all = self.attempts.lock();
+        for source in &self.sources {
+            match source {
+                Source::Address(_) | Source::Name(_) => {
+                    if let Some(failures) = all.failures.get_mut(source) {
+                        failures.count = failures.count.saturating_sub(1);
+                    }
+                }
+                Source::Familiar(..) => _ = all.failures.remove(source),
+            }
+        }
+        all.is_familiar_from_here_on(self.address, self.name, now);
+    }
+}
+
+fn counted(name: &str) -> String {
+    name.chars().take(NAME_CHARS_MAX).collect::<String>().to_lowercase()
 }
 
 fn wait(all: &HashMap<Source, Failures>, source: &Source, now: Timestamp) -> Option<Duration> {
@@ -113,7 +163,8 @@ fn forget_some(all: &mut HashMap<Source, Failures>, now: Timestamp) {
     }
 }
 
-fn subscriber(address: IpAddr) -> IpAddr {
+/// What one who sends from many addresses is known by.
+pub(super) fn subscriber(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(six) => {
@@ -160,12 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn success_clears_the_name_and_not_the_address() {
+    fn success_clears_the_name_where_it_signed_in_and_not_the_address() {
         let attempts = Attempts::default();
         for n in 0..OF_ADDRESS_MAX - 1 {
             let attempt = attempts.begin(address(1), "ann", at(0)).unwrap();
             if n % 2 == 1 {
-                attempt.succeeded();
+                attempt.succeeded(at(0));
             }
         }
         // Every second one failed, and nobody is locked: neither is at its bound.
@@ -174,6 +225,34 @@ mod tests {
             _ = attempts.begin(address(2), &format!("u{n}"), at(0)).unwrap();
         }
         assert!(attempts.begin(address(2), "ann", at(1)).is_err());
+    }
+
+    #[test]
+    fn who_guesses_at_a_name_locks_it_where_it_never_signed_in() {
+        let attempts = Attempts::default();
+        attempts.begin(address(1), "Ann", at(0)).unwrap().succeeded(at(0));
+        for n in 0..OF_NAME_MAX {
+            assert!(attempts.begin(address(10 + u8::try_from(n).unwrap()), "ann", at(1)).is_ok());
+        }
+        assert!(attempts.may_begin(address(2), "ann", at(2)).is_err() && attempts.begin(address(2), "ann", at(2)).is_err());
+        attempts.begin(address(1), "ann", at(2)).unwrap().succeeded(at(2));
+        // Her success is no reason to let others guess on.
+        assert!(attempts.begin(address(2), "ann", at(3)).is_err());
+        for _ in 0..OF_NAME_MAX {
+            assert!(attempts.begin(address(1), "ann", at(3)).is_ok());
+        }
+        assert_eq!(attempts.begin(address(1), "ann", at(3)).err(), Some(Blocked(OF_NAME_WITHIN)), "nor is it a way to guess without end");
+        attempts.begin(address(1), "bob", at(4)).unwrap().succeeded(at(4));
+        assert!(attempts.may_begin(address(1), "ann", at(4)).is_err(), "what signs in is a name, not an address");
+    }
+
+    #[test]
+    fn who_waits_has_not_failed() {
+        let attempts = Attempts::default();
+        for _ in 0..100 {
+            assert!(attempts.may_begin(address(1), "ann", at(0)).is_ok());
+        }
+        assert!(attempts.begin(address(1), "ann", at(0)).is_ok());
     }
 
     #[test]
@@ -186,7 +265,21 @@ mod tests {
             let [_, a, b, c] = n.to_be_bytes();
             attempts.begin(IpAddr::from([11, a, b, c]), &format!("u{n}"), at(1)).unwrap();
         }
-        assert!(attempts.lock().len() <= REMEMBERED_MAX + 1);
+        assert!(attempts.lock().failures.len() <= REMEMBERED_MAX + 1);
         assert!(attempts.begin(address(2), "ann", at(2)).is_err());
+    }
+
+    #[test]
+    fn where_people_sign_in_is_remembered_for_a_time_and_within_a_bound() {
+        let attempts = Attempts::default();
+        for n in 0..u32::try_from(FAMILIAR_MAX).unwrap() + 10 {
+            let [_, a, b, c] = n.to_be_bytes();
+            attempts.begin(IpAddr::from([11, a, b, c]), "ann", at(u64::from(n))).unwrap().succeeded(at(u64::from(n)));
+        }
+        let all = attempts.lock();
+        assert_eq!(all.familiar.len(), FAMILIAR_MAX);
+        let is_familiar = |host: u8, at| all.sources(IpAddr::from([11, 0, 0, host]), "ann", at)[1] != Source::Name("ann".into());
+        assert!(!is_familiar(9, at(10)) && is_familiar(10, at(10)));
+        assert!(!is_familiar(10, at(10).plus(FAMILIAR_FOR)));
     }
 }

@@ -27,16 +27,17 @@ pub const FILE: &str = "admin-token";
 impl Access {
     /// Makes the first admin token when no token was ever made; the file it lies in, if it did.
     pub async fn bootstrap(&self, data_dir: &Path) -> Result<Option<PathBuf>, AccessError> {
-        let _one_at_a_time = self.changing.lock().await;
+        let changing = self.changing.lock().await;
         if self.known().await?.load().has_tokens() {
             return Ok(None);
         }
-        let created = token::mint(ADMIN, Role::Admin, self.clock.now(), None)?;
+        let mut created = token::mint(ADMIN, Role::Admin, self.clock.now(), None)?;
+        created.token.behind = Some(Vec::new());
         let path = data_dir.join(FILE);
         write_whole(path.clone(), format!("{}\n", created.text))
             .await
             .map_err(|source| AccessError::File { path: path.clone(), source })?;
-        match self.commit_created(&created, vec![Condition::NoTokens], Actor::Airlock).await {
+        match self.commit_created(&created, vec![Condition::NoTokens], Actor::Airlock, &changing).await {
             Ok(()) => Ok(Some(path)),
             // Somebody else was first; the file would only mislead.
             Err(AccessError::Commit(CommitError::Conflict(_))) => {

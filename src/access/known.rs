@@ -1,5 +1,6 @@
 //! Tokens and users as they stand, with what each may do worked out: so that a request of every day clones a pointer.
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,6 +9,7 @@ use ipnet::IpNet;
 
 use crate::access::roles;
 use crate::access::roles::Groups;
+use crate::model::actor::is_one_name;
 use crate::model::principal::Principal;
 use crate::model::time::Timestamp;
 use crate::model::token::Role;
@@ -104,7 +106,14 @@ impl Known {
 
     pub fn with_token(&self, token: Token, groups: &Groups) -> Known {
         let mut after = self.clone();
-        after.tokens.retain(|_, pass| !pass.token.makes_room_for(&token));
+        after.put_pass(token, groups);
+        after
+    }
+
+    /// What makes room for it is forgotten, but for those that somebody has still to speak of.
+    pub fn with_new_token(&self, token: Token, but: &BTreeSet<TokenId>, groups: &Groups) -> Known {
+        let mut after = self.clone();
+        after.tokens.retain(|id, pass| but.contains(id) || !pass.token.makes_room_for(&token));
         after.put_pass(token, groups);
         after
     }
@@ -115,7 +124,7 @@ impl Known {
         let name = user.name.clone();
         after.put_person(user, groups);
         let of_name: Vec<Token> =
-            self.tokens.values().filter(|pass| pass.token.name.eq_ignore_ascii_case(&name)).map(|pass| pass.token.clone()).collect();
+            self.tokens.values().filter(|pass| is_one_name(&pass.token.name, &name)).map(|pass| pass.token.clone()).collect();
         for token in of_name {
             after.put_pass(token, groups);
         }

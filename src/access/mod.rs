@@ -1,7 +1,10 @@
 //! Who is calling and what they may do: users, tokens, roles, and the first admin.
 
+mod alike;
 mod attempts;
 pub mod bootstrap;
+pub mod by;
+mod identity;
 mod known;
 pub mod oidc;
 pub mod own;
@@ -13,7 +16,7 @@ pub mod users;
 mod vouched;
 pub mod web;
 
-use std::net::IpAddr;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,25 +24,28 @@ use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio::sync::OnceCell;
 
+use crate::access::alike::Alike;
 use crate::access::attempts::Attempts;
 use crate::access::attempts::Blocked;
+use crate::access::by::By;
 use crate::access::known::Known;
 use crate::access::oidc::Identities;
 use crate::access::password::PasswordError;
 use crate::access::password::Passwords;
 use crate::access::remembered::Remembered;
-use crate::access::token::Credentials;
 use crate::access::web::Sessions;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::access::Anonymous;
 use crate::config::access::Registration;
 use crate::model::actor::Actor;
+use crate::model::actor::is_one_name;
 use crate::model::principal::Principal;
 use crate::model::principal::Roles;
 use crate::model::time::Timestamp;
 use crate::model::token::Role;
 use crate::model::token::Token;
+use crate::model::token::TokenId;
 use crate::storage::record::Command;
 use crate::storage::state::Batch;
 use crate::storage::state::CommitError;
@@ -57,6 +63,8 @@ pub const TOKENS_OF_ONE_MAX: usize = 1_000;
 
 /// Names that would be mistaken for somebody else in the audit log.
 const NAMES_RESERVED: [&str; 2] = ["airlock", "anonymous"];
+/// The same of what builds are called by.
+pub(crate) const NAMES_OF_BUILDS: &str = "ci:";
 
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
@@ -104,6 +112,11 @@ pub enum AccessError {
     TooManyUsers,
     #[error("this needs a user with a password: an admin makes one with `airlock user add`")]
     NoPassword,
+    #[error(
+        "more than {} people could act with what you came in with: let somebody make it whom fewer gave their token or password",
+        by::BEHIND_MAX
+    )]
+    TooManyBehind,
     #[error("{0:?} is not a network: write 10.0.0.0/8")]
     NotANetwork(String),
     #[error("a token has at most {} networks and packages, and a short name", own::BOUNDS_MAX)]
@@ -158,11 +171,19 @@ pub struct Access {
     /// Those outside whose word counts.
     identities: Identities,
     /// One change at a time.
-    changing: Mutex<()>,
+    changing: Mutex<Changing>,
     passwords: Passwords,
     attempts: Attempts,
+    alike: Alike,
     remembered: Remembered,
     sessions: Sessions,
+}
+
+/// What whoever changes something minds of earlier changes.
+#[derive(Default)]
+struct Changing {
+    /// Tokens whose revocation counts and may not be durable: asked for again, it is committed again.
+    undurable: BTreeSet<TokenId>,
 }
 
 impl Access {
@@ -178,52 +199,13 @@ impl Access {
             config: config.clone(),
             anonymous: Arc::new(Principal::anonymous(anonymous)),
             known: OnceCell::new(),
-            changing: Mutex::new(()),
+            changing: Mutex::default(),
             passwords: Passwords::default(),
             attempts: Attempts::default(),
+            alike: Alike::default(),
             remembered: Remembered::default(),
             sessions: Sessions::default(),
         }
-    }
-
-    /// Who presents `authorization`, the value of that header, from `address`: `Bearer <token>`, `Basic` with the token
-    /// as password and any user, or `Basic` with a user's name and password. What is presented must be valid, even where
-    /// nothing is needed.
-    ///
-    /// # Errors
-    /// `NotValid`, whatever the reason; `TooManyAttempts` with passwords; `Read` when the tokens cannot be read.
-    pub async fn identify(&self, authorization: Option<&str>, address: IpAddr) -> Result<Arc<Principal>, AccessError> {
-        let Some(authorization) = authorization else {
-            return Ok(Arc::clone(&self.anonymous));
-        };
-        match Credentials::in_header(authorization).ok_or(AccessError::NotValid)? {
-            Credentials::Token(presented) => {
-                let known = self.known().await?.load();
-                let pass = presented.of(&known).filter(|pass| pass.serves(self.clock.now(), address)).ok_or(AccessError::NotValid)?;
-                Ok(Arc::clone(&pass.principal))
-            }
-            Credentials::Password { name, password } => Box::pin(self.by_password(&name, &password, address)).await,
-        }
-    }
-
-    async fn by_password(&self, name: &str, password: &str, address: IpAddr) -> Result<Arc<Principal>, AccessError> {
-        let person = self.known().await?.load().person(name).filter(|person| person.user.disabled_at.is_none()).cloned();
-        if let Some(person) = person
-            && let Some(hash) = &person.user.password
-            && self.remembered.has(name, password, hash, self.clock.now())
-        {
-            return Ok(Arc::clone(&person.principal));
-        }
-        // Where an answer is only given at once, nobody waits for this, and nothing is to be begun.
-        tokio::task::yield_now().await;
-        let person = self.verified(name, password, address).await.map_err(|error| match error {
-            AccessError::WrongPassword => AccessError::NotValid,
-            other => other,
-        })?;
-        if let Some(hash) = &person.user.password {
-            self.remembered.put(name, password, hash, self.clock.now());
-        }
-        Ok(Arc::clone(&person.principal))
     }
 
     /// Whether people may sign in with an identity provider.
@@ -244,16 +226,18 @@ impl Access {
         expires_at: Option<Timestamp>,
         shape: impl FnOnce(&mut Token),
     ) -> Result<Created, AccessError> {
-        let _one_at_a_time = self.changing.lock().await;
+        let changing = self.changing.lock().await;
         let now = self.clock.now();
         self.has_room(name, now).await?;
         let mut created = token::mint(name, role, now, expires_at)?;
+        created.token.behind = Some(Vec::new());
         shape(&mut created.token);
-        self.commit_created(&created, Vec::new(), Actor::Person(name.to_owned())).await?;
+        self.commit_created(&created, Vec::new(), Actor::Person(name.to_owned()), &changing).await?;
         Ok(created)
     }
 
-    /// All tokens, revoked ones too, oldest first.
+    /// All tokens that an admin made, revoked ones too, and of the others those that count or ended since another was made;
+    /// oldest first.
     pub async fn list(&self) -> Result<Vec<Token>, AccessError> {
         let mut all: Vec<Token> = self.known().await?.load().passes().map(|pass| pass.token.clone()).collect();
         all.sort_by(|left, right| left.created_at.cmp(&right.created_at).then_with(|| left.id.cmp(&right.id)));
@@ -261,21 +245,27 @@ impl Access {
     }
 
     /// Makes a token named `name` at the word of `by`. Durable when it returns.
-    pub async fn create(&self, name: &str, role: Role, expires_at: Option<Timestamp>, by: Actor) -> Result<Created, AccessError> {
+    pub async fn create(&self, name: &str, role: Role, expires_at: Option<Timestamp>, by: &By) -> Result<Created, AccessError> {
         named(name)?;
-        if NAMES_RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+        if is_reserved(name) {
             return Err(AccessError::NameReserved(name.to_owned()));
         }
         let now = self.clock.now();
         if let Some(at) = expires_at.filter(|at| *at <= now) {
             return Err(AccessError::ExpiryInPast(at));
         }
-        let _one_at_a_time = self.changing.lock().await;
+        let behind = by.hands_on(name)?;
+        let changing = self.changing.lock().await;
+        // Where anybody may have taken the name, whoever has it is not known to be who the admin means.
+        if self.may_register() && self.known().await?.load().person(name).is_some() {
+            return Err(AccessError::UserTaken(name.to_owned()));
+        }
         self.has_room(name, now).await?;
         let mut created = token::mint(name, role, now, expires_at)?;
-        created.token.made_by = made_by(&by, name);
+        created.token.made_by = by.another_than(name);
+        created.token.behind = Some(behind);
         let free = Condition::TokenNameFree { name: name.to_owned() };
-        self.commit_created(&created, vec![free], by).await.map_err(|error| match error {
+        self.commit_created(&created, vec![free], by.actor(), &changing).await.map_err(|error| match error {
             AccessError::Commit(CommitError::Conflict(_)) => AccessError::NameTaken(name.to_owned()),
             other => other,
         })?;
@@ -284,24 +274,35 @@ impl Access {
 
     /// Revokes a token at the word of `by`; one that is revoked already stays so. Durable, and in force, when it returns.
     pub async fn revoke(&self, id: &str, by: Actor) -> Result<(), AccessError> {
-        let _one_at_a_time = self.changing.lock().await;
+        let mut changing = self.changing.lock().await;
         let known = self.known().await?;
         let before = known.load_full();
         let pass = before.pass(id).ok_or_else(|| AccessError::UnknownToken(id.chars().take(NAME_BYTES_MAX).collect()))?;
-        if pass.token.revoked_at.is_some() {
+        let was_undurable = changing.undurable.contains(id);
+        if pass.token.revoked_at.is_some() && !was_undurable {
             return Ok(());
         }
         if pass.is_lasting_admin() && before.lasting_admins() == 1 {
             return Err(AccessError::LastAdmin);
         }
         let now = self.clock.now();
-        let after = before.with_token(Token { revoked_at: Some(now), ..pass.token.clone() }, &self.config.groups);
+        let revoked_at = Some(pass.token.revoked_at.unwrap_or(now));
+        let after = before.with_token(Token { revoked_at, ..pass.token.clone() }, &self.config.groups);
         let commands = vec![Command::TokenRevoked { id: id.to_owned() }];
-        self.commit_in_force(before, after, commands, now, by).await
+        // Before it is tried: whoever asks may go away in the middle of it.
+        changing.undurable.insert(id.to_owned());
+        let revoked = self.commit_in_force(before, after, commands, now, by).await;
+        match &revoked {
+            Ok(()) => _ = changing.undurable.remove(id),
+            // It counts again as it did.
+            Err(AccessError::Commit(error)) if error.wrote_nothing() && !was_undurable => _ = changing.undurable.remove(id),
+            Err(_) => {}
+        }
+        revoked
     }
 
     /// For what takes something away: in force before it is durable. A revocation that may be lost is repeated by who
-    /// asked, one that comes late is not undone.
+    /// asked, one that comes late is not undone. Called by whoever holds `changing`.
     async fn commit_in_force(
         &self,
         before: Arc<Known>,
@@ -314,12 +315,8 @@ impl Access {
         known.store(Arc::new(after));
         let batch = Batch { at, actor: by, conditions: Vec::new(), commands };
         if let Err(error) = self.state.commit(batch).await {
-            match error {
-                // Nothing was written, and whoever asked is told so.
-                CommitError::Conflict(_) | CommitError::DiskFull { .. } | CommitError::TooLarge { .. } | CommitError::Closed => {
-                    known.store(before)
-                }
-                CommitError::Broken(_) => {}
+            if error.wrote_nothing() {
+                known.store(before);
             }
             return Err(error.into());
         }
@@ -329,12 +326,18 @@ impl Access {
     async fn has_room(&self, name: &str, now: Timestamp) -> Result<(), AccessError> {
         let known = self.known().await?.load();
         let counting = || known.passes().filter(|pass| pass.counts_at(now));
-        let of_name = counting().filter(|pass| pass.token.name == name).count();
+        let of_name = counting().filter(|pass| is_one_name(&pass.token.name, name)).count();
         if of_name >= TOKENS_OF_ONE_MAX || counting().count() >= TOKENS_MAX { Err(AccessError::TooMany) } else { Ok(()) }
     }
 
     /// Durable when it returns; called by whoever holds `changing`.
-    async fn commit_created(&self, created: &Created, conditions: Vec<Condition>, by: Actor) -> Result<(), AccessError> {
+    async fn commit_created(
+        &self,
+        created: &Created,
+        conditions: Vec<Condition>,
+        by: Actor,
+        changing: &Changing,
+    ) -> Result<(), AccessError> {
         let known = self.known().await?;
         let before = known.load_full();
         if before.pass(&created.token.id).is_some() {
@@ -342,7 +345,7 @@ impl Access {
         }
         let commands = vec![Command::TokenCreated { token: created.token.clone() }];
         self.state.commit(Batch { at: created.token.created_at, actor: by, conditions, commands }).await?;
-        known.store(Arc::new(before.with_token(created.token.clone(), &self.config.groups)));
+        known.store(Arc::new(before.with_new_token(created.token.clone(), &changing.undurable, &self.config.groups)));
         Ok(())
     }
 
@@ -355,12 +358,9 @@ impl Access {
     }
 }
 
-/// Who made a token that names somebody else, and so stands behind what is done with it.
-fn made_by(by: &Actor, name: &str) -> Option<String> {
-    match by {
-        Actor::Person(person) if person != name => Some(person.clone()),
-        Actor::Person(_) | Actor::Airlock => None,
-    }
+fn is_reserved(name: &str) -> bool {
+    let of_builds = name.get(..NAMES_OF_BUILDS.len()).is_some_and(|start| is_one_name(start, NAMES_OF_BUILDS));
+    of_builds || NAMES_RESERVED.iter().any(|reserved| is_one_name(reserved, name))
 }
 
 fn named(name: &str) -> Result<(), AccessError> {

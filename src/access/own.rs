@@ -13,6 +13,7 @@ use crate::access::known::network;
 use crate::access::token::Presented;
 use crate::access::users::foremost;
 use crate::model::actor::Actor;
+use crate::model::actor::is_one_name;
 use crate::model::pattern::PackagePattern;
 use crate::model::principal::Principal;
 use crate::model::token::Role;
@@ -39,7 +40,7 @@ impl Access {
     pub async fn tokens_of(&self, name: &str) -> Result<Vec<Token>, AccessError> {
         let now = self.clock.now();
         let known = self.known().await?.load();
-        let of_name = known.passes().filter(|pass| pass.token.name == name && pass.counts_at(now));
+        let of_name = known.passes().filter(|pass| is_one_name(&pass.token.name, name) && pass.counts_at(now));
         let mut all: Vec<Token> = of_name.map(|pass| pass.token.clone()).collect();
         all.sort_by(|left, right| left.created_at.cmp(&right.created_at).then_with(|| left.id.cmp(&right.id)));
         Ok(all)
@@ -64,14 +65,20 @@ impl Access {
         let person = self.verified(name, password, address).await?;
         let role = if making.is_readonly { Role::Reader } else { foremost(person.principal.roles) };
         let life = making.lives_for_days.map(|days| Duration::from_secs(days.clamp(1, DAYS_MAX) * 24 * 3_600));
-        let expires_at = life.map(|life| self.clock.now().plus(life));
-        let of_maker = by.token.as_deref().and_then(|id| Some(self.known.get()?.load().pass(id)?.token.groups.clone()));
+        let asked = life.map(|life| self.clock.now().plus(life));
+        // Groups that count for a sign-in count for as long as that does.
+        let maker = by.token.as_deref().and_then(|id| self.known.get()?.load().pass(id).cloned());
+        let maker = maker.filter(|pass| is_one_name(&pass.token.name, &person.user.name) && !pass.token.groups.is_empty());
+        let groups = maker.as_ref().map(|pass| pass.token.groups.clone()).unwrap_or_default();
+        let expires_at = asked.into_iter().chain(maker.and_then(|pass| pass.token.expires_at)).min();
         self.issue(&person.user.name, role, expires_at, |token| {
             token.kind = TokenKind::Made;
             token.label = making.label;
             token.cidr = making.cidr;
             token.packages = making.packages;
-            token.groups = of_maker.unwrap_or_default();
+            token.groups = groups;
+            // Whoever knows the password could have signed in and made it.
+            token.behind.clone_from(&person.user.behind);
         })
         .await
     }
@@ -92,7 +99,7 @@ impl Access {
             found.ok_or_else(unknown)?
         };
         let is_itself = by.token.as_ref() == Some(&pass.token.id);
-        let is_its = pass.token.name == name && !self.is_narrow(by).await?;
+        let is_its = is_one_name(&pass.token.name, name) && !self.is_narrow(by).await?;
         if !is_itself && !is_its && !by.roles.covers(Role::Admin) {
             return Err(unknown());
         }

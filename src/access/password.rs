@@ -12,6 +12,7 @@ use argon2::Params;
 use argon2::Version;
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::PasswordVerifier;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::model::user::PasswordHash;
@@ -31,7 +32,7 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAA
 
 /// Computed at a time: each takes 19 MiB.
 const AT_ONCE: usize = 2;
-/// Waiting for their turn, those whose turn it is included.
+/// Waiting for their turn.
 const WAITING_MAX: usize = 64;
 
 #[derive(Debug, thiserror::Error)]
@@ -59,20 +60,22 @@ impl Passwords {
         let mut salt = [0_u8; SALT_BYTES];
         getrandom::fill(&mut salt).map_err(|error| PasswordError::Broken(error.to_string()))?;
         let password = password.to_owned();
-        let hash = self.in_turn(move |argon2| argon2.hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string()));
+        let turn = self.turn().await?;
+        let hash = turn.compute(move |argon2| argon2.hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string()));
         let phc = hash.await?.map_err(|error| PasswordError::Broken(error.to_string()))?;
         Ok(PasswordHash::new(phc))
     }
 
     /// Whether `hash` was made of `password`. Without a hash it was not, which takes as long to say.
     pub async fn verify(&self, password: &str, hash: Option<&PasswordHash>) -> Result<bool, PasswordError> {
-        if password.len() > BYTES_MAX {
-            return Ok(false);
-        }
-        let phc = hash.map_or(DECOY, PasswordHash::reveal).to_owned();
-        let password = password.to_owned();
-        let is_same = self.in_turn(move |argon2| argon2.verify_password(password.as_bytes(), phc.as_str()).is_ok()).await?;
-        Ok(is_same && hash.is_some())
+        self.turn().await?.verify(password, hash).await
+    }
+
+    /// Waits until one more may be computed.
+    pub async fn turn(&self) -> Result<Turn, PasswordError> {
+        let _waiting = Waiting::begin(&self.waiting)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        Ok(Turn { permit: turn.map_err(|error| PasswordError::Broken(error.to_string()))?, computed: Arc::clone(&self.computed) })
     }
 
     /// How many hashes were computed: the same for every attempt to sign in.
@@ -80,17 +83,34 @@ impl Passwords {
     pub fn computed(&self) -> u64 {
         self.computed.load(Ordering::Relaxed)
     }
+}
+
+/// Leave to compute one hash.
+pub struct Turn {
+    permit: OwnedSemaphorePermit,
+    computed: Arc<AtomicU64>,
+}
+
+impl Turn {
+    /// As [`Passwords::verify`].
+    pub async fn verify(self, password: &str, hash: Option<&PasswordHash>) -> Result<bool, PasswordError> {
+        if password.len() > BYTES_MAX {
+            return Ok(false);
+        }
+        let phc = hash.map_or(DECOY, PasswordHash::reveal).to_owned();
+        let password = password.to_owned();
+        let is_same = self.compute(move |argon2| argon2.verify_password(password.as_bytes(), phc.as_str()).is_ok()).await?;
+        Ok(is_same && hash.is_some())
+    }
 
     /// Off the threads that serve.
-    async fn in_turn<T: Send + 'static>(&self, compute: impl FnOnce(Argon2<'static>) -> T + Send + 'static) -> Result<T, PasswordError> {
+    async fn compute<T: Send + 'static>(self, compute: impl FnOnce(Argon2<'static>) -> T + Send + 'static) -> Result<T, PasswordError> {
         let broken = |error: String| PasswordError::Broken(error);
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|error| broken(error.to_string()))?;
-        let _waiting = Waiting::begin(&self.waiting)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|error| broken(error.to_string()))?;
-        let computed = Arc::clone(&self.computed);
+        let Turn { permit, computed } = self;
         let work = move || {
             // Given back when it is over, also where nobody waits for it any more.
-            let _turn = turn;
+            let _permit = permit;
             computed.fetch_add(1, Ordering::Relaxed);
             compute(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
         };

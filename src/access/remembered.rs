@@ -41,13 +41,17 @@ impl Remembered {
         if entries.len() >= MAX {
             entries.retain(|_, entry| now < entry.until);
         }
-        if entries.len() < MAX {
-            entries.insert(digest, Entry { hash: hash.clone(), until: now.plus(FOR) });
+        if entries.len() >= MAX
+            && let Some(oldest) = entries.iter().min_by_key(|(_, entry)| entry.until).map(|(digest, _)| *digest)
+        {
+            entries.remove(&oldest);
         }
+        entries.insert(digest, Entry { hash: hash.clone(), until: now.plus(FOR) });
     }
 
-    /// `None` without randomness: then nothing is remembered. A prefix of its own length, so no two pairs are one text.
-    fn digest(&self, name: &str, password: &str) -> Option<DocumentDigest> {
+    /// What both give. `None` without randomness: then nothing is remembered. A prefix of its own length, so no two pairs are
+    /// one text.
+    pub fn digest(&self, name: &str, password: &str) -> Option<DocumentDigest> {
         let key = match self.key.get() {
             Some(key) => key,
             None => {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::access::Group;
+use crate::model::actor::is_one_name;
+use crate::model::actor::join;
 use crate::model::pattern::PackagePattern;
 use crate::model::principal::Principal;
 use crate::model::principal::Reach;
@@ -18,7 +20,8 @@ pub type Groups = BTreeMap<String, Group>;
 /// What somebody with the password of `user` may do.
 pub fn of_user(user: &User, groups: &Groups) -> Principal {
     let (roles, publishes) = powers(user, groups, &[]);
-    Principal { name: Some(user.name.clone()), publishes, behind: vec![user.name.clone()], ..Principal::anonymous(roles) }
+    let behind = hands(&user.name, user.behind.as_deref().unwrap_or_default());
+    Principal { name: Some(user.name.clone()), publishes, behind, ..Principal::anonymous(roles) }
 }
 
 /// What somebody with the token may do. `user` is the one it names, if there is one.
@@ -46,8 +49,7 @@ pub fn of_token(token: &Token, user: Option<&User>, groups: &Groups) -> Principa
     };
     // A token for some packages publishes them; it neither approves nor administers, whoever made it.
     let roles = if token.packages.is_empty() { roles } else { roles.and(Roles::of(Role::Publisher)) };
-    let mut behind = vec![token.name.clone()];
-    behind.extend(token.made_by.iter().filter(|maker| **maker != token.name).cloned());
+    let behind = hands(&token.name, token.behind.as_deref().unwrap_or_default());
     Principal {
         name: Some(token.name.clone()),
         token: Some(token.id.clone()),
@@ -57,6 +59,13 @@ pub fn of_token(token: &Token, user: Option<&User>, groups: &Groups) -> Principa
         workflow: token.workflow.clone().map(Arc::new),
         ..Principal::anonymous(roles)
     }
+}
+
+/// The name, and who else could act under it.
+fn hands(name: &str, behind: &[String]) -> Vec<String> {
+    let mut people = vec![name.to_owned()];
+    join(&mut people, behind, name);
+    people
 }
 
 /// The user's own role and those of its groups. Who publishes for a group alone publishes what is that group's.
@@ -80,7 +89,7 @@ fn reach(roles: Roles, own: bool, patterns: Vec<PackagePattern>) -> Reach {
 }
 
 fn has_member(group: &Group, name: &str) -> bool {
-    group.members.iter().any(|member| member.eq_ignore_ascii_case(name))
+    group.members.iter().any(|member| is_one_name(member, name))
 }
 
 fn packages_of<'g>(groups: impl Iterator<Item = &'g Group>) -> Vec<PackagePattern> {
@@ -99,7 +108,7 @@ mod tests {
     }
 
     fn user(role: Role) -> User {
-        User { name: "Maria".into(), role, email: None, password: None, oidc: None, made_at: at(), disabled_at: None }
+        User { name: "Maria".into(), role, email: None, password: None, behind: None, oidc: None, made_at: at(), disabled_at: None }
     }
 
     fn token(kind: TokenKind, role: Role) -> Token {
@@ -160,10 +169,16 @@ mod tests {
     }
 
     #[test]
-    fn who_made_a_token_stands_behind_what_is_done_with_it() {
-        let made = Token { made_by: Some("root".into()), ..token(TokenKind::Named, Role::Publisher) };
-        assert_eq!(of_token(&made, None, &Groups::new()).behind, ["Maria", "root"]);
-        let own = Token { made_by: Some("Maria".into()), ..made };
+    fn whoever_could_act_with_it_stands_behind_what_is_done_with_it() {
+        let people = |of: &[&str]| Some(of.iter().map(|one| (*one).to_owned()).collect());
+        let made = Token { behind: people(&["ann", "maria", "root"]), ..token(TokenKind::Named, Role::Publisher) };
+        assert_eq!(of_token(&made, None, &Groups::new()).behind, ["Maria", "ann", "root"]);
+        let own = Token { behind: people(&[]), ..made };
         assert_eq!(of_token(&own, None, &Groups::new()).behind, ["Maria"]);
+        // A password that was given to its user and a session that was not are two things.
+        let given = User { behind: people(&["root"]), ..user(Role::Publisher) };
+        assert_eq!(of_user(&given, &Groups::new()).behind, ["Maria", "root"]);
+        let session = Token { behind: people(&[]), ..token(TokenKind::Session, Role::Publisher) };
+        assert_eq!(of_token(&session, Some(&given), &Groups::new()).behind, ["Maria"]);
     }
 }

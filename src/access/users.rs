@@ -7,10 +7,12 @@ use std::time::Duration;
 use crate::access::Access;
 use crate::access::AccessError;
 use crate::access::Created;
+use crate::access::by::By;
 use crate::access::known::Person;
 use crate::access::password;
 use crate::config::access::Registration;
 use crate::model::actor::Actor;
+use crate::model::actor::is_one_name;
 use crate::model::principal::Roles;
 use crate::model::token::Role;
 use crate::model::token::TokenKind;
@@ -37,6 +39,8 @@ pub struct SignedIn {
     pub groups: Vec<String>,
     /// How long its token lives.
     pub lives_for: Duration,
+    /// Who else could have signed in so: those who know the password.
+    pub behind: Vec<String>,
 }
 
 /// A user to be made.
@@ -55,7 +59,13 @@ impl Access {
     /// `WrongPassword`, whatever the reason; `TooManyAttempts`; `Busy`.
     pub async fn sign_in(&self, name: &str, password: &str, address: IpAddr) -> Result<SignedIn, AccessError> {
         let person = self.verified(name, password, address).await?;
-        Ok(SignedIn { name: person.user.name.clone(), groups: Vec::new(), lives_for: self.config.sign_in_for })
+        Ok(self.signed_in(&person.user))
+    }
+
+    /// With the password that the user has.
+    fn signed_in(&self, user: &User) -> SignedIn {
+        let behind = user.behind.clone().unwrap_or_default();
+        SignedIn { name: user.name.clone(), groups: Vec::new(), lives_for: self.config.sign_in_for, behind }
     }
 
     /// The same; who is unknown becomes a user, where registration is open.
@@ -76,24 +86,25 @@ impl Access {
         // Never taken back: so an address registers no more people than it may guess passwords.
         self.attempts.begin(address, name, self.clock.now())?;
         if self.is_somebodys(name).await? {
+            // Takes as long as where it is a user's.
+            self.passwords.verify(password, None).await?;
             return Err(AccessError::WrongPassword);
         }
         let new = NewUser { name: name.to_owned(), role: self.config.new_users, email, password: Some(password.to_owned()), oidc: None };
-        let by = Actor::Person(name.to_owned());
-        let made = self.make_user(new, by).await.map_err(|error| match error {
+        let made = self.make_user(new, &By::themselves(name)).await.map_err(|error| match error {
             // Somebody was faster, or it is reserved: who registers is not told of others.
             AccessError::UserTaken(_) => AccessError::WrongPassword,
             other => other,
         })?;
-        Ok(SignedIn { name: made.name, groups: Vec::new(), lives_for: self.config.sign_in_for })
+        Ok(self.signed_in(&made))
     }
 
     /// Whether a token of an admin's making ever had this name: what that person did and owns stays theirs.
     pub async fn is_somebodys(&self, name: &str) -> Result<bool, AccessError> {
         let known = self.known().await?.load();
-        let is_named = |token: &crate::model::token::Token| token.kind == TokenKind::Named && token.name.eq_ignore_ascii_case(name);
+        let is_named = |token: &crate::model::token::Token| token.kind == TokenKind::Named && is_one_name(&token.name, name);
         let mut members = self.config.groups.values().flat_map(|group| &group.members);
-        Ok(known.passes().any(|pass| is_named(&pass.token)) || members.any(|member| member.eq_ignore_ascii_case(name)))
+        Ok(known.passes().any(|pass| is_named(&pass.token)) || members.any(|member| is_one_name(member, name)))
     }
 
     /// A token for who signed in. Durable when it returns.
@@ -107,6 +118,7 @@ impl Access {
         self.issue(&person.user.name, role, Some(expires_at), |token| {
             token.kind = TokenKind::Session;
             token.groups.clone_from(&signed_in.groups);
+            token.behind = Some(signed_in.behind.clone());
         })
         .await
     }
@@ -127,7 +139,7 @@ impl Access {
     pub async fn is_anybody(&self, name: &str) -> Result<bool, AccessError> {
         let now = self.clock.now();
         let known = self.known().await?.load();
-        Ok(known.person(name).is_some() || known.passes().any(|pass| pass.token.name == name && pass.counts_at(now)))
+        Ok(known.person(name).is_some() || known.passes().any(|pass| is_one_name(&pass.token.name, name) && pass.counts_at(now)))
     }
 
     /// The user that signs in with this identity; a disabled one too.
@@ -136,11 +148,12 @@ impl Access {
         Ok(known.people().find(|person| person.user.oidc.as_ref() == Some(subject)).map(|person| person.user.clone()))
     }
 
-    /// Makes a user at the word of `by`. Durable when it returns.
+    /// Makes a user at the word of `by`, who knows the password and so stands behind what is done with it. Durable when it
+    /// returns.
     ///
     /// # Errors
-    /// `NotAUserName`, `NotAnEmail`, `PasswordTooShort`, `PasswordTooLong`, `UserTaken`, `TooManyUsers`.
-    pub async fn make_user(&self, new: NewUser, by: Actor) -> Result<User, AccessError> {
+    /// `NotAUserName`, `NotAnEmail`, `PasswordTooShort`, `PasswordTooLong`, `UserTaken`, `TooManyUsers`, `TooManyBehind`.
+    pub async fn make_user(&self, new: NewUser, by: &By) -> Result<User, AccessError> {
         if !User::is_name(&new.name) {
             return Err(AccessError::NotAUserName);
         }
@@ -149,6 +162,7 @@ impl Access {
             Some(password) => Some(self.hashed(password).await?),
             None => None,
         };
+        let behind = if password.is_some() { by.hands_on(&new.name)? } else { Vec::new() };
         let _one_at_a_time = self.changing.lock().await;
         let known = self.known().await?;
         let before = known.load_full();
@@ -156,10 +170,11 @@ impl Access {
             return Err(AccessError::TooManyUsers);
         }
         let made_at = self.clock.now();
-        let user = User { name: new.name, role: new.role, email, password, oidc: new.oidc, made_at, disabled_at: None };
+        let NewUser { name, role, oidc, .. } = new;
+        let user = User { name, role, email, password, behind: Some(behind), oidc, made_at, disabled_at: None };
         let conditions = vec![Condition::UserNameFree { name: user.name.clone() }];
         let commands = vec![Command::UserMade { user: user.clone() }];
-        match self.state.commit(Batch { at: made_at, actor: by, conditions, commands }).await {
+        match self.state.commit(Batch { at: made_at, actor: by.actor(), conditions, commands }).await {
             Ok(_) => {}
             Err(CommitError::Conflict(_)) => return Err(AccessError::UserTaken(user.name)),
             Err(other) => return Err(other.into()),
@@ -168,11 +183,14 @@ impl Access {
         Ok(user)
     }
 
-    /// Changes a user at the word of `by`; durable when it returns. What takes something away is in force before.
+    /// Changes a user at the word of `by`; durable when it returns. What takes something away is in force before. Whoever sets
+    /// a password knows it.
     ///
     /// # Errors
-    /// `UnknownUser`; `LastAdmin` when nobody could administer any more.
-    pub async fn change_user(&self, name: &str, changes: Vec<UserChange>, by: Actor) -> Result<User, AccessError> {
+    /// `UnknownUser`; `LastAdmin` when nobody could administer any more; `TooManyBehind`.
+    pub async fn change_user(&self, name: &str, changes: Vec<UserChange>, by: &By) -> Result<User, AccessError> {
+        let changes: Vec<Vec<UserChange>> = changes.into_iter().map(|change| with_hands(change, name, by)).collect::<Result<_, _>>()?;
+        let changes = changes.concat();
         let _one_at_a_time = self.changing.lock().await;
         let known = self.known().await?;
         let before = known.load_full();
@@ -189,27 +207,27 @@ impl Access {
         let takes_away = changes.iter().any(|change| match change {
             UserChange::Disabled(is_disabled) => *is_disabled,
             UserChange::Role(_) | UserChange::Password(_) => true,
-            UserChange::Email(_) => false,
+            UserChange::Email(_) | UserChange::Behind(_) => false,
         });
         let commands: Vec<Command> = changes.into_iter().map(|change| Command::UserChanged { name: user.name.clone(), change }).collect();
         if takes_away {
-            self.commit_in_force(before, after, commands, now, by).await?;
+            self.commit_in_force(before, after, commands, now, by.actor()).await?;
         } else {
-            self.state.commit(Batch { at: now, actor: by, conditions: Vec::new(), commands }).await?;
+            self.state.commit(Batch { at: now, actor: by.actor(), conditions: Vec::new(), commands }).await?;
             known.store(Arc::new(after));
         }
         Ok(user)
     }
 
-    /// A new password for whoever has the old one.
+    /// A new password for whoever has the old one. From then on it is theirs alone.
     ///
     /// # Errors
     /// As [`Access::sign_in`], and as a new password may be wrong.
     pub async fn change_password(&self, name: &str, old: &str, new: &str, address: IpAddr) -> Result<(), AccessError> {
         let person = self.verified(name, old, address).await?;
         let hash = self.hashed(new).await?;
-        let by = Actor::Person(person.user.name.clone());
-        self.change_user(&person.user.name, vec![UserChange::Password(hash)], by).await.map(|_| ())
+        let name = &person.user.name;
+        self.change_user(name, vec![UserChange::Password(hash)], &By::themselves(name)).await.map(|_| ())
     }
 
     /// The hash of a password that a user may have.
@@ -228,23 +246,52 @@ impl Access {
 
     /// Who has this name and this password and is let in. One hash is computed, whoever it is.
     pub(super) async fn verified(&self, name: &str, password: &str, address: IpAddr) -> Result<Arc<Person>, AccessError> {
+        // Who is locked out takes no turn from others.
+        self.attempts.may_begin(address, name, self.clock.now())?;
+        let turn = self.passwords.turn().await?;
+        // Counted once it is its turn: those who wait have not failed.
         let attempt = self.attempts.begin(address, name, self.clock.now())?;
         let person = self.person(name).await?;
         let hash = person.as_ref().and_then(|person| person.user.password.as_ref());
-        let is_right = self.passwords.verify(password, hash).await?;
+        let is_right = turn.verify(password, hash).await?;
         let person = person.filter(|_| is_right).ok_or(AccessError::WrongPassword)?;
-        attempt.succeeded();
-        if person.user.password.as_ref().is_some_and(|hash| !password::is_as_made_now(hash)) {
-            let stronger = UserChange::Password(self.passwords.hash(password).await?);
-            self.change_user(&person.user.name, vec![stronger], Actor::Airlock).await?;
+        attempt.succeeded(self.clock.now());
+        if person.user.password.as_ref().is_some_and(|hash| !password::is_as_made_now(hash))
+            && let Err(error) = self.strengthen(&person.user, password).await
+        {
+            tracing::warn!(%error, user = person.user.name, "a password keeps a hash of before");
         }
         Ok(person)
+    }
+
+    /// The same password under a hash as it is made now; unless it was changed meanwhile.
+    async fn strengthen(&self, user: &User, password: &str) -> Result<(), AccessError> {
+        let stronger = UserChange::Password(self.passwords.hash(password).await?);
+        let _one_at_a_time = self.changing.lock().await;
+        let known = self.known().await?;
+        let before = known.load_full();
+        let Some(person) = before.person(&user.name).filter(|person| person.user.password == user.password) else { return Ok(()) };
+        let at = self.clock.now();
+        let mut changed = person.user.clone();
+        changed.apply(&stronger, at);
+        let commands = vec![Command::UserChanged { name: changed.name.clone(), change: stronger }];
+        self.state.commit(Batch { at, actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
+        known.store(Arc::new(before.with_user(changed, &self.config.groups)));
+        Ok(())
     }
 
     /// One that is let in.
     async fn person(&self, name: &str) -> Result<Option<Arc<Person>>, AccessError> {
         let known = self.known().await?.load();
         Ok(known.person(name).filter(|person| person.user.disabled_at.is_none()).cloned())
+    }
+}
+
+/// With a password goes who knows it.
+fn with_hands(change: UserChange, name: &str, by: &By) -> Result<Vec<UserChange>, AccessError> {
+    match change {
+        UserChange::Password(_) => Ok(vec![change, UserChange::Behind(by.hands_on(name)?)]),
+        UserChange::Behind(_) | UserChange::Role(_) | UserChange::Email(_) | UserChange::Disabled(_) => Ok(vec![change]),
     }
 }
 

@@ -3,13 +3,13 @@
 use crate::access::Access;
 use crate::access::AccessError;
 use crate::access::Created;
+use crate::access::by::By;
 use crate::access::oidc::Identities;
 use crate::access::oidc::OidcError;
 use crate::access::oidc::sign_in::Person;
 use crate::access::users::NewUser;
 use crate::access::users::SignedIn;
 use crate::config::access::Registration;
-use crate::model::actor::Actor;
 use crate::model::package::PackageName;
 use crate::model::pattern::PackagePattern;
 use crate::model::token::Role;
@@ -65,7 +65,8 @@ impl Access {
             Some(user) => user.name,
             None => self.first_time(person, if is_open { self.config.new_users } else { Role::Reader }).await?,
         };
-        Ok(SignedIn { name, groups, lives_for })
+        // Whoever set a password for this user did not sign in with it.
+        Ok(SignedIn { name, groups, lives_for, behind: Vec::new() })
     }
 
     /// The name of a new user.
@@ -75,9 +76,9 @@ impl Access {
             return refused(taken);
         }
         let Person { subject, name, email, groups: _ } = person;
-        let by = Actor::Person(name.clone());
+        let by = By::themselves(&name);
         let new = NewUser { name, role, email, password: None, oidc: Some(subject.clone()) };
-        match self.make_user(new, by).await {
+        match self.make_user(new, &by).await {
             Ok(user) => Ok(user.name),
             // The same person may have signed in a moment ago in another window.
             Err(AccessError::UserTaken(_)) => match self.user_of(&subject).await? {

@@ -13,6 +13,7 @@ use data_encoding::HEXLOWER;
 use crate::access::Access;
 use crate::access::AccessError;
 use crate::access::Created;
+use crate::access::attempts::subscriber;
 use crate::access::users::SignedIn;
 use crate::model::digest::DocumentDigest;
 use crate::model::time::Timestamp;
@@ -66,7 +67,7 @@ impl Access {
         let now = self.clock.now();
         let (code, done, nonce) = (secret()?, secret()?, secret()?);
         let mut open = self.sessions.at(now);
-        let of_address = open.values().filter(|session| session.asking.address == address).count();
+        let of_address = open.values().filter(|session| subscriber(session.asking.address) == subscriber(address)).count();
         if open.len() >= OPEN_MAX || of_address >= OPEN_OF_ADDRESS_MAX {
             return Err(AccessError::TooManySessions);
         }

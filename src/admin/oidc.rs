@@ -24,8 +24,11 @@ use crate::model::digest::DocumentDigest;
 
 /// What the browser is recognised by when it comes back: 32 lower-case hexadecimal digits.
 const COOKIE: &str = "airlock-oidc";
-/// Below the base: no other page is sent it.
-const COOKIE_PATH: &str = "/-/airlock/oidc/";
+/// The same over TLS. By this name browsers take it from this very host only, and from none beside it: whoever could plant
+/// one would know what a page that was never shown holds. Source: draft-ietf-httpbis-rfc6265bis, 4.1.3.2.
+const COOKIE_OF_HOST: &str = "__Host-airlock-oidc";
+/// Below the base: where the pages are.
+const PATH: &str = "/-/airlock/oidc/";
 const SECRET_BYTES: usize = 16;
 const SECRET_CHARS: usize = 2 * SECRET_BYTES;
 
@@ -62,7 +65,7 @@ async fn leaving(api: &Api, caller: &Caller, headers: &HeaderMap, session: &str,
     let (Some(issuer), Some(asking)) = (identities.signs_in(), api.access.asking(session)) else {
         return Err(Problem::new(Kind::Unknown, "nobody waits for this sign-in: begin again, with npm login"));
     };
-    let browser = match browser(headers) {
+    let browser = match browser(headers, &caller.base) {
         Some(browser) => browser,
         None => secret()?,
     };
@@ -75,7 +78,7 @@ async fn leaving(api: &Api, caller: &Caller, headers: &HeaderMap, session: &str,
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     } else {
-        let on = format!("{}{COOKIE_PATH}start/{session}?seen={proof}", caller.base);
+        let on = format!("{}{PATH}start/{session}?seen={proof}", caller.base);
         page::html(StatusCode::OK, "Sign in", &caller.base, &page::oidc::leaving(issuer, &asking, &on))
     };
     response.headers_mut().insert(header::SET_COOKIE, cookie(&browser, &caller.base)?);
@@ -101,7 +104,7 @@ pub async fn callback(State(api): State<Api>, caller: Caller, headers: HeaderMap
 }
 
 async fn returning(api: &Api, caller: &Caller, headers: &HeaderMap, answer: Answer) -> Result<Response, Problem> {
-    let (session, person) = api.access.identities().back(browser(headers).as_deref(), answer).await?;
+    let (session, person) = api.access.identities().back(browser(headers, &caller.base).as_deref(), answer).await?;
     let signed_in = api.access.admit(person).await?;
     let name = signed_in.name.clone();
     api.access.end_web(&session, signed_in)?;
@@ -120,11 +123,13 @@ fn refused(problem: &Problem, base: &str) -> Response {
     response
 }
 
-/// The secret that this browser was given.
-fn browser(headers: &HeaderMap) -> Option<String> {
+/// The secret that this browser was given. Where there are two, somebody else gave one of them.
+fn browser(headers: &HeaderMap, base: &str) -> Option<String> {
+    let ours = if is_secure(base) { COOKIE_OF_HOST } else { COOKIE };
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut named = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let (_, secret) = named.find(|(name, _)| *name == COOKIE)?;
+    let pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut named = pairs.filter(|(name, _)| *name == ours);
+    let (Some((_, secret)), None) = (named.next(), named.next()) else { return None };
     let is_one = secret.len() == SECRET_CHARS && secret.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     is_one.then(|| secret.to_owned())
 }
@@ -140,13 +145,20 @@ fn secret() -> Result<String, Problem> {
     Ok(HEXLOWER.encode(&random))
 }
 
+fn is_secure(base: &str) -> bool {
+    base.starts_with("https:")
+}
+
 /// Sent back when the provider's answer leads here from its own site, and on no request that another site makes otherwise.
 fn cookie(browser: &str, base: &str) -> Result<HeaderValue, Problem> {
-    let at = Url::parse(base).map_err(|error| Problem::internal(format!("the base address: {error}")))?;
-    let path = format!("{}{COOKIE_PATH}", at.path().trim_end_matches('/'));
-    let secure = if at.scheme() == "https" { "; Secure" } else { "" };
     let seconds = sign_in::UNDER_WAY_FOR.as_secs();
-    let cookie = format!("{COOKIE}={browser}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    let cookie = if is_secure(base) {
+        format!("{COOKIE_OF_HOST}={browser}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax; Secure")
+    } else {
+        let at = Url::parse(base).map_err(|error| Problem::internal(format!("the base address: {error}")))?;
+        let path = format!("{}{PATH}", at.path().trim_end_matches('/'));
+        format!("{COOKIE}={browser}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax")
+    };
     HeaderValue::try_from(cookie).map_err(|error| Problem::internal(format!("a cookie: {error}")))
 }
 
@@ -155,16 +167,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cookie_is_for_these_pages_only() {
+    fn a_cookie_is_for_these_pages_and_of_this_host_only() {
         let secret = "0123456789abcdef0123456789abcdef";
-        let check = |base: &str, expect: &str| assert_eq!(cookie(secret, base).unwrap(), format!("airlock-oidc={secret}; {expect}"));
-        check("http://127.0.0.1:4873", "Path=/-/airlock/oidc/; Max-Age=600; HttpOnly; SameSite=Lax");
-        check("https://acme.example/npm", "Path=/npm/-/airlock/oidc/; Max-Age=600; HttpOnly; SameSite=Lax; Secure");
-        let read = |text: &str| browser(&HeaderMap::from_iter([(header::COOKIE, text.parse().unwrap())]));
-        assert_eq!(read(&format!("a=b; airlock-oidc={secret}; c")).as_deref(), Some(secret));
-        for wrong in ["", "airlock-oidc=", "airlock-oidc=0123", "xairlock-oidc=0123456789abcdef0123456789abcdef"] {
-            assert_eq!(read(wrong), None, "{wrong}");
+        let check = |base: &str, expect: &str| assert_eq!(cookie(secret, base).unwrap(), expect);
+        let plain = format!("airlock-oidc={secret}; Path=/-/airlock/oidc/; Max-Age=600; HttpOnly; SameSite=Lax");
+        check("http://127.0.0.1:4873", &plain);
+        check("http://localhost/npm", &plain.replace("Path=", "Path=/npm"));
+        check("https://acme.example/npm", &format!("__Host-airlock-oidc={secret}; Path=/; Max-Age=600; HttpOnly; SameSite=Lax; Secure"));
+        let read = |text: &str, base: &str| browser(&HeaderMap::from_iter([(header::COOKIE, text.parse().unwrap())]), base);
+        let (plain, secure) = ("http://localhost", "https://acme.example");
+        assert_eq!(read(&format!("a=b; airlock-oidc={secret}; c"), plain).as_deref(), Some(secret));
+        assert_eq!(read(&format!("airlock-oidc=x; __Host-airlock-oidc={secret}"), secure).as_deref(), Some(secret));
+        let twice = format!("airlock-oidc={secret}; airlock-oidc={secret}");
+        for wrong in ["", "airlock-oidc=", "airlock-oidc=0123", "xairlock-oidc=0123456789abcdef0123456789abcdef", &twice] {
+            assert_eq!(read(wrong, plain), None, "{wrong}");
         }
+        assert_eq!(read(&format!("airlock-oidc={secret}"), secure), None, "any host beside this one may have planted it");
         assert_ne!(seen_by(secret, "a"), seen_by(secret, "b"));
     }
 }

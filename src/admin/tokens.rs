@@ -5,6 +5,7 @@ use axum::extract::Path;
 use axum::extract::State;
 use http::StatusCode;
 
+use crate::access::by::By;
 use crate::admin::Api;
 use crate::admin::request::Told;
 use crate::admin::view;
@@ -16,6 +17,8 @@ use crate::http::problem::Problem;
 use crate::model::actor::Actor;
 
 /// All tokens, revoked ones too, oldest first
+///
+/// Those that people and builds got by signing in are left out once they have ended and another was made.
 #[utoipa::path(get, path = "/-/airlock/v1/tokens", operation_id = "listTokens", tag = "tokens", responses((status = 200, body = Tokens)))]
 pub async fn list(State(api): State<Api>) -> Result<Json<Tokens>, Problem> {
     let tokens = api.access.list().await?;
@@ -33,8 +36,9 @@ pub async fn list(State(api): State<Api>) -> Result<Json<Tokens>, Problem> {
     responses((status = 201, description = "Made", body = NewToken))
 )]
 pub async fn create(State(api): State<Api>, caller: Caller, Told(told): Told<TokenOrder>) -> Result<(StatusCode, Json<NewToken>), Problem> {
-    let by = Actor::Person(caller.person()?.to_owned());
-    let created = api.access.create(&told.name, told.role, told.expires_at, by).await?;
+    caller.person()?;
+    let by = By::caller(&caller.principal)?;
+    let created = api.access.create(&told.name, told.role, told.expires_at, &by).await?;
     Ok((StatusCode::CREATED, Json(NewToken { view: view::token(&created.token), token: created.text })))
 }
 

@@ -5,6 +5,7 @@ use axum::extract::Path;
 use axum::extract::State;
 use http::StatusCode;
 
+use crate::access::by::By;
 use crate::access::users::NewUser;
 use crate::access::users::email;
 use crate::admin::Api;
@@ -17,7 +18,6 @@ use crate::admin::wire::Users;
 use crate::http::caller::Caller;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
-use crate::model::actor::Actor;
 use crate::model::user::UserChange;
 
 /// All users, disabled ones too, by name
@@ -38,9 +38,10 @@ pub async fn list(State(api): State<Api>) -> Result<Json<Users>, Problem> {
     responses((status = 201, description = "Made", body = UserView))
 )]
 pub async fn create(State(api): State<Api>, caller: Caller, Told(told): Told<UserOrder>) -> Result<(StatusCode, Json<UserView>), Problem> {
-    let by = Actor::Person(caller.person()?.to_owned());
+    caller.person()?;
+    let by = By::caller(&caller.principal)?;
     let new = NewUser { name: told.name, role: told.role, email: told.email, password: told.password, oidc: None };
-    let made = api.access.make_user(new, by).await?;
+    let made = api.access.make_user(new, &by).await?;
     Ok((StatusCode::CREATED, Json(view::user(&made))))
 }
 
@@ -61,7 +62,8 @@ pub async fn change(
     Path(name): Path<String>,
     Told(told): Told<UserEdit>,
 ) -> Result<Json<UserView>, Problem> {
-    let by = Actor::Person(caller.person()?.to_owned());
+    caller.person()?;
+    let by = By::caller(&caller.principal)?;
     let mut changes = Vec::new();
     if let Some(role) = told.role {
         changes.push(UserChange::Role(role));
@@ -78,5 +80,5 @@ pub async fn change(
     if changes.is_empty() {
         return Err(Problem::new(Kind::Unacceptable, "nothing is to be changed: give role, email, password or disabled"));
     }
-    Ok(Json(view::user(&api.access.change_user(&name, changes, by).await?)))
+    Ok(Json(view::user(&api.access.change_user(&name, changes, &by).await?)))
 }

@@ -219,6 +219,7 @@ mod tests {
         let decision = |verb, day| Decision {
             verb,
             by: "maria".to_owned(),
+            behind: Vec::new(),
             at: at(day),
             reason: "because".to_owned(),
             digest: None,

@@ -8,6 +8,7 @@ use crate::catalog::CatalogError;
 use crate::catalog::local::ChangeError;
 use crate::catalog::refresh::ATTEMPTS_MAX;
 use crate::model::actor::Actor;
+use crate::model::actor::is_one_name;
 use crate::model::package::PackageId;
 use crate::model::package::PackageName;
 use crate::model::package::Version;
@@ -103,7 +104,7 @@ pub fn may_change(local: &Local, package: &PackageName, by: &Principal) -> Resul
     if !by.reaches(package) {
         return Err(AmendError::NotInReach(package.clone()));
     }
-    let owns = by.name.as_ref().is_some_and(|name| local.owners.contains(name));
+    let owns = by.name.as_ref().is_some_and(|name| local.is_owner(name));
     if owns || by.oversteps(package) { Ok(()) } else { Err(AmendError::NotOwner(package.clone())) }
 }
 
@@ -113,6 +114,9 @@ impl Catalog {
         let Some(name) = by.name.as_deref() else { return Err(AmendError::Nameless) };
         for _ in 0..ATTEMPTS_MAX {
             let before = self.state.package(package).await.map_err(CatalogError::from)?;
+            if !by.is_for(&package.name) {
+                return Err(AmendError::NotInReach(package.name.clone()));
+            }
             let is_for_everyone = wishes.iter().all(|wish| matches!(wish, Wish::Star { .. }));
             let changes = match &before.local {
                 Some(local) => {
@@ -248,11 +252,11 @@ impl Catalog {
     async fn somebody(&self, name: &str) -> Result<(), AmendError> {
         let users = self.state.users().await.map_err(CatalogError::from)?;
         let now = self.clock.now();
-        if users.iter().any(|user| user.name == name && user.disabled_at.is_none()) {
+        if users.iter().any(|user| is_one_name(&user.name, name) && user.disabled_at.is_none()) {
             return Ok(());
         }
         let tokens = self.state.tokens().await.map_err(CatalogError::from)?;
-        if tokens.iter().any(|token| token.kind == TokenKind::Named && token.name == name && token.counts_at(now)) {
+        if tokens.iter().any(|token| token.kind == TokenKind::Named && is_one_name(&token.name, name) && token.counts_at(now)) {
             return Ok(());
         }
         Err(AmendError::Unknown(name.chars().take(64).collect()))
@@ -280,7 +284,7 @@ impl Catalog {
     pub async fn owned_by(&self, user: &str) -> Result<Vec<PackageId>, CatalogError> {
         let mut owned = Vec::new();
         for package in self.state.locals().await? {
-            if self.state.package(&package).await?.local.as_ref().is_some_and(|local| local.owners.contains(user)) {
+            if self.state.package(&package).await?.local.as_ref().is_some_and(|local| local.is_owner(user)) {
                 owned.push(package);
             }
         }

@@ -14,6 +14,7 @@ use crate::catalog::queue::Posted;
 use crate::catalog::queue::waits;
 use crate::catalog::refresh::ATTEMPTS_MAX;
 use crate::model::actor::Actor;
+use crate::model::actor::is_one_name;
 use crate::model::decision::Verb;
 use crate::model::package::PackageId;
 use crate::model::principal::Principal;
@@ -54,13 +55,14 @@ pub struct ReviewPage {
     pub total: usize,
 }
 
-/// Whether the release is for this person to see: approvers see all, whoever submitted sees their own.
-fn may_see(person: &Principal, submission: Option<&LocalRelease>) -> bool {
-    person.roles.covers(Role::Approver) || submission.is_some_and(|one| is_by(one, person))
+/// Whether the release is for this person to see: approvers see all, whoever submitted sees their own, with a token that is
+/// for this package too.
+fn may_see(person: &Principal, package: &PackageId, submission: Option<&LocalRelease>) -> bool {
+    person.roles.covers(Role::Approver) || (person.is_for(&package.name) && submission.is_some_and(|one| is_by(one, person)))
 }
 
 fn is_by(submission: &LocalRelease, person: &Principal) -> bool {
-    person.name.as_deref().is_some_and(|name| name.eq_ignore_ascii_case(&submission.by))
+    person.name.as_deref().is_some_and(|name| is_one_name(name, &submission.by))
 }
 
 impl Catalog {
@@ -104,7 +106,7 @@ impl Catalog {
     /// The release as it stands now, if it waits still and this person may see it.
     async fn seen_waiting(self: &Arc<Self>, release: &ReleaseId, person: &Principal) -> Result<Option<Explanation>, CatalogError> {
         let state = self.state.package(&release.package).await?;
-        if !may_see(person, state.submission(&release.version)) {
+        if !may_see(person, &release.package, state.submission(&release.version)) {
             return Ok(None);
         }
         match self.explain_known(release).await {

@@ -213,7 +213,7 @@ impl Catalog {
     /// Whether the package is the submitter's and the version is nobody's.
     async fn is_free(self: &Arc<Self>, offer: &Offer, local: &Local, by: &Principal) -> Result<(), SubmitError> {
         let package = &offer.package;
-        let is_owner = local.owners.is_empty() || by.name.as_ref().is_some_and(|name| local.owners.contains(name));
+        let is_owner = local.owners.is_empty() || by.name.as_ref().is_some_and(|name| local.is_owner(name));
         if !is_owner && !by.oversteps(&package.name) {
             return Err(SubmitError::NotOwner(package.clone()));
         }

@@ -250,6 +250,7 @@ async fn a_glance_holds_while_nothing_moved() {
     let decision = crate::model::decision::Decision {
         verb: crate::model::decision::Verb::Hold,
         by: "ann".into(),
+        behind: vec![],
         at: world.clock.now(),
         reason: "why".into(),
         digest: None,

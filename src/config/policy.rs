@@ -86,7 +86,7 @@ pub enum Pattern {
 pub struct Review {
     /// People needed where a finding asks for review; at least 1.
     pub approvals: u32,
-    /// Whether people may approve what they submitted themselves.
+    /// Whether people may approve what they submitted themselves; below the floor it takes another all the same.
     pub self_approval: bool,
     /// Every package never approved here before needs people.
     pub new_packages: bool,

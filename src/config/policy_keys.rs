@@ -145,7 +145,7 @@ pub(super) fn keys() -> Vec<Key> {
         ),
         Key::new(
             "policy.review.self_approval",
-            "true: people may approve what they submitted themselves, which is for who is alone",
+            "true: people may approve what they submitted themselves, from the floor on; for who is alone",
             |config| Some(config.policy.review.self_approval.to_string()),
             |draft, value| {
                 draft.config.policy.review.self_approval = value.switch()?;

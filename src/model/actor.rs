@@ -14,6 +14,25 @@ pub enum Actor {
     Person(String),
 }
 
+/// Whether two names are one person's. Names of people differ by more than capitals.
+pub fn is_one_name(left: &str, right: &str) -> bool {
+    left.eq_ignore_ascii_case(right)
+}
+
+/// Whether the person is one of these.
+pub fn is_among(person: &str, people: &[String]) -> bool {
+    people.iter().any(|one| is_one_name(one, person))
+}
+
+/// Adds those of `more` who are not there yet, and never `but`.
+pub fn join(people: &mut Vec<String>, more: &[String], but: &str) {
+    for one in more {
+        if !is_one_name(one, but) && !is_among(one, people) {
+            people.push(one.clone());
+        }
+    }
+}
+
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

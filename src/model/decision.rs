@@ -51,6 +51,9 @@ pub struct Decision {
     pub verb: Verb,
     /// The name of the person's token.
     pub by: String,
+    /// Who else could have decided so under that name: see [`crate::model::principal::Principal::behind`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub behind: Vec<String>,
     pub at: Timestamp,
     pub reason: String,
     /// The bytes an approval is for: those inspected, else those the index states. An approval of other bytes is none.

@@ -106,7 +106,8 @@ pub struct Principal {
     pub publishes: Reach,
     /// Its token publishes nothing but these, whatever `publishes` says; empty: all that `publishes` says.
     pub within: Vec<PackagePattern>,
-    /// Its own name and those of all who made its token: none of them may approve what it submits.
+    /// Its own name, then those of all who could do the same with what it presents: see [`crate::model::token::Token::behind`]
+    /// and [`crate::model::user::User::behind`]. None of them may approve what it submits.
     pub behind: Vec<String>,
     pub workflow: Option<Arc<Workflow>>,
 }
@@ -132,7 +133,12 @@ impl Principal {
             Reach::Own | Reach::OwnAnd(_) | Reach::Everything => true,
             Reach::Packages(patterns) => any(patterns, package),
         };
-        reached && (self.within.is_empty() || any(&self.within, package))
+        reached && self.is_for(package)
+    }
+
+    /// Whether what it presents is for this package too: for all, or for some of which it is one.
+    pub fn is_for(&self, package: &PackageName) -> bool {
+        self.within.is_empty() || any(&self.within, package)
     }
 
     /// Whether it publishes the package whoever owns it.

@@ -92,6 +92,10 @@ pub struct Token {
     /// Who made it, where that was another than the one it names.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub made_by: Option<String>,
+    /// Who else could do what is done with it: whoever made it and saw its secret, whoever gave that person the token or the
+    /// password to make it with, and so on. `None` in records that do not say it: the fold works it out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub behind: Option<Vec<String>>,
     /// Networks it is used from; empty: from everywhere.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub cidr: Vec<String>,
@@ -120,6 +124,7 @@ impl Token {
             kind: TokenKind::Named,
             label: None,
             made_by: None,
+            behind: None,
             cidr: Vec::new(),
             packages: Vec::new(),
             groups: Vec::new(),
@@ -127,11 +132,14 @@ impl Token {
         }
     }
 
-    /// Whether it need not be remembered once `newer` is made: builds get a token each time, and by then its own has ended.
-    /// What was done with it names the build itself.
+    /// Whether it need not be remembered once `newer` is made: people sign in and builds run every day, and by then what they
+    /// got for it has ended. What was done with it names who did it. A name that an admin gave stays somebody's for good.
     pub fn makes_room_for(&self, newer: &Token) -> bool {
-        let are_of_builds = self.kind == TokenKind::Exchanged && newer.kind == TokenKind::Exchanged;
-        are_of_builds && !self.counts_at(newer.created_at)
+        let is_of_its_user = match self.kind {
+            TokenKind::Named => false,
+            TokenKind::Session | TokenKind::Made | TokenKind::Exchanged => true,
+        };
+        is_of_its_user && !self.counts_at(newer.created_at)
     }
 
     /// Neither revoked nor expired.

@@ -23,6 +23,10 @@ pub struct User {
     /// `None`: signs in elsewhere only.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub password: Option<PasswordHash>,
+    /// Who else knows the password: whoever gave it to the user, and who stands behind them; nobody once the user has set it.
+    /// `None` in records that do not say it: the fold works it out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub behind: Option<Vec<String>>,
     /// The identity that signs in as this user.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub oidc: Option<Subject>,
@@ -65,6 +69,8 @@ impl fmt::Debug for PasswordHash {
 #[serde(rename_all = "snake_case")]
 pub enum UserChange {
     Password(PasswordHash),
+    /// Who else knows the password that was set just before, in the same record.
+    Behind(Vec<String>),
     Role(Role),
     Email(Option<String>),
     Disabled(bool),
@@ -86,6 +92,7 @@ impl User {
     pub fn apply(&mut self, change: &UserChange, at: Timestamp) {
         match change {
             UserChange::Password(hash) => self.password = Some(hash.clone()),
+            UserChange::Behind(people) => self.behind = Some(people.clone()),
             UserChange::Role(role) => self.role = *role,
             UserChange::Email(email) => self.email.clone_from(email),
             UserChange::Disabled(true) => _ = self.disabled_at.get_or_insert(at),

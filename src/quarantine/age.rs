@@ -8,7 +8,6 @@ use crate::model::index::Row;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::time::Timestamp;
-use crate::quarantine::approval::PAIR;
 use crate::storage::record::ReleaseState;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,6 +36,15 @@ impl Age {
         };
         Age { counts_from, absent_at }
     }
+}
+
+/// Who stands by a release, as its age minds them.
+#[derive(Clone, Copy)]
+pub struct People {
+    pub given: u32,
+    pub needed: u32,
+    /// They are at least two, whoever submitted it among them.
+    pub are_two: bool,
 }
 
 /// When age lets a release pass.
@@ -84,10 +92,9 @@ impl Window {
         Window { opens_at, rule, floor_at, exemption_ends: None, exemption_ended }
     }
 
-    /// Whether `given` people out of `needed` are enough at this age. Somebody brought what is `submitted` here: whoever
-    /// approves it is the second person.
-    pub fn lets_pass(&self, now: Timestamp, given: u32, needed: u32, submitted: bool) -> bool {
-        now >= self.opens_at || (given >= needed && (submitted || now >= self.floor_at)) || given >= needed.max(PAIR)
+    /// Whether its age or these people let it pass. Below the floor no one person does, whatever policy says.
+    pub fn lets_pass(&self, now: Timestamp, people: People) -> bool {
+        now >= self.opens_at || (people.given >= people.needed && (people.are_two || now >= self.floor_at))
     }
 }
 

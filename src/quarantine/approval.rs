@@ -1,7 +1,7 @@
 //! Approvals: whose count, for which bytes and findings, and how many people they are.
 
-use std::collections::BTreeSet;
-
+use crate::model::actor::is_among;
+use crate::model::actor::is_one_name;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
@@ -9,43 +9,66 @@ use crate::model::digest::DocumentDigest;
 use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
 use crate::model::time::Timestamp;
+use crate::storage::record::LocalRelease;
 use crate::storage::record::ReleaseState;
 
 /// People needed to open a release below the floor, or one that policy rejects: never one alone.
 pub const PAIR: u32 = 2;
 
 /// The approvals since the last decision of another kind that are for these bytes and this entry of the index, and of nobody
-/// who stands `behind` the release.
+/// who stands behind what was `submitted`, oldest first.
 pub fn approvals<'d>(
     decisions: &[&'d Decision],
     digest: Option<&Digest>,
     substance: Option<&DocumentDigest>,
-    behind: &[String],
+    submitted: Option<&LocalRelease>,
 ) -> Vec<&'d Decision> {
-    let latest = decisions.iter().rev().take_while(|decision| decision.verb == Verb::Approve);
+    let latest = decisions.iter().rev().copied().take_while(|decision| decision.verb == Verb::Approve);
     let is_for_it = |decision: &&Decision| decision.digest.as_ref() == digest && decision.substance.as_ref() == substance;
-    latest.copied().filter(|decision| is_for_it(decision) && !is_among(&decision.by, behind)).collect()
+    let mut counting: Vec<&Decision> = latest.filter(|one| is_for_it(one) && is_of_another(one, submitted)).collect();
+    counting.reverse();
+    counting
 }
 
-/// Whether the person is one of these. Names differ by more than capitals.
-pub fn is_among(person: &str, people: &[String]) -> bool {
-    people.iter().any(|one| one.eq_ignore_ascii_case(person))
+/// Whether the decision is of somebody who did not submit the release.
+pub fn is_of_another(decision: &Decision, submitted: Option<&LocalRelease>) -> bool {
+    submitted.is_none_or(|submission| !stands_behind(&decision.by, &decision.behind, submission))
+}
+
+/// Whether the person had a hand in what was submitted: they are among those who could have submitted it, or whoever
+/// submitted it is among those `behind` the person. Somebody who stands behind both, such as the admin who hands out
+/// tokens, does not make two people one.
+pub fn stands_behind(person: &str, behind: &[String], submission: &LocalRelease) -> bool {
+    is_among(person, &submission.behind) || is_among(&submission.by, behind)
+}
+
+/// Whether both decisions may be of one person: of one name, or one of the two could have made the other's too.
+pub fn may_be_of_one(left: &Decision, right: &Decision) -> bool {
+    is_one_name(&left.by, &right.by) || is_among(&left.by, &right.behind) || is_among(&right.by, &left.behind)
 }
 
 /// Whether as many people as policy asks stand by a release: their approvals count now, for the bytes it is pinned to, and
-/// none of them stands `behind` it.
-pub fn is_vouched_for(release: &ReleaseState, needed: u32, behind: &[String], now: Timestamp) -> bool {
+/// none of them stands behind what was `submitted`.
+pub fn is_vouched_for(release: &ReleaseState, needed: u32, submitted: Option<&LocalRelease>, now: Timestamp) -> bool {
     let decisions: Vec<&Decision> = release.decisions.iter().filter(|one| one.counts_at(now)).collect();
     let latest = decisions.iter().rev().copied().take_while(|decision| decision.verb == Verb::Approve);
     let inspected = release.inspections.values().filter(|one| one.pins()).map(|one| &one.digest);
     let pins: Vec<&Digest> = release.pins.values().chain(inspected).collect();
     let is_for_it = |decision: &&Decision| pins.is_empty() || decision.digest.as_ref().is_some_and(|digest| pins.contains(&digest));
-    count(latest.filter(|decision| is_for_it(decision) && !is_among(&decision.by, behind))) >= needed
+    let mut counting: Vec<&Decision> = latest.filter(|one| is_for_it(one) && is_of_another(one, submitted)).collect();
+    counting.reverse();
+    count(counting.into_iter()) >= needed
 }
 
-/// Distinct people.
+/// How many people they surely are. In order: an approval that may be of somebody who is counted already adds nobody, and
+/// takes nobody away.
 pub fn count<'d>(approvals: impl Iterator<Item = &'d Decision>) -> u32 {
-    let people: BTreeSet<&str> = approvals.map(|decision| decision.by.as_str()).collect();
+    let mut people: Vec<&Decision> = Vec::new();
+    for approval in approvals {
+        if people.iter().all(|one| !may_be_of_one(one, approval)) {
+            people.push(approval);
+        }
+    }
     u32::try_from(people.len()).unwrap_or(u32::MAX)
 }
 

@@ -129,6 +129,8 @@ fn words(command: &Command) -> String {
         Command::UserMade { user } => format!("made user {} as {}", user.name, user.role.as_str()),
         Command::UserChanged { name, change } => match change {
             UserChange::Password(_) => format!("changed the password of {name}"),
+            UserChange::Behind(people) if people.is_empty() => format!("nobody else knows the password of {name}"),
+            UserChange::Behind(people) => format!("{} could sign in as {name} too", people.join(", ")),
             UserChange::Role(role) => format!("made {name} {}", role.as_str()),
             UserChange::Email(Some(_)) => format!("changed the e-mail address of {name}"),
             UserChange::Email(None) => format!("removed the e-mail address of {name}"),
@@ -167,7 +169,9 @@ fn decided(release: &str, decision: &Decision) -> String {
         Verb::Revoke => "revoked",
     };
     let until = decision.expires_at.map_or_else(String::new, |at| format!(" until {}", at.for_people()));
-    format!("{verb} {release}{until}: {}", printable(&decision.reason, Decision::REASON_BYTES_MAX))
+    let others =
+        if decision.behind.is_empty() { String::new() } else { format!(" ({} could have said so too)", decision.behind.join(", ")) };
+    format!("{verb} {release}{until}{others}: {}", printable(&decision.reason, Decision::REASON_BYTES_MAX))
 }
 
 fn seen(sight: &Sight) -> String {
@@ -227,6 +231,7 @@ mod tests {
         let decision = |verb, reason: &str, expires_at| Decision {
             verb,
             by: "maria".to_owned(),
+            behind: Vec::new(),
             at,
             reason: reason.to_owned(),
             digest: None,
@@ -240,6 +245,8 @@ mod tests {
             &decided(decision(Verb::Hold, "\u{1b}[31m\n\u{202e}x", Some(at))),
             "held left-pad@1.3.0 until 2026-11-27 14:05 UTC: \u{fffd}[31m\u{fffd}\u{fffd}x",
         );
+        let given = Decision { behind: ["ann", "root"].map(str::to_owned).to_vec(), ..decision(Verb::Approve, "read it", None) };
+        check(&decided(given), "approved left-pad@1.3.0 (ann, root could have said so too): read it");
         let named = Token::named("5f0c9a1be27d".to_owned(), "maria".to_owned(), Role::Approver, digest, at);
         let token = Token { expires_at: Some(at), ..named };
         let created = Command::TokenCreated { token };
@@ -250,11 +257,14 @@ mod tests {
         assert!(!passage.commands[0].to_string().contains("secret"), "{}", passage.commands[0]);
         let hash = || PasswordHash::new("$argon2id$canary".to_owned());
         let (name, password) = ("maria".to_owned(), Some(hash()));
-        let user = User { name: name.clone(), role: Role::Publisher, email: None, password, oidc: None, made_at: at, disabled_at: None };
+        let (role, behind) = (Role::Publisher, Some(vec!["root".to_owned()]));
+        let user = User { name: name.clone(), role, email: None, password, behind, oidc: None, made_at: at, disabled_at: None };
         let changed = |change| Command::UserChanged { name: name.clone(), change };
         for (command, expected) in [
             (Command::UserMade { user }, "made user maria as publisher"),
             (changed(UserChange::Password(hash())), "changed the password of maria"),
+            (changed(UserChange::Behind(vec!["ann".to_owned(), "root".to_owned()])), "ann, root could sign in as maria too"),
+            (changed(UserChange::Behind(Vec::new())), "nobody else knows the password of maria"),
             (changed(UserChange::Role(Role::Approver)), "made maria approver"),
             (changed(UserChange::Email(None)), "removed the e-mail address of maria"),
             (changed(UserChange::Disabled(true)), "disabled user maria"),

@@ -2,10 +2,11 @@
 //! against a revision.
 
 use crate::model::actor::Actor;
+use crate::model::actor::is_one_name;
+use crate::model::actor::join;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
-use crate::model::digest::DocumentDigest;
 use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
 use crate::model::finding::printable;
@@ -17,7 +18,9 @@ use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::quarantine::approval::can_be_covered;
-use crate::quarantine::approval::is_among;
+use crate::quarantine::approval::is_of_another;
+use crate::quarantine::approval::may_be_of_one;
+use crate::quarantine::approval::stands_behind;
 use crate::quarantine::judge::Verdict;
 use crate::quarantine::wording::why;
 use crate::storage::record::Command;
@@ -55,8 +58,15 @@ pub enum DecideError {
     NothingToDecide(String),
     #[error("{by} has approved {release} already; another person is needed")]
     AlreadyApproved { release: ReleaseId, by: String },
+    /// Who may be the one who approved already is no second person.
+    #[error(
+        "{by} and {other}, who has approved {release} already, count as one person, because one of them gave the other a token or a password; another person is needed"
+    )]
+    SameHand { release: ReleaseId, by: String, other: String },
     /// Who stands behind a release does not let it through.
-    #[error("{by} stands behind {release} as who submitted it, or who made the token for it: another person is needed")]
+    #[error(
+        "{by} stands behind {release} as who submitted it, or who gave or was given a token or a password for it: another person is needed"
+    )]
     OwnSubmission { release: ReleaseId, by: String },
     #[error("a decision needs a name to be recorded under")]
     Nobody,
@@ -103,17 +113,17 @@ impl Quarantine {
             }
             if let Some(submission) = state.submission(version).filter(|_| !self.policy.review.self_approval)
                 && lets_through(order.verb)
-                && stands_behind(person, submission)
+                && stands_behind(by, &person.behind, submission)
             {
                 return Err(DecideError::OwnSubmission { release, by: by.to_owned() });
             }
             let given_up = if order.verb == Verb::Reopen { self.parked.of(&release) } else { Vec::new() };
-            if given_up.is_empty() {
-                possible(&release, order.verb, verdict, state.releases.get(version), by, substance, now)?;
-            }
+            let mut behind = Vec::new();
+            join(&mut behind, &person.behind, by);
             let decision = Decision {
                 verb: order.verb,
                 by: by.to_owned(),
+                behind,
                 at: now,
                 reason: reason.clone(),
                 digest: if order.verb == Verb::Approve { verdict.digest } else { order.digest },
@@ -121,6 +131,9 @@ impl Quarantine {
                 covers: if order.verb == Verb::Approve { in_sight(verdict) } else { Vec::new() },
                 expires_at: order.expires_at,
             };
+            if given_up.is_empty() {
+                possible(&release, &decision, verdict, state.releases.get(version), state.submission(version), now)?;
+            }
             let mut commands = vec![Command::Decided { release: release.clone(), decision }];
             commands.extend(given_up.into_iter().map(|work| Command::JobDone { work }));
             let batch = Batch {
@@ -184,12 +197,6 @@ const fn lets_through(verb: Verb) -> bool {
     }
 }
 
-/// Whether the person, under this name or as the maker of a token, had a hand in what was submitted. A maker of both tokens,
-/// such as the admin who hands them out, does not make two people one.
-fn stands_behind(person: &Principal, submission: &LocalRelease) -> bool {
-    person.name.as_deref().is_some_and(|name| is_among(name, &submission.behind)) || is_among(&submission.by, &person.behind)
-}
-
 /// What an approver has before their eyes: everything that would keep the release back.
 fn in_sight(verdict: &Verdict) -> Vec<FindingKind> {
     let mut kinds: Vec<FindingKind> = verdict.findings.iter().filter(|one| one.action > Action::Note).map(|one| one.finding.kind).collect();
@@ -201,30 +208,37 @@ fn in_sight(verdict: &Verdict) -> Vec<FindingKind> {
 /// Whether the decision would mean anything.
 fn possible(
     release: &ReleaseId,
-    verb: Verb,
+    decision: &Decision,
     verdict: &Verdict,
     state: Option<&ReleaseState>,
-    by: &str,
-    substance: DocumentDigest,
+    submission: Option<&LocalRelease>,
     now: Timestamp,
 ) -> Result<(), DecideError> {
     let nothing = |why: String| Err(DecideError::NothingToDecide(why));
     let decisions = state.map_or(&[][..], |state| &state.decisions);
     let last = decisions.iter().rfind(|decision| decision.counts_at(now));
-    match verb {
+    match decision.verb {
         Verb::Approve => {
             let hopeless = verdict.findings.iter().find(|one| one.action > Action::Note && !can_be_covered(one.finding.kind));
             if let Some(one) = hopeless {
                 return nothing(format!("{release} cannot be approved by anyone: {} ({})", one.finding.kind.short(), one.finding.evidence));
             }
             let since_other = decisions.iter().filter(|one| one.counts_at(now)).rev().take_while(|one| one.verb == Verb::Approve);
+            // Beside who submitted it somebody else counts, though one of the two gave the other a token.
+            let is_beside = |one: &Decision| is_of_another(decision, submission) && !is_of_another(one, submission);
+            let is_mine = |one: &Decision| is_one_name(&one.by, &decision.by) || (may_be_of_one(one, decision) && !is_beside(one));
             let mine = since_other
-                .filter(|one| one.by == by && one.substance == Some(substance))
+                .filter(|one| is_mine(one) && one.substance == decision.substance)
                 .find(|one| one.digest == verdict.digest && in_sight(verdict).iter().all(|kind| one.covers.contains(kind)));
             match (verdict.standing, mine) {
                 (Standing::Quarantined, _) => nothing(format!("{release} {}; reopen it first", why(verdict, now))),
                 (Standing::Approved | Standing::Admissible, _) => nothing(format!("{release} is {} already", verdict.standing)),
-                (_, Some(_)) => Err(DecideError::AlreadyApproved { release: release.clone(), by: by.to_owned() }),
+                (_, Some(mine)) if is_one_name(&mine.by, &decision.by) => {
+                    Err(DecideError::AlreadyApproved { release: release.clone(), by: decision.by.clone() })
+                }
+                (_, Some(other)) => {
+                    Err(DecideError::SameHand { release: release.clone(), by: decision.by.clone(), other: other.by.clone() })
+                }
                 (Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked, None) => Ok(()),
             }
         }

@@ -1,5 +1,6 @@
 //! The gate: the only place that gives leave to open an artifact. [`Clearance`] is made here only.
 
+use crate::model::actor::is_one_name;
 use crate::model::digest::Digest;
 use crate::model::digest::NotVerified;
 use crate::model::digest::Verified;
@@ -11,7 +12,6 @@ use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::token::Role;
 use crate::quarantine::Quarantine;
-use crate::quarantine::approval::is_among;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::pin;
 use crate::storage::blob::BlobError;
@@ -132,7 +132,8 @@ impl Quarantine {
     pub async fn for_review(&self, release: &ReleaseId, file: &str, reviewer: &Principal) -> Result<Verified, NotForReview> {
         let state = self.state.package(&release.package).await?;
         let submission = state.submission(&release.version);
-        let submitted = |one: &LocalRelease| reviewer.name.as_deref().is_some_and(|name| is_among(name, std::slice::from_ref(&one.by)));
+        let is_theirs = |one: &LocalRelease| reviewer.name.as_deref().is_some_and(|name| is_one_name(name, &one.by));
+        let submitted = |one: &LocalRelease| is_theirs(one) && reviewer.is_for(&release.package.name);
         if !reviewer.roles.covers(Role::Approver) && !submission.is_some_and(submitted) {
             return Err(NotForReview::NotAReviewer(release.clone()));
         }

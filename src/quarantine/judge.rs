@@ -16,11 +16,13 @@ use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::quarantine::age::Age;
 use crate::quarantine::age::AgeRule;
+use crate::quarantine::age::People;
 use crate::quarantine::age::Window;
 use crate::quarantine::approval::PAIR;
 use crate::quarantine::approval::approvals;
 use crate::quarantine::approval::count;
 use crate::quarantine::approval::is_covered;
+use crate::quarantine::approval::is_of_another;
 use crate::quarantine::approval::is_vouched_for;
 use crate::quarantine::checks::inspection;
 use crate::quarantine::checks::screening;
@@ -124,8 +126,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let examined = inspections.iter().flat_map(|one| inspection::examine(one)).map(|finding| (finding, Stage::Inspection));
 
     let decisions: Vec<&Decision> = state.map_or(&[][..], |state| &state.decisions).iter().filter(|one| one.counts_at(now)).collect();
-    let behind = behind(policy, submission);
-    let approvals = approvals(&decisions, digest.as_ref(), case.substance.as_ref(), behind);
+    let approvals = approvals(&decisions, digest.as_ref(), case.substance.as_ref(), not_by_themselves(policy, submission));
     let needed = policy.review.approvals.max(1);
     let findings: Vec<Judged> = screened
         .chain(examined)
@@ -137,9 +138,13 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         .collect();
 
     let given = count(approvals.iter().copied());
+    // Who submitted it is one person, whether their own approval counts or not: below the floor somebody else is needed.
+    let has_another = approvals.iter().any(|one| is_of_another(one, submission));
+    let are_two = if submission.is_some() { has_another } else { given >= PAIR };
+    let people = People { given, needed, are_two };
     let window = Window::of(case.policy, case.package, &case.row.version, age.counts_from, case.name_counts_from, now);
     let passes = Passes {
-        age: trust != Trust::Nothing || window.lets_pass(now, given, needed, submission.is_some()),
+        age: trust != Trust::Nothing || window.lets_pass(now, people),
         people: given >= needed || submission.is_none_or(|one| !one.staged),
     };
     let reason = reason(&decisions, &findings, &window, passes);
@@ -174,7 +179,14 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let opened = [Some(window.opens_at), Some(window.floor_at), window.exemption_ended].into_iter().flatten();
     let opened = opened.filter(|_| trust == Trust::Nothing);
     let changed_at = decided.chain(seen).chain(opened).chain(inspected_at).filter(|at| *at <= now).max();
-    let strict = findings.iter().any(|one| one.action == Action::Reject) || (now < window.floor_at && submission.is_none());
+    let below_floor = now < window.floor_at && trust == Trust::Nothing;
+    let pair = findings.iter().any(|one| one.action == Action::Reject) || (now < window.floor_at && submission.is_none());
+    let approvals_needed = match (pair, submission) {
+        (true, _) => needed.max(PAIR),
+        // Their own word was given, and it takes one more.
+        (false, Some(_)) if below_floor && !has_another => needed.max(given + 1),
+        (false, Some(_) | None) => needed,
+    };
     Verdict {
         standing,
         findings,
@@ -183,7 +195,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         changes_at,
         changed_at,
         approvals_given: given,
-        approvals_needed: if strict { needed.max(PAIR) } else { needed },
+        approvals_needed,
         digest,
         trusted: trust.reason().map(Box::from),
     }
@@ -234,9 +246,9 @@ fn action(policy: &Policy, finding: &Finding, row: &Row, state: Option<&ReleaseS
     if pinned_before { Action::Note } else { action }
 }
 
-/// Whose approvals do not count: that of nobody who stands behind the release, unless policy says so.
-pub fn behind<'s>(policy: &Policy, submission: Option<&'s LocalRelease>) -> &'s [String] {
-    submission.filter(|_| !policy.review.self_approval).map_or(&[], |one| &one.behind)
+/// The submission whose own people do not approve it: whatever was submitted, unless policy says otherwise.
+pub fn not_by_themselves<'s>(policy: &Policy, submission: Option<&'s LocalRelease>) -> Option<&'s LocalRelease> {
+    submission.filter(|_| !policy.review.self_approval)
 }
 
 /// What a release has behind it besides its findings.
@@ -292,8 +304,8 @@ pub fn judge_all(
     let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
     let name_counts_from = counts_from.min().unwrap_or(first_seen_at);
     let needed = policy.review.approvals.max(1);
-    let approved_before =
-        state.releases.iter().any(|(version, release)| is_vouched_for(release, needed, behind(policy, state.submission(version)), now));
+    let is_approved = |(version, release)| is_vouched_for(release, needed, not_by_themselves(policy, state.submission(version)), now);
+    let approved_before = state.releases.iter().any(is_approved);
     let known = |row: &Row| state.releases.get(&row.version).filter(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
     let case = |row| Case {
         package: &index.package,

@@ -32,6 +32,7 @@ mod tests {
         let decision = |verb, expires_at: Option<i64>| Decision {
             verb,
             by: "maria".into(),
+            behind: Vec::new(),
             at: Timestamp::from_millis(0),
             reason: "bad".into(),
             digest: None,

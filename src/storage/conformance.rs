@@ -25,7 +25,7 @@ use crate::storage::conformance::hosting::only_named_tokens_take_a_name;
 use crate::storage::conformance::hosting::signing_keys_are_kept_for_good;
 use crate::storage::conformance::hosting::starred;
 use crate::storage::conformance::hosting::submitted;
-use crate::storage::conformance::hosting::tokens_of_builds_that_ended_are_forgotten;
+use crate::storage::conformance::hosting::tokens_that_their_users_got_are_forgotten_once_they_ended;
 use crate::storage::conformance::hosting::user;
 use crate::storage::conformance::hosting::users_are_as_their_last_change_left_them;
 use crate::storage::conformance::hosting::what_is_published_here_is_known_as_ours;
@@ -86,7 +86,7 @@ conformance! {
         a_token_name_is_taken_until_it_is_revoked_or_expires
         only_the_first_token_is_made_without_a_token
         only_named_tokens_take_a_name
-        tokens_of_builds_that_ended_are_forgotten
+        tokens_that_their_users_got_are_forgotten_once_they_ended
         a_user_name_is_taken_for_good_whatever_its_case
         users_are_as_their_last_change_left_them
         what_is_published_here_is_known_as_ours
@@ -124,6 +124,7 @@ fn decided(name: &str) -> Command {
     let decision = Decision {
         verb: Verb::Reject,
         by: "ann".into(),
+        behind: vec![],
         at: at(1),
         reason: "r".into(),
         digest: None,
@@ -217,7 +218,7 @@ async fn a_token_name_is_taken_until_it_is_revoked_or_expires(bench: &Bench) {
     let create = |id: &str, expires_at: Option<i64>| Batch {
         at: at(10),
         actor: Actor::Airlock,
-        conditions: vec![Condition::TokenNameFree { name: "ann".into() }],
+        conditions: vec![Condition::TokenNameFree { name: if id == "4" { "ANN" } else { "ann" }.into() }],
         commands: vec![Command::TokenCreated { token: Token { expires_at: expires_at.map(at), ..token(id, "ann") } }],
     };
     state.commit(create("1", None)).await.unwrap();

@@ -45,11 +45,20 @@ struct Inner {
     notes: HashMap<PackageId, IndexNote>,
     entries: Vec<Entry>,
     closed: bool,
+    /// What the next commits come to, for tests of who commits.
+    #[cfg(test)]
+    faults: std::collections::VecDeque<CommitError>,
 }
 
 impl MemoryState {
     pub fn new() -> MemoryState {
         MemoryState::default()
+    }
+
+    /// The next commit fails so and writes nothing; several, one after the other.
+    #[cfg(test)]
+    pub fn fail_next(&self, error: CommitError) {
+        self.inner().faults.push_back(error);
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -79,6 +88,10 @@ impl State for MemoryState {
         let mut inner = self.inner();
         if inner.closed {
             return Err(CommitError::Closed);
+        }
+        #[cfg(test)]
+        if let Some(fault) = inner.faults.pop_front() {
+            return Err(fault);
         }
         if let Some(condition) = Staged::on(&inner.summary).refused(&batch.conditions, batch.at) {
             return Err(CommitError::Conflict(condition));

@@ -6,6 +6,7 @@ mod conformance;
 pub mod data_dir;
 pub mod disk;
 pub mod document;
+mod hands;
 pub mod jobs;
 pub mod ledger;
 pub mod local;

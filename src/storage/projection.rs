@@ -18,7 +18,7 @@ use crate::storage::record::ReleaseState;
 use crate::storage::record::Sight;
 
 /// Raised when the fold gives another state for the same records: what was kept by another one is built anew.
-pub const EDITION: u16 = 2;
+pub const EDITION: u16 = 3;
 
 /// The package a command changes, if it changes one. Jobs change none: what is known of a package does not depend on them.
 pub fn package(command: &Command) -> Option<&PackageId> {
@@ -198,6 +198,7 @@ mod tests {
             let decision = Decision {
                 verb,
                 by: "ann".into(),
+                behind: vec![],
                 at: at(2),
                 reason: "r".into(),
                 digest: None,

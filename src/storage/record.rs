@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::model::actor::Actor;
+use crate::model::actor::is_one_name;
 use crate::model::decision::Decision;
 use crate::model::digest::Digest;
 use crate::model::digest::DocumentDigest;
@@ -125,7 +126,7 @@ pub struct Submission {
     pub id: StageId,
     pub at: Timestamp,
     pub by: String,
-    /// The submitter's name and those of all who made the token: none of them may approve it.
+    /// The submitter's name and those of all who could have submitted it under that name: none of them may approve it.
     pub behind: Vec<String>,
     /// It waits for people even where submissions are trusted.
     #[serde(skip_serializing_if = "is_false", default)]
@@ -300,6 +301,12 @@ pub struct Local {
     /// Withdrawn ones too.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub releases: BTreeMap<Version, LocalRelease>,
+}
+
+impl Local {
+    pub fn is_owner(&self, name: &str) -> bool {
+        self.owners.iter().any(|owner| is_one_name(owner, name))
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -32,7 +32,7 @@ pub struct Batch {
 pub enum Condition {
     /// The package's revision is this; 0 for one never touched.
     Revision { package: PackageId, is: Sequence },
-    /// No token that is neither revoked nor expired at the batch's time has this name.
+    /// No token that is neither revoked nor expired at the batch's time has this name, in whatever case.
     TokenNameFree { name: String },
     /// No token was ever made.
     NoTokens,
@@ -59,6 +59,14 @@ pub enum CommitError {
 }
 
 impl CommitError {
+    /// Whether everything is as it was before.
+    pub const fn wrote_nothing(&self) -> bool {
+        match self {
+            CommitError::Conflict(_) | CommitError::DiskFull { .. } | CommitError::TooLarge { .. } | CommitError::Closed => true,
+            CommitError::Broken(_) => false,
+        }
+    }
+
     /// Whether space on the disk would help.
     pub const fn is_disk_full(&self) -> bool {
         match self {

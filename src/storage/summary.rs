@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::actor::is_one_name;
 use crate::model::digest::DocumentDigest;
 use crate::model::job::Work;
 use crate::model::local::NameOwner;
@@ -17,6 +18,8 @@ use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::model::token::TokenKind;
 use crate::model::user::User;
+use crate::model::user::UserChange;
+use crate::storage::hands;
 use crate::storage::jobs::Jobs;
 use crate::storage::projection;
 use crate::storage::record::Amendment;
@@ -63,7 +66,6 @@ impl Summary {
                     }
                 }
             }
-            self.tokens.apply(command, record.at);
             match command {
                 Command::Policy { digest, .. } => self.policy = Some(*digest),
                 Command::JobQueued { work, due_at } => self.jobs.queue(work, record.at, *due_at),
@@ -74,17 +76,34 @@ impl Summary {
                 Command::Amended { package, changes, .. } => self.stars(package, changes),
                 Command::Assigned { package, to: NameOwner::Local } => self.is_at_home(package),
                 Command::Assigned { package, to: NameOwner::Upstream } => _ = self.locals.remove(package),
-                Command::UserMade { user } => self.users.add(user),
-                Command::UserChanged { name, change } => self.users.change(name, change, record.at),
+                Command::TokenCreated { token } => {
+                    let token = hands::with_hands(token, &record.actor, record.at, &self.tokens, &self.users);
+                    self.tokens.add(token);
+                }
+                Command::TokenRevoked { id } => self.tokens.revoke(id, record.at),
+                Command::UserMade { user } => {
+                    let is_told = user.behind.is_some() || user.password.is_none();
+                    let behind = if is_told { user.behind.clone() } else { self.behind_password(&user.name, record) };
+                    self.users.add(User { behind: Some(behind.unwrap_or_default()), ..user.clone() });
+                }
+                Command::UserChanged { name, change } => {
+                    self.users.change(name, change, record.at);
+                    // Where the record says it, that comes next.
+                    if let UserChange::Password(_) = change
+                        && let Some(people) = self.behind_password(name, record)
+                    {
+                        self.users.change(name, &UserChange::Behind(people), record.at);
+                    }
+                }
                 Command::KeyMade { key } => self.keys.push(key.clone()),
-                Command::Sight(_)
-                | Command::Inspected { .. }
-                | Command::Decided { .. }
-                | Command::TokenCreated { .. }
-                | Command::TokenRevoked { .. } => {}
+                Command::Sight(_) | Command::Inspected { .. } | Command::Decided { .. } => {}
             }
         }
         self.sequence = record.sequence;
+    }
+
+    fn behind_password(&self, name: &str, record: &Record) -> Option<Vec<String>> {
+        hands::behind_password(name, &record.actor, record.at, &self.tokens, &self.users)
     }
 
     fn is_at_home(&mut self, package: &PackageId) {
@@ -116,40 +135,23 @@ impl Summary {
     }
 }
 
-/// All tokens ever made, oldest first.
+/// All tokens that an admin made, and of the others those that have not ended, oldest first.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Tokens(Vec<Token>);
 
 impl Tokens {
     /// A second token of the same id is ignored: an id is what revokes.
-    pub fn apply(&mut self, command: &Command, at: Timestamp) {
-        match command {
-            Command::TokenCreated { token } => {
-                if !self.0.iter().any(|other| other.id == token.id) {
-                    self.0.retain(|other| !other.makes_room_for(token));
-                    self.0.push(token.clone());
-                }
-            }
-            Command::TokenRevoked { id } => {
-                if let Some(token) = self.0.iter_mut().find(|token| token.id == *id) {
-                    token.revoked_at.get_or_insert(at);
-                }
-            }
-            Command::Sight(_)
-            | Command::Inspected { .. }
-            | Command::Decided { .. }
-            | Command::Policy { .. }
-            | Command::JobQueued { .. }
-            | Command::JobLeased { .. }
-            | Command::JobDone { .. }
-            | Command::JobFailed { .. }
-            | Command::Submitted { .. }
-            | Command::Amended { .. }
-            | Command::Assigned { .. }
-            | Command::UserMade { .. }
-            | Command::UserChanged { .. }
-            | Command::KeyMade { .. } => {}
+    pub fn add(&mut self, token: Token) {
+        if !self.0.iter().any(|other| other.id == token.id) {
+            self.0.retain(|other| !other.makes_room_for(&token));
+            self.0.push(token);
+        }
+    }
+
+    pub fn revoke(&mut self, id: &str, at: Timestamp) {
+        if let Some(token) = self.0.iter_mut().find(|token| token.id == id) {
+            token.revoked_at.get_or_insert(at);
         }
     }
 
@@ -157,13 +159,9 @@ impl Tokens {
         &self.0
     }
 
-    fn name_is_free(&self, name: &str, at: Timestamp) -> bool {
-        !self.named(at).any(|token| token.name == name)
-    }
-
-    /// Whoever holds such a token is that person already.
+    /// In whatever case: whoever holds such a token is that person already.
     fn is_somebody(&self, name: &str, at: Timestamp) -> bool {
-        self.named(at).any(|token| token.name.eq_ignore_ascii_case(name))
+        self.named(at).any(|token| is_one_name(&token.name, name))
     }
 
     /// Those whose name is a person and that count. A user's own tokens take no name: they have the user's.
@@ -195,7 +193,7 @@ impl<'s> Staged<'s> {
             Condition::Revision { package, is } => {
                 *is == self.revisions.get(package).copied().unwrap_or_else(|| self.summary.revision(package))
             }
-            Condition::TokenNameFree { name } => tokens.name_is_free(name, at),
+            Condition::TokenNameFree { name } => !tokens.is_somebody(name, at),
             Condition::NoTokens => tokens.0.is_empty(),
             Condition::UserNameFree { name } => !User::is_reserved(name) && !users.has(name) && !tokens.is_somebody(name, at),
         };
@@ -208,19 +206,16 @@ impl<'s> Staged<'s> {
                 self.revisions.insert(package.clone(), record.sequence);
             }
             match command {
-                Command::TokenCreated { .. } | Command::TokenRevoked { .. } => {
-                    self.tokens.get_or_insert_with(|| self.summary.tokens.clone()).apply(command, record.at);
-                }
+                Command::TokenCreated { token } => self.tokens().add(token.clone()),
+                Command::TokenRevoked { id } => self.tokens().revoke(id, record.at),
                 Command::JobQueued { work, .. }
                 | Command::JobLeased { work, .. }
                 | Command::JobDone { work }
                 | Command::JobFailed { work, .. } => {
                     self.touched.insert(work.clone());
                 }
-                Command::UserMade { user } => self.users.get_or_insert_with(|| self.summary.users.clone()).add(user),
-                Command::UserChanged { name, change } => {
-                    self.users.get_or_insert_with(|| self.summary.users.clone()).change(name, change, record.at);
-                }
+                Command::UserMade { user } => self.users().add(user.clone()),
+                Command::UserChanged { name, change } => self.users().change(name, change, record.at),
                 Command::Sight(_)
                 | Command::Inspected { .. }
                 | Command::Decided { .. }
@@ -231,6 +226,14 @@ impl<'s> Staged<'s> {
                 | Command::KeyMade { .. } => {}
             }
         }
+    }
+
+    fn tokens(&mut self) -> &mut Tokens {
+        self.tokens.get_or_insert_with(|| self.summary.tokens.clone())
+    }
+
+    fn users(&mut self) -> &mut Users {
+        self.users.get_or_insert_with(|| self.summary.users.clone())
     }
 
     /// Works that may be leased at `now`, at most `limit`. What a staged record touches waits for the next asking.

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::actor::is_one_name;
 use crate::model::time::Timestamp;
 use crate::model::user::User;
 use crate::model::user::UserChange;
@@ -13,21 +14,25 @@ pub struct Users(Vec<User>);
 
 impl Users {
     /// A second user of a name is ignored, whatever its case: a name is who one is.
-    pub fn add(&mut self, user: &User) {
+    pub fn add(&mut self, user: User) {
         if !self.has(&user.name) {
-            self.0.push(user.clone());
+            self.0.push(user);
         }
     }
 
     /// `at` is when it changed.
     pub fn change(&mut self, name: &str, change: &UserChange, at: Timestamp) {
-        if let Some(user) = self.0.iter_mut().find(|user| user.name.eq_ignore_ascii_case(name)) {
+        if let Some(user) = self.0.iter_mut().find(|user| is_one_name(&user.name, name)) {
             user.apply(change, at);
         }
     }
 
     pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|user| user.name.eq_ignore_ascii_case(name))
+        self.of(name).is_some()
+    }
+
+    pub fn of(&self, name: &str) -> Option<&User> {
+        self.0.iter().find(|user| is_one_name(&user.name, name))
     }
 
     pub fn all(&self) -> &[User] {

@@ -80,6 +80,12 @@ impl Claims {
         Some(self.instant("exp")?.plus(LEEWAY))
     }
 
+    /// From when on the token counts no more, however far off it says that its end is.
+    pub fn over_at(&self) -> Option<Timestamp> {
+        let too_old = self.instant("iat")?.plus(AGE_MAX + LEEWAY + Duration::from_millis(1));
+        Some(self.ends_at()?.min(too_old))
+    }
+
     /// Why the token does not count now, if it does not.
     pub fn untimely(&self, now: Timestamp) -> Option<&'static str> {
         let Some(issued_at) = self.instant("iat") else { return Some("it does not say when it was issued") };
@@ -159,5 +165,12 @@ mod tests {
         check(json!(999_000), None, json!(999_940), Some("it has expired"));
         check(json!("1000000"), None, json!(1_000_600), Some("it does not say when it was issued"));
         check(json!(1_000_000), None, Value::Null, Some("it does not say when it expires"));
+        // What it is remembered until, so that nobody shows it twice, is no later than it could be shown.
+        for (exp, over_at) in [(1_000_600, 1_000_660_000), (9_000_000_000_i64, 1_003_660_001)] {
+            let said = claims(&json!({"iat": 1_000_000, "exp": exp}));
+            assert_eq!(said.over_at(), Some(Timestamp::from_millis(over_at)));
+            let last = |millis| said.untimely(Timestamp::from_millis(over_at - millis)).is_none();
+            assert!(last(1) && !last(0));
+        }
     }
 }

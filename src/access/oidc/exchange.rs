@@ -8,6 +8,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use crate::access::NAME_BYTES_MAX;
+use crate::access::NAMES_OF_BUILDS;
 use crate::access::oidc::Identities;
 use crate::access::oidc::OidcError;
 use crate::access::oidc::claims::Claims;
@@ -71,7 +72,7 @@ impl Identities {
         let claims = issuer.proven(token, &audience, None).await?;
         let subject = claims.subject().ok_or_else(|| OidcError::untrusted("it has no subject"))?;
         let now = self.clock.now();
-        let until = claims.ends_at().ok_or_else(|| OidcError::untrusted("it does not say when it expires"))?;
+        let until = claims.over_at().ok_or_else(|| OidcError::untrusted("it does not say when it expires"))?;
         self.spent.spend(once(&claims, token, package), until, now)?;
         let known = |name: &&String| claims.word(name).map(|word| ((*name).clone(), word));
         let workflow = Workflow {
@@ -119,11 +120,10 @@ fn once(claims: &Claims, token: &str, package: &PackageName) -> DocumentDigest {
     DocumentDigest::of(format!("{kind}\n{}\n{package}\n{id}", claims.issuer().unwrap_or_default()).as_bytes())
 }
 
-/// No user has a colon in their name.
+/// No user has a colon in their name, and no admin gives a token such a one.
 fn named(repository: &str) -> String {
-    const PREFIX: &str = "ci:";
-    let printable = repository.chars().filter(char::is_ascii_graphic).take(NAME_BYTES_MAX - PREFIX.len());
-    PREFIX.chars().chain(printable).collect()
+    let printable = repository.chars().filter(char::is_ascii_graphic).take(NAME_BYTES_MAX - NAMES_OF_BUILDS.len());
+    NAMES_OF_BUILDS.chars().chain(printable).collect()
 }
 
 #[cfg(test)]

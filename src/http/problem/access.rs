@@ -26,7 +26,7 @@ impl From<AccessError> for Problem {
             | AccessError::PasswordTooLong
             | AccessError::NameReserved(_)
             | AccessError::ExpiryInPast(_) => Kind::Unacceptable,
-            AccessError::NoPassword => Kind::Forbidden,
+            AccessError::NoPassword | AccessError::TooManyBehind => Kind::Forbidden,
             AccessError::TooManyAttempts(wait) => return Problem::new(Kind::TooManyRequests, text).retry_after(*wait),
             AccessError::TooManySessions => return Problem::new(Kind::TooManyRequests, text).retry_after(web::OPEN_FOR),
             AccessError::Busy => return Problem::new(Kind::NotYet, text).retry_after(RETRY_AFTER),

@@ -50,7 +50,8 @@ impl From<DecideError> for Problem {
             DecideError::DigestMoved { .. }
             | DecideError::RevisionMoved { .. }
             | DecideError::NothingToDecide(_)
-            | DecideError::AlreadyApproved { .. } => Kind::Conflict,
+            | DecideError::AlreadyApproved { .. }
+            | DecideError::SameHand { .. } => Kind::Conflict,
             DecideError::ReasonMissing
             | DecideError::ReasonTooLong { .. }
             | DecideError::ExpiryInPast(_)

@@ -22,6 +22,7 @@ use crate::http::incoming;
 use crate::http::link;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
+use crate::model::actor::is_one_name;
 use crate::model::finding::printable;
 use crate::model::package::PackageId;
 use crate::model::package::PackageName;
@@ -263,7 +264,10 @@ pub async fn add_owner(registry: &Registry, call: Call<'_>, package: PackageName
     let caller = call.caller;
     let OwnerOrder { user } = order(registry, call).await?;
     with_owners(registry, caller, &npm(package), |owners| {
-        owners.insert(user);
+        // In whatever case: it is the same person.
+        if !owners.iter().any(|owner| is_one_name(owner, &user)) {
+            owners.insert(user);
+        }
         Ok(())
     })
     .await
@@ -272,7 +276,9 @@ pub async fn add_owner(registry: &Registry, call: Call<'_>, package: PackageName
 /// `DELETE /-/package/{package}/owners/{user}`
 pub async fn remove_owner(registry: &Registry, call: Call<'_>, package: PackageName, user: String) -> Result<Response, Failure> {
     with_owners(registry, call.caller, &npm(package), |owners| {
-        if owners.remove(&user) { Ok(()) } else { Err(AmendError::Unknown(printable(&user, SHOWN_BYTES_MAX))) }
+        let before = owners.len();
+        owners.retain(|owner| !is_one_name(owner, &user));
+        if owners.len() < before { Ok(()) } else { Err(AmendError::Unknown(printable(&user, SHOWN_BYTES_MAX))) }
     })
     .await
 }

@@ -79,6 +79,7 @@ pub fn exposed(package: &str, text: &str, releases: &[Release<'_>]) -> Exposed {
     let held = Decision {
         verb: Verb::Hold,
         by: "eve".to_owned(),
+        behind: Vec::new(),
         at: now,
         reason: "no".to_owned(),
         digest: None,

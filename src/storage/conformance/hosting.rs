@@ -29,7 +29,8 @@ use crate::storage::state::CommitError;
 use crate::storage::state::Condition;
 
 pub fn user(name: &str) -> User {
-    User { name: name.into(), role: Role::Publisher, email: None, password: None, oidc: None, made_at: at(0), disabled_at: None }
+    let behind = Some(Vec::new());
+    User { name: name.into(), role: Role::Publisher, email: None, password: None, behind, oidc: None, made_at: at(0), disabled_at: None }
 }
 
 pub fn submitted(name: &str, version: &str) -> Command {
@@ -71,20 +72,26 @@ pub async fn only_named_tokens_take_a_name(bench: &Bench) {
     assert_eq!(state.tokens().await.unwrap()[1].kind, TokenKind::Made);
 }
 
-pub async fn tokens_of_builds_that_ended_are_forgotten(bench: &Bench) {
+pub async fn tokens_that_their_users_got_are_forgotten_once_they_ended(bench: &Bench) {
     let state = bench.open();
-    let until = |id: &str, kind, expires_at: i64| Token { kind, expires_at: Some(at(expires_at)), ..token(id, "ci:acme/web") };
+    let until = |id: &str, kind, expires_at: i64| Token { kind, expires_at: Some(at(expires_at)), ..token(id, "ben") };
     let made = |token: Token| vec![Command::TokenCreated { token }];
-    for (id, kind) in [("1", TokenKind::Exchanged), ("2", TokenKind::Session), ("3", TokenKind::Exchanged)] {
+    for (id, kind) in [("1", TokenKind::Exchanged), ("2", TokenKind::Session), ("3", TokenKind::Made), ("4", TokenKind::Named)] {
         commit(&*state, made(until(id, kind, 50))).await;
     }
-    let of_build = |id: &str, now: i64| Token { created_at: at(now), ..until(id, TokenKind::Exchanged, 90) };
-    commit(&*state, made(Token { kind: TokenKind::Named, ..of_build("4", 60) })).await;
-    commit(&*state, made(of_build("5", 49))).await;
-    assert_eq!(state.tokens().await.unwrap().len(), 5, "none has ended, or no build asked");
-    commit(&*state, made(of_build("6", 50))).await;
+    let at_last = |id: &str, now: i64| Token { created_at: at(now), ..until(id, TokenKind::Session, 90) };
+    commit(&*state, made(at_last("5", 49))).await;
+    assert_eq!(state.tokens().await.unwrap().len(), 5, "none has ended");
+    commit(&*state, vec![Command::TokenRevoked { id: "2".into() }]).await;
+    assert_eq!(state.tokens().await.unwrap().len(), 5, "no other was made since");
+    commit(&*state, made(at_last("6", 49))).await;
+    commit(&*state, made(at_last("7", 50))).await;
     let left: Vec<String> = state.tokens().await.unwrap().into_iter().map(|token| token.id).collect();
-    assert_eq!(left, ["2", "4", "5", "6"]);
+    assert_eq!(left, ["4", "5", "6", "7"], "a name that an admin gave stays somebody's");
+    assert!(state.commit(batch(vec![Condition::NoTokens], vec![decided("a")])).await.is_err());
+    let told = state.entries(Sequence(0), 100).await.unwrap();
+    let ids = told.iter().flat_map(|entry| &entry.record.commands).filter(|one| matches!(one, Command::TokenCreated { .. }));
+    assert_eq!(ids.count(), 7, "the ledger forgets nothing");
 }
 
 pub async fn a_user_name_is_taken_for_good_whatever_its_case(bench: &Bench) {
@@ -127,11 +134,19 @@ pub async fn users_are_as_their_last_change_left_them(bench: &Bench) {
     commit(&*state, changes).await;
     let users = state.users().await.unwrap();
     let email = Some("a@acme.example".to_owned());
-    assert_eq!(users[0], User { role: Role::Approver, password: Some(hash), email, disabled_at: Some(at(10)), ..user("ann") });
+    let ann = User { role: Role::Approver, password: Some(hash.clone()), email, disabled_at: Some(at(10)), ..user("ann") };
+    assert_eq!(users[0], ann);
     assert_eq!(users[1..], [user("ben")]);
     commit(&*state, vec![change(UserChange::Disabled(false)), change(UserChange::Email(None))]).await;
     let ann = &state.users().await.unwrap()[0];
     assert_eq!((ann.disabled_at, &ann.email), (None, &None));
+    // The records are ann's: the password of another is known to her, and to whom it is said.
+    let given = |name: &str, change| Command::UserChanged { name: name.into(), change };
+    commit(&*state, vec![given("ben", UserChange::Password(hash.clone()))]).await;
+    assert_eq!(state.users().await.unwrap()[1].behind, Some(vec!["ann".to_owned()]));
+    let said = UserChange::Behind(vec!["ann".to_owned(), "root".to_owned()]);
+    commit(&*state, vec![given("ben", UserChange::Password(hash)), given("ben", said)]).await;
+    assert_eq!(state.users().await.unwrap()[1].behind, Some(vec!["ann".to_owned(), "root".to_owned()]));
     assert_eq!(state.packages(None, 10).await.unwrap(), [], "a user is no package");
 }
 

@@ -137,8 +137,17 @@ async fn make(state: &LocalState, documents: &DiskDocuments, number: usize, size
     if number.is_multiple_of(DECIDED_EVERY) {
         let release = ReleaseId { package: index.package.clone(), version: index.rows[0].version.clone() };
         let reason = "nobody here needs it".to_owned();
-        let decision =
-            Decision { verb: Verb::Reject, by: "ann".into(), at, reason, digest: None, substance: None, covers: vec![], expires_at: None };
+        let decision = Decision {
+            verb: Verb::Reject,
+            by: "ann".into(),
+            behind: vec![],
+            at,
+            reason,
+            digest: None,
+            substance: None,
+            covers: vec![],
+            expires_at: None,
+        };
         records.push(vec![Command::Decided { release, decision }]);
     }
     for commands in records {

@@ -52,8 +52,17 @@ fn commands(number: usize, at: Timestamp) -> Vec<Command> {
     }
     if number.is_multiple_of(50) {
         let reason = "nobody here needs it".to_owned();
-        let decision =
-            Decision { verb: Verb::Reject, by: "ann".into(), at, reason, digest: None, substance: None, covers: vec![], expires_at: None };
+        let decision = Decision {
+            verb: Verb::Reject,
+            by: "ann".into(),
+            behind: vec![],
+            at,
+            reason,
+            digest: None,
+            substance: None,
+            covers: vec![],
+            expires_at: None,
+        };
         commands.push(Command::Decided { release: release(&added[0]), decision });
     }
     let sight = Sight {

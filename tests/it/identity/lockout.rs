@@ -75,3 +75,25 @@ async fn an_address_is_locked_after_twenty_failures_whatever_it_tries() {
     airlock.advance("10m");
     assert_eq!(couch(&airlock, "maria", PASSWORD).await.status, 201);
 }
+
+/// Behind a proxy, so that the test has addresses.
+#[tokio::test]
+async fn guesses_from_elsewhere_lock_nobody_out_where_they_sign_in() {
+    let trusting = |config: &mut airlock::config::Config| config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let airlock = crate::support::scenario::Scenario::new().gated_by(trusting).await;
+    make_user(&airlock, "maria", "publisher").await;
+    let from = async |address: &str, password: &str| {
+        let body = json!({"name": "maria", "password": password});
+        airlock.call("PUT", "/-/user/org.couchdb.user:maria").header("x-forwarded-for", address).json(&body).send().await.status
+    };
+    assert_eq!(from("192.0.2.1", PASSWORD).await, 201);
+    for n in 0..10 {
+        assert_eq!(from(&format!("198.51.100.{n}"), "wrong").await, 401);
+    }
+    assert_eq!(from("198.51.100.99", PASSWORD).await, 429, "from elsewhere she is locked");
+    assert_eq!(from("192.0.2.1", PASSWORD).await, 201);
+    for _ in 0..10 {
+        assert_eq!(from("192.0.2.1", "wrong").await, 401);
+    }
+    assert_eq!(from("192.0.2.1", PASSWORD).await, 429, "there too guesses are counted");
+}

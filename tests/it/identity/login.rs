@@ -81,6 +81,9 @@ async fn who_is_unknown_becomes_a_user_only_where_registration_is_open() {
     {
         assert_eq!(couch(&open, name, password).await.status, status, "{name}");
     }
+    // Who came first is not known to be whom an admin means.
+    let token = open.as_admin("POST", "/-/airlock/v1/tokens").json(&json!({"name": "Otto", "role": "approver"})).send().await;
+    assert_eq!(token.status, 409, "{}", token.text());
     // What somebody did under a name stays theirs, also when their token is over.
     open.user("ann", "approver").await;
     let tokens = open.as_admin("GET", "/-/airlock/v1/tokens").send().await.json();
@@ -107,4 +110,21 @@ async fn a_password_with_every_request_is_as_good_as_a_token() {
     assert_eq!(get("/-/whoami", basic("maria", "another password")).await.status, 200);
     assert_eq!(edit(&airlock, "maria", &json!({"disabled": true})).await.status, 200);
     assert_eq!(get("/-/whoami", basic("maria", "another password")).await.status, 401);
+}
+
+/// What a cold install sends: npm has fifteen requests under way, others fifty.
+#[tokio::test]
+async fn many_requests_with_one_password_are_all_answered() {
+    let airlock =
+        Scenario::new().package("left-pad", |p| _ = p.release("1.0.0")).gated_by(|config| config.access.anonymous = Anonymous::None).await;
+    make_user(&airlock, "maria", "reader").await;
+    let at_once = async |name: &str, password: &str| {
+        let calls = (0..50).map(|_| airlock.call("GET", "/left-pad").header("authorization", &basic(name, password)).send());
+        futures_util::future::join_all(calls).await.into_iter().map(|reply| reply.status).collect::<Vec<u16>>()
+    };
+    assert_eq!(at_once("maria", PASSWORD).await, [200; 50]);
+    let guessed = at_once("maria", "wrong").await;
+    let count = |status| guessed.iter().filter(|one| **one == status).count();
+    assert_eq!((count(401), count(429)), (10, 40), "{guessed:?}");
+    assert_eq!(at_once("maria", PASSWORD).await, [200; 50], "who signed in a moment ago goes on");
 }

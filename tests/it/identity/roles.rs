@@ -70,9 +70,9 @@ async fn a_group_publishes_its_scope_and_nothing_else() {
         password: Some(PASSWORD.into()),
         oidc: None,
     };
-    let by = airlock::model::actor::Actor::Airlock;
+    let by = airlock::access::by::By::airlock();
     for (name, role) in [("maria", Role::Reader), ("otto", Role::Publisher), ("lisa", Role::Reader)] {
-        access.make_user(new(name, role), by.clone()).await.unwrap();
+        access.make_user(new(name, role), &by).await.unwrap();
     }
     let (ours, other) = (PackageName::npm("@acme/web").unwrap(), PackageName::npm("left-pad").unwrap());
     // By membership, by role, by a claim of the identity provider, by nothing.
@@ -85,7 +85,7 @@ async fn a_group_publishes_its_scope_and_nothing_else() {
         ("lisa", vec![], (false, false), (false, false)),
     ] {
         let groups = groups.into_iter().map(str::to_owned).collect();
-        let signed_in = SignedIn { name: name.into(), groups, lives_for: Duration::from_secs(60) };
+        let signed_in = SignedIn { name: name.into(), groups, lives_for: Duration::from_secs(60), behind: Vec::new() };
         let created = access.session_token(&signed_in).await.unwrap();
         let address = std::net::Ipv4Addr::LOCALHOST.into();
         let principal = access.identify(Some(&format!("Bearer {}", created.text)), address).await.unwrap();

@@ -94,8 +94,8 @@ async fn session(airlock: &Airlock, name: &str, role: Role) -> String {
     reply.json()["token"].as_str().unwrap().to_owned()
 }
 
-/// Nobody, and every way to be somebody: tokens of an admin's making, users who signed in, a token made for reading; and
-/// those that count no more.
+/// Nobody, and every way to be somebody: tokens of an admin's making, users who signed in, a token made for reading and one
+/// for some packages; and those that count no more.
 async fn askers(airlock: &Airlock, anonymous: Anonymous) -> Vec<Asker> {
     let role = (anonymous == Anonymous::Reader).then_some(Role::Reader);
     let mut askers = vec![Asker { who: "nobody".to_owned(), role, token: None, is_let_in: true }];
@@ -107,6 +107,10 @@ async fn askers(airlock: &Airlock, anonymous: Anonymous) -> Vec<Asker> {
     let order = json!({"password": PASSWORD, "readonly": true});
     let made = airlock.call("POST", "/-/npm/v1/tokens").bearer(&root).json(&order).send().await.json();
     askers.push(Asker::of("an admin's token for reading", Role::Reader, made["token"].as_str().unwrap().to_owned()));
+    // Whoever's it is, it publishes these and no others, and is otherwise for reading.
+    let order = json!({"password": PASSWORD, "packages": ["left-pad"], "scopes": ["@acme"]});
+    let bound = airlock.call("POST", "/-/npm/v1/tokens").bearer(&root).json(&order).send().await.json();
+    askers.push(Asker::of("an admin's token for some packages", Role::Publisher, bound["token"].as_str().unwrap().to_owned()));
     let (revoked, id) = token(airlock, "over", "admin").await;
     assert_eq!(airlock.as_admin("DELETE", &format!("{TOKENS}/{id}")).send().await.status, 204);
     askers.push(Asker { is_let_in: false, ..Asker::of("a revoked token", Role::Admin, revoked) });

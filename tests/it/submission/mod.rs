@@ -1,5 +1,6 @@
 //! Releases that are published here: how they come in, whose they are, what is changed of them, who lets them through.
 
+mod bound;
 mod differences;
 mod duties;
 mod malformed;

@@ -174,3 +174,34 @@ async fn pages_are_whole_and_what_is_no_id_is_not_there() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_token_for_some_packages_is_for_them_here_too() {
+    const PASSWORD: &str = "correct horse battery";
+    let airlock = Scenario::new().gated().await;
+    let order = json!({"name": "otto", "role": "publisher", "password": PASSWORD});
+    assert_eq!(airlock.as_admin("POST", "/-/airlock/v1/users").json(&order).send().await.status, 201);
+    let body = json!({"name": "otto", "password": PASSWORD});
+    let otto = airlock.call("PUT", "/-/user/org.couchdb.user:otto").json(&body).send().await.json()["token"].as_str().unwrap().to_owned();
+    let order = json!({"password": PASSWORD, "packages": ["@acme/app"]});
+    let bound =
+        airlock.call("POST", "/-/npm/v1/tokens").bearer(&otto).json(&order).send().await.json()["token"].as_str().unwrap().to_owned();
+    for (token, name) in [(&otto, WEB), (&bound, "@acme/app")] {
+        assert_eq!(airlock.publish(token, name, "1.0.0").await.status, 202, "{name}");
+    }
+    assert_eq!(airlock.publish(&bound, WEB, "2.0.0").await.status, 403);
+    let all = items(&airlock, &otto).await;
+    let id = |name: &str| all.iter().find(|item| item["packageName"] == name).unwrap()["id"].as_str().unwrap().to_owned();
+    let (web, app) = (id(WEB), id("@acme/app"));
+    let seen = items(&airlock, &bound).await;
+    assert_eq!(seen.iter().map(|item| item["packageName"].as_str().unwrap()).collect::<Vec<_>>(), ["@acme/app"]);
+    for (method, path) in [("GET", ""), ("GET", "/tarball"), ("DELETE", "")] {
+        let reply = asked(&airlock, &bound, method, &format!("/-/stage/{web}{path}")).await;
+        assert_eq!(reply.status, 404, "{method} {path}: {}", reply.text());
+    }
+    let star = asked(&airlock, &bound, "PUT", "/-/user/package/@acme%2fweb/star").await;
+    assert_eq!(star.status, 403, "{}", star.text());
+    assert_eq!(asked(&airlock, &bound, "GET", &format!("/-/stage/{app}/tarball")).await.status, 200);
+    assert_eq!(asked(&airlock, &bound, "DELETE", &format!("/-/stage/{app}")).await.status, 204);
+    assert_eq!(asked(&airlock, &otto, "DELETE", &format!("/-/stage/{web}")).await.status, 204);
+}

@@ -7,10 +7,10 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::access::AccessError;
+use crate::access::by::By;
 use crate::access::users;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
-use crate::model::actor::Actor;
 use crate::model::user::UserChange;
 use crate::protocol::npm::call::Call;
 use crate::protocol::npm::call::told;
@@ -67,7 +67,7 @@ pub async fn change(registry: &Registry, call: Call<'_>) -> Result<Response, Fai
         if access.user(name).await.map_err(Problem::from)?.and_then(|user| user.email) == email {
             return profile(registry, name).await;
         }
-        let changed = access.change_user(name, vec![UserChange::Email(email)], Actor::Person(name.to_owned())).await;
+        let changed = access.change_user(name, vec![UserChange::Email(email)], &By::themselves(name)).await;
         changed.map_err(|error| match error {
             AccessError::UnknownUser(_) => Problem::from(AccessError::NoPassword),
             other => other.into(),
