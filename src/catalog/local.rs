@@ -100,7 +100,7 @@ impl Catalog {
 
     /// Commits a change, with the sight of what it makes, in one batch. In force when it returns.
     pub async fn commit_change(&self, change: Change, actor: Actor) -> Result<Arc<PackageState>, ChangeError> {
-        let Change { package, at, mut commands, state: _, index, before, listed, is_seen } = change;
+        let Change { package, at, mut commands, state: after, index, before, listed, is_seen } = change;
         let mut document = None;
         // What was never published needs no sight.
         let is_news = !is_seen && (!index.rows.is_empty() || before.last_sight.is_some());
@@ -111,7 +111,10 @@ impl Catalog {
         }
         if !commands.is_empty() {
             let conditions = vec![Condition::Revision { package: package.clone(), is: before.revision }];
-            self.state.commit(Batch { at, actor, conditions, commands }).await?;
+            self.residents.foretell(&package, &after);
+            let committed = self.state.commit(Batch { at, actor, conditions, commands }).await;
+            self.settle(&package).await.map_err(CatalogError::from)?;
+            committed?;
         }
         let state = self.state.package(&package).await.map_err(CatalogError::from)?;
         self.unknown.remove(&package);

@@ -8,10 +8,12 @@ use bytes::Bytes;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
+use crate::catalog::amend::TAGS_MAX;
 use crate::catalog::explanation::Explanation;
 use crate::catalog::local::Change;
 use crate::catalog::local::ChangeError;
 use crate::catalog::names::Whose;
+use crate::catalog::rights::may_add_to;
 use crate::catalog::seal::SealError;
 use crate::catalog::upload::Received;
 use crate::ecosystem::Dist;
@@ -31,6 +33,7 @@ use crate::quarantine::checks::inspection::EDITION;
 use crate::quarantine::wording;
 use crate::quarantine::workflow::InspectError;
 use crate::storage::blob::BlobError;
+use crate::storage::record::Amendment;
 use crate::storage::record::Command;
 use crate::storage::record::Inspection;
 use crate::storage::record::Local;
@@ -56,6 +59,10 @@ pub struct Offer {
     pub tags: Vec<String>,
     /// A sigstore bundle.
     pub provenance: Option<String>,
+    /// Whether its client asks that callers without a name are told nothing of the package, and whether that is what its
+    /// author wrote down: some clients ask so of every scoped package, unasked.
+    pub asks_restricted: bool,
+    pub means_restricted: bool,
     /// It is to wait for people, whatever policy trusts.
     pub staged: bool,
     /// Why the package could not be a new one.
@@ -67,6 +74,8 @@ pub struct Offer {
 pub struct Submitted {
     pub release: ReleaseId,
     pub id: StageId,
+    /// As in the offer; whether it is so is said by the explanation.
+    pub asked_restricted: bool,
     pub explanation: Explanation,
 }
 
@@ -152,6 +161,8 @@ struct Draft {
     submission: Submission,
     file: String,
     inspection: Inspection,
+    /// Where it is the first of its package.
+    restricts: bool,
 }
 
 impl Catalog {
@@ -161,8 +172,7 @@ impl Catalog {
         let Some(name) = &by.name else { return Err(SubmitError::NotInReach(offer.package)) };
         self.claim(&offer, by).await?;
         let draft = self.draft(&offer, &received, name, by).await?;
-        let Received { blob, _place } = received;
-        let mut blob = Some(blob);
+        let mut blob = Some(received.0);
         for _ in 0..ATTEMPTS_MAX {
             let claim = self.claim(&offer, by).await?;
             let change = self.change(&offer.package, &claim.before, commands(&draft, &claim)).await?;
@@ -178,7 +188,7 @@ impl Catalog {
             }
             tracing::info!(%release, by = name, "published");
             let explanation = self.explain_known(&release).await?;
-            return Ok(Submitted { id: StageId::of(&release), explanation, release });
+            return Ok(Submitted { id: StageId::of(&release), asked_restricted: offer.asks_restricted, explanation, release });
         }
         Err(CatalogError::Storage(format!("{} changes too fast to be recorded", offer.package.name)).into())
     }
@@ -204,25 +214,26 @@ impl Catalog {
         if let Some(fault) = offer.name_fault.as_ref().filter(|_| is_new) {
             return Err(SubmitError::Disagrees(format!("{} cannot be a new package: {fault}", package.name)));
         }
+        may_add_to(&before, package, by)?;
         if let Some(local) = before.local.as_ref().or(before.given_up.as_ref()) {
-            self.is_free(offer, local, by).await?;
+            self.is_free(offer, local).await?;
         }
         Ok(Claim { before, is_new })
     }
 
-    /// Whether the package is the submitter's and the version is nobody's.
-    async fn is_free(self: &Arc<Self>, offer: &Offer, local: &Local, by: &Principal) -> Result<(), SubmitError> {
+    /// Whether the version is nobody's, and there is room for its tags.
+    async fn is_free(self: &Arc<Self>, offer: &Offer, local: &Local) -> Result<(), SubmitError> {
         let package = &offer.package;
-        let is_owner = local.owners.is_empty() || by.name.as_ref().is_some_and(|name| local.owners.contains(name));
-        if !is_owner && !by.oversteps(&package.name) {
-            return Err(SubmitError::NotOwner(package.clone()));
-        }
         if let Some(there) = local.releases.get(&offer.version) {
             let release = ReleaseId { package: package.clone(), version: offer.version.clone() };
             if let Some(at) = there.withdrawn_at {
                 return Err(SubmitError::WasWithdrawn { release, on: at.for_people() });
             }
             return Err(self.exists(release, there.id.clone()).await);
+        }
+        let new_tags = offer.tags.iter().filter(|tag| !local.tags.contains_key(*tag)).count();
+        if local.tags.len() + new_tags > TAGS_MAX {
+            return Err(SubmitError::Disagrees(format!("{} has {TAGS_MAX} tags already, which is the most", package.name)));
         }
         let ecosystem = self.ecosystem(package)?;
         let file = ecosystem.file_of(package, &offer.version);
@@ -249,7 +260,7 @@ impl Catalog {
     /// Looks inside and writes the text under which the release is served for good.
     async fn draft(&self, offer: &Offer, received: &Received, name: &str, by: &Principal) -> Result<Draft, SubmitError> {
         let release = ReleaseId { package: offer.package.clone(), version: offer.version.clone() };
-        let blob = &received.blob;
+        let blob = &received.0;
         let table = self.docks.tables.acquire().await.map_err(|_| SubmitError::TooManyAtOnce)?;
         let looked = self.quarantine.look_into(&release, offer.manifest.clone(), blob.content.clone(), offer.stated.clone()).await;
         drop(table);
@@ -301,8 +312,9 @@ impl Catalog {
             tags: offer.tags.clone(),
             workflow: by.workflow.as_deref().cloned(),
             provenance: offer.provenance.clone(),
+            asked_restricted: offer.asks_restricted,
         };
-        Ok(Draft { release, submission, file, inspection })
+        Ok(Draft { release, submission, file, inspection, restricts: offer.asks_restricted && offer.means_restricted })
     }
 
     /// Whether the release, as it would stand, is one that anybody could ever have.
@@ -326,11 +338,17 @@ impl Catalog {
 }
 
 fn commands(draft: &Draft, claim: &Claim) -> Vec<Command> {
-    let Draft { release, submission, file, inspection } = draft;
+    let Draft { release, submission, file, inspection, restricts } = draft;
     let assigned = claim.is_new.then(|| Command::Assigned { package: release.package.clone(), to: NameOwner::Local });
     let submitted = Command::Submitted { release: release.clone(), submission: submission.clone() };
     let inspected = Command::Inspected { release: release.clone(), file: file.clone(), inspection: inspection.clone() };
-    assigned.into_iter().chain([submitted, inspected]).collect()
+    let is_first = claim.before.local.as_ref().or(claim.before.given_up.as_ref()).is_none_or(|local| local.releases.is_empty());
+    let restricted = (is_first && *restricts).then(|| Command::Amended {
+        package: release.package.clone(),
+        by: submission.by.clone(),
+        changes: vec![Amendment::Restricted { on: true }],
+    });
+    assigned.into_iter().chain([submitted]).chain(restricted).chain([inspected]).collect()
 }
 
 /// What the archive says of itself: that it can be opened at all, and that it is the release it is submitted as.

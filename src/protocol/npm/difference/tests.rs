@@ -94,19 +94,24 @@ fn a_version_goes_and_its_tags_are_left_to_us() {
     let dropped = |body: &mut Value| body["dist-tags"] = json!({});
     assert_eq!(wished(Reach::Whole, dropped), Ok(vec![Wish::Untag { tag: "latest".into() }]));
     assert_eq!(wished(Reach::Plain, dropped), Ok(vec![]));
-    assert_eq!(wished(Reach::Plain, |body| body["dist-tags"]["x"] = json!(1)), Err(NotADifference::Target("x".into())));
+    assert_eq!(wished(Reach::Plain, |body| body["dist-tags"]["y"] = json!(1)), Err(NotADifference::Target("y".into())));
+    for bad in ["1.x", "la\ntest", "", "__proto__"] {
+        let tagged = wished(Reach::Plain, |body| body["dist-tags"][bad] = json!("1.0.0"));
+        assert!(matches!(tagged, Err(NotADifference::Tag(_))), "{bad}: {tagged:?}");
+    }
+    let many = |body: &mut Value| body["dist-tags"] = (0..1_001).map(|at| (format!("tag{at}"), json!("1.0.0"))).collect();
+    assert_eq!(wished(Reach::Whole, many), Err(NotADifference::Tag(NotATag::TooMany)));
 }
 
 #[test]
-fn owners_are_named_whole_and_nobody_stars_for_another() {
+fn owners_come_and_go_and_nobody_stars_for_another() {
     let owners = |list: Value| wished(Reach::Whole, move |body| body["maintainers"] = list.clone());
-    let names = |names: &[&str]| Ok(vec![Wish::Owners { names: names.iter().map(|name| (*name).to_owned()).collect() }]);
-    assert_eq!(
-        owners(json!([{"name": "maria"}, {"name": "ann"}, {"name": "otto", "email": "o@acme.example"}])),
-        names(&["maria", "ann", "otto"])
-    );
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let changed = |added: &[&str], removed: &[&str]| Ok(vec![Wish::Owners { added: names(added), removed: names(removed) }]);
+    assert_eq!(owners(json!([{"name": "maria"}, {"name": "ann"}, {"name": "otto", "email": "o@acme.example"}])), changed(&["otto"], &[]));
+    assert_eq!(owners(json!([{"name": "maria"}, {"name": "otto"}])), changed(&["otto"], &["ann"]));
     assert_eq!(owners(json!([{"name": "ann", "email": "new@acme.example"}, {"name": "maria"}])), Ok(vec![]));
-    assert_eq!(owners(json!([])), names(&[]));
+    assert_eq!(owners(json!([])), changed(&[], &["ann", "maria"]));
     assert_eq!(owners(json!(["maria"])), Err(NotADifference::Shape("maintainers")));
     let stars = |users: Value| difference(&view(), json!({"users": users}).as_object().unwrap(), "ann", Reach::Plain);
     assert_eq!(stars(json!({"ann": true})), Ok(vec![Wish::Star { on: true }]));
