@@ -96,7 +96,7 @@ impl From<ChangeError> for AmendError {
     fn from(error: ChangeError) -> AmendError {
         match error {
             ChangeError::Commit(error) => AmendError::Commit(error),
-            ChangeError::Catalog(error) => AmendError::Catalog(error),
+            ChangeError::Unrecorded(error) | ChangeError::Catalog(error) => AmendError::Catalog(error),
         }
     }
 }

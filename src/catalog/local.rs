@@ -63,6 +63,10 @@ pub enum ChangeError {
     /// A conflict: the package is not as it was. To be thought out anew.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// It came before anything was recorded.
+    #[error(transparent)]
+    Unrecorded(CatalogError),
+    /// Whether it is recorded is not said by this.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
 }
@@ -105,7 +109,7 @@ impl Catalog {
         // What was never published needs no sight.
         let is_news = !is_seen && (!index.rows.is_empty() || before.last_sight.is_some());
         if is_news {
-            let kept = self.keep(&index).await?;
+            let kept = self.keep(&index).await.map_err(ChangeError::Unrecorded)?;
             commands.push(Command::Sight(sight_of_composed(&index, &listed, before.last_sight.as_ref(), kept, at)));
             document = Some(kept);
         }
@@ -134,7 +138,7 @@ impl Catalog {
                 Ok(_) => {}
                 Err(ChangeError::Commit(CommitError::Conflict(_))) => continue,
                 Err(ChangeError::Commit(error)) => return Err(error.into()),
-                Err(ChangeError::Catalog(error)) => return Err(error),
+                Err(ChangeError::Unrecorded(error) | ChangeError::Catalog(error)) => return Err(error),
             }
             let state = self.state.package(package).await?;
             let shelf = match self.known(package, &state).await? {

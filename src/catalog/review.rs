@@ -161,7 +161,7 @@ impl Catalog {
                 Ok(_) => return Ok(()),
                 Err(error) if error.is_conflict() => {}
                 Err(ChangeError::Commit(error)) => return Err(CatalogError::from(error).into()),
-                Err(ChangeError::Catalog(error)) => return Err(error.into()),
+                Err(ChangeError::Unrecorded(error) | ChangeError::Catalog(error)) => return Err(error.into()),
             }
         }
         Err(CatalogError::Storage("the release changes too fast to be withdrawn".to_owned()).into())

@@ -1,6 +1,10 @@
 //! Releases that are published here: whose the name is, whether the version is free, what is inside, where it would stand;
 //! and only then it is recorded. What is refused leaves nothing behind.
 
+mod error;
+
+pub use error::SubmitError;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +15,8 @@ use crate::catalog::CatalogError;
 use crate::catalog::amend::TAGS_MAX;
 use crate::catalog::explanation::Explanation;
 use crate::catalog::local::Change;
-use crate::catalog::local::ChangeError;
 use crate::catalog::names::Whose;
 use crate::catalog::rights::may_add_to;
-use crate::catalog::seal::SealError;
 use crate::catalog::upload::Received;
 use crate::ecosystem::Dist;
 use crate::model::actor::Actor;
@@ -25,21 +27,20 @@ use crate::model::local::NameOwner;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::principal::Principal;
-use crate::model::refusal::Refusal;
 use crate::model::release::ReleaseId;
 use crate::model::stage::StageId;
 use crate::model::standing::Standing;
 use crate::quarantine::checks::inspection::EDITION;
 use crate::quarantine::wording;
 use crate::quarantine::workflow::InspectError;
-use crate::storage::blob::BlobError;
+use crate::storage::blob;
+use crate::storage::blob::Kept;
 use crate::storage::record::Amendment;
 use crate::storage::record::Command;
 use crate::storage::record::Inspection;
 use crate::storage::record::Local;
 use crate::storage::record::PackageState;
 use crate::storage::record::Submission;
-use crate::storage::state::CommitError;
 
 /// How often a submission is thought out anew because the package changed meanwhile.
 const ATTEMPTS_MAX: usize = 8;
@@ -79,80 +80,17 @@ pub struct Submitted {
     pub explanation: Explanation,
 }
 
-/// Why nothing was recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum SubmitError {
-    #[error("{} belongs to the upstream registry; an admin can assign it to this one", .0.name)]
-    NameOfUpstream(PackageId),
-    #[error("{} differs only in its case from {}, which is at home here", package.name, twin.name)]
-    NameOfTwin { package: PackageId, twin: PackageId },
-    #[error("whether {} belongs to the upstream registry cannot be asked now: {why}; nothing was published", package.name)]
-    UpstreamSilent { package: PackageId, why: String, retry_after: Duration },
-    #[error("you are not an owner of {}", .0.name)]
-    NotOwner(PackageId),
-    #[error("this token may not publish {}", .0.name)]
-    NotInReach(PackageId),
-    #[error("{sentence}")]
-    Exists { id: StageId, sentence: String },
-    #[error("{release} was unpublished on {on} and cannot be published again")]
-    WasWithdrawn { release: ReleaseId, on: String },
-    /// What was submitted does not agree with itself.
-    #[error("{0}")]
-    Disagrees(String),
-    /// Policy lets nobody have it. The sentence has no link.
-    #[error("{}", .0.sentence)]
-    Rejected(Box<Refusal>),
-    #[error("too much is being published at once; try again in {} seconds", RETRY_AFTER.as_secs())]
-    TooManyAtOnce,
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-    #[error(transparent)]
-    Blob(#[from] BlobError),
-}
-
-impl SubmitError {
-    /// When to come again, where that may help.
-    pub const fn retry_after(&self) -> Option<Duration> {
-        match self {
-            SubmitError::UpstreamSilent { retry_after, .. } => Some(*retry_after),
-            SubmitError::TooManyAtOnce => Some(RETRY_AFTER),
-            SubmitError::NameOfUpstream(_)
-            | SubmitError::NameOfTwin { .. }
-            | SubmitError::NotOwner(_)
-            | SubmitError::NotInReach(_)
-            | SubmitError::Exists { .. }
-            | SubmitError::WasWithdrawn { .. }
-            | SubmitError::Disagrees(_)
-            | SubmitError::Rejected(_)
-            | SubmitError::Catalog(_)
-            | SubmitError::Commit(_)
-            | SubmitError::Blob(_) => None,
-        }
-    }
-}
-
-impl From<SealError> for SubmitError {
-    fn from(error: SealError) -> SubmitError {
-        SubmitError::Catalog(error.into())
-    }
-}
-
-impl From<ChangeError> for SubmitError {
-    fn from(error: ChangeError) -> SubmitError {
-        match error {
-            ChangeError::Commit(error) => SubmitError::Commit(error),
-            ChangeError::Catalog(error) => SubmitError::Catalog(error),
-        }
-    }
-}
-
 /// A name that may be published under, as of a state.
 struct Claim {
     before: Arc<PackageState>,
     /// It is nobody's yet.
     is_new: bool,
+}
+
+/// The bytes of a submission, before and after they are kept.
+struct Coming {
+    received: Option<blob::Received>,
+    kept: Option<Kept>,
 }
 
 /// The commands that stay the same however often they are tried.
@@ -172,25 +110,37 @@ impl Catalog {
         let Some(name) = &by.name else { return Err(SubmitError::NotInReach(offer.package)) };
         self.claim(&offer, by).await?;
         let draft = self.draft(&offer, &received, name, by).await?;
-        let mut blob = Some(received.0);
-        for _ in 0..ATTEMPTS_MAX {
-            let claim = self.claim(&offer, by).await?;
-            let change = self.change(&offer.package, &claim.before, commands(&draft, &claim)).await?;
-            self.is_bearable(&change, &release)?;
-            if let Some(blob) = blob.take() {
-                // Before the record that says it is there.
-                self.quarantine.keep(blob).await?;
+        let digest = *received.0.content.digest();
+        // Whoever submits the same bytes meanwhile waits, so that nobody takes away what another one found there.
+        let _alone = self.docks.keeping(&digest).await;
+        let mut bytes = Coming { received: Some(received.0), kept: None };
+        if let Err(error) = self.record(&offer, &draft, &mut bytes, by).await {
+            if bytes.kept == Some(Kept::New) && error.leaves_nothing_recorded() {
+                self.quarantine.discard(&digest).await;
             }
-            match self.commit_change(change, Actor::Person(name.clone())).await {
-                Ok(_) => {}
-                Err(error) if error.is_conflict() => continue,
+            return Err(error);
+        }
+        tracing::info!(%release, by = name, "published");
+        let explanation = self.explain_known(&release).await?;
+        Ok(Submitted { id: StageId::of(&release), asked_restricted: offer.asks_restricted, explanation, release })
+    }
+
+    /// Keeps the bytes and then records that they are there.
+    async fn record(self: &Arc<Self>, offer: &Offer, draft: &Draft, bytes: &mut Coming, by: &Principal) -> Result<(), SubmitError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let claim = self.claim(offer, by).await?;
+            let change = self.change(&offer.package, &claim.before, commands(draft, &claim)).await?;
+            self.is_bearable(&change, &draft.release)?;
+            if let Some(received) = bytes.received.take() {
+                bytes.kept = Some(self.quarantine.keep(received).await?);
+            }
+            match self.commit_change(change, Actor::Person(draft.submission.by.clone())).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
             }
-            tracing::info!(%release, by = name, "published");
-            let explanation = self.explain_known(&release).await?;
-            return Ok(Submitted { id: StageId::of(&release), asked_restricted: offer.asks_restricted, explanation, release });
         }
-        Err(CatalogError::Storage(format!("{} changes too fast to be recorded", offer.package.name)).into())
+        Err(SubmitError::TooFast(offer.package.clone()))
     }
 
     /// Whether this submitter may publish this version under this name, as the package is now.

@@ -7,16 +7,18 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Mutex;
+use tokio::sync::MutexGuard;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio::sync::SemaphorePermit;
 
 use crate::catalog::Catalog;
 use crate::catalog::submit::SubmitError;
+use crate::model::digest::Digest;
 use crate::quarantine::workflow::lock;
 use crate::storage::blob;
 use crate::storage::blob::BlobError;
@@ -36,17 +38,21 @@ const GATHERED_BYTES_MAX: usize = 96 * 1_024 * 1_024;
 const SHARE_BYTES: usize = 256 * 1_024;
 /// Large questions that are read at once.
 const ASKED_MAX: usize = 4;
+/// Locks for bytes that are being kept; more than are kept at once, so that hardly two share one.
+const KEEPING_LOCKS: usize = 32;
 /// Submissions that are looked into at once: their bytes are in memory then.
 pub const EXAMINED_MAX: usize = 2;
 
 /// Room for bodies, for what is gathered of them, and for what is looked into.
 pub(super) struct Docks {
     all: Arc<Semaphore>,
-    of_one: Mutex<HashMap<String, Arc<Semaphore>>>,
+    of_one: std::sync::Mutex<HashMap<String, Arc<Semaphore>>>,
     gathered: Arc<Semaphore>,
     /// A large text takes many times its length while it is read: one that is written at a time, and some that are asked.
     written: Semaphore,
     asked: Semaphore,
+    /// By digest: who keeps bytes and records that they are there does so alone.
+    keeping: [Mutex<()>; KEEPING_LOCKS],
     pub(super) tables: Semaphore,
 }
 
@@ -54,10 +60,11 @@ impl Default for Docks {
     fn default() -> Docks {
         Docks {
             all: Arc::new(Semaphore::new(BODIES_MAX)),
-            of_one: Mutex::default(),
+            of_one: std::sync::Mutex::default(),
             gathered: Arc::new(Semaphore::new(GATHERED_BYTES_MAX / SHARE_BYTES)),
             written: Semaphore::new(1),
             asked: Semaphore::new(ASKED_MAX),
+            keeping: Default::default(),
             tables: Semaphore::new(EXAMINED_MAX),
         }
     }
@@ -119,6 +126,11 @@ impl Drop for Own {
 }
 
 impl Docks {
+    pub(super) async fn keeping(&self, digest: &Digest) -> Option<MutexGuard<'_, ()>> {
+        let lock = self.keeping.get(usize::from(digest.raw().first().copied().unwrap_or_default()) % KEEPING_LOCKS)?;
+        Some(lock.lock().await)
+    }
+
     async fn turn(self: &Arc<Self>, caller: &str) -> Result<Turn, SubmitError> {
         let places = {
             let mut of_one = lock(&self.of_one);

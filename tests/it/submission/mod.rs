@@ -1,5 +1,7 @@
 //! Releases that are published here: how they come in, whose they are, what is changed of them, who lets them through.
 
+mod access;
+mod beside;
 mod differences;
 mod duties;
 mod malformed;
@@ -7,6 +9,7 @@ mod memory;
 mod names;
 mod owners;
 mod publish;
+mod rights;
 mod signatures;
 mod stage;
 mod tags;
