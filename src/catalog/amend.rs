@@ -86,6 +86,8 @@ pub enum AmendError {
     NoOwner,
     #[error("{what} are at most {max}")]
     TooMany { what: &'static str, max: usize },
+    #[error("too much is changed at once, do it in parts: {0}")]
+    TooLarge(String),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
@@ -95,6 +97,7 @@ pub enum AmendError {
 impl From<ChangeError> for AmendError {
     fn from(error: ChangeError) -> AmendError {
         match error {
+            ChangeError::Commit(CommitError::TooLarge { why }) => AmendError::TooLarge(why),
             ChangeError::Commit(error) => AmendError::Commit(error),
             ChangeError::Unrecorded(error) | ChangeError::Catalog(error) => AmendError::Catalog(error),
         }

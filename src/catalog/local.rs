@@ -296,12 +296,11 @@ fn in_memory(shelf: &Shelf, local: &Local) -> HashMap<Version, Bytes> {
     shelf.index.rows.iter().filter(is_same).map(|row| (row.version.clone(), shelf.index.manifest(row))).collect()
 }
 
-/// The wishes that came before the one that each pointer follows. They are part of what the index says.
+/// The wishes that came before the one that each pointer follows, which may be none: nothing else stands in for it. They are
+/// part of what the index says.
 fn with_earlier(index: Index, tags: &BTreeMap<String, Vec<Version>>) -> Index {
-    let earlier: Vec<(String, Vec<Version>)> = tags
-        .iter()
-        .filter_map(|(tag, wishes)| Some((tag.clone(), wishes.get(1..).filter(|earlier| !earlier.is_empty())?.to_vec())))
-        .collect();
+    let earlier: Vec<(String, Vec<Version>)> =
+        tags.iter().filter_map(|(tag, wishes)| Some((tag.clone(), wishes.get(1..)?.to_vec()))).collect();
     if earlier.is_empty() {
         return index;
     }

@@ -39,6 +39,7 @@ impl From<AmendError> for Problem {
             | AmendError::NotInReach(_)
             | AmendError::OfABuild(_)
             | AmendError::LatestStays => Kind::Refused,
+            AmendError::TooLarge(_) => Kind::TooLarge,
             AmendError::UnknownVersion { .. } | AmendError::UnknownTag { .. } => Kind::Unknown,
             AmendError::Unknown(_) | AmendError::NoOwner | AmendError::TooMany { .. } => Kind::Unacceptable,
             AmendError::Catalog(error) => return error.into(),

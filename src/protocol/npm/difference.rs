@@ -104,9 +104,14 @@ fn deprecation(release: &ExposedRelease, written: &Value) -> Result<Option<Wish>
 fn text(value: Option<&Value>) -> Result<Option<String>, NotADifference> {
     match value {
         None | Some(Value::Null | Value::Bool(false)) => Ok(None),
-        Some(Value::String(text)) => Ok((!text.is_empty()).then(|| text.clone())),
+        Some(Value::String(text)) => Ok((!text.is_empty()).then(|| plain(text))),
         Some(Value::Bool(true) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => Err(NotADifference::Shape("deprecated")),
     }
+}
+
+/// A text that clients write to terminals, without what would steer one.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 fn is_same_dist(shown: &Value, written: &Value) -> bool {

@@ -93,7 +93,7 @@ async fn once_it_is_open_everything_follows() {
     assert_eq!((after.status, keys(&after.json()["versions"])), (200, vec!["1.0.0", "1.1.0"]));
     assert_eq!(after.json()["dist-tags"], json!({"latest": "1.1.0", "next": "1.1.0"}));
     assert_eq!(after.json().get("policyRestrictions"), None);
-    assert_eq!(after.json()["readme"], "# marker 1.1.0\n");
+    assert_eq!(after.json()["description"], "marker 1.1.0");
     assert_eq!(airlock.tarball(WEB, "1.1.0").await.body, release("1.1.0").packed().bytes);
     assert_eq!(decided(&airlock, &bob, WEB, "1.1.0", "revoke").await.status, 200);
     assert_eq!(airlock.get("/-/package/@acme%2fweb/dist-tags").await.json(), json!({"latest": "1.0.0"}));

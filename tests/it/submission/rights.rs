@@ -52,7 +52,7 @@ async fn of_a_stranger_a_star_is_heard_and_no_tarball() {
         long.send(&format!(r#"{{"users":{{"{}"#, "x".repeat(1_100_000))).await;
         let answer = long.answer().await;
         assert!(answer.starts_with("HTTP/1.1 4") && (answer.contains(said) || answer.contains("a key of the body")), "{answer}");
-        let users: serde_json::Map<String, serde_json::Value> = (0..40_000).map(|at| (format!("user-{at:010}"), json!(true))).collect();
+        let users: serde_json::Map<String, serde_json::Value> = (0..80_000).map(|at| (format!("user-{at:010}"), json!(true))).collect();
         let reply =
             airlock.call("PUT", &format!("/{}", name.replace('/', "%2f"))).bearer(token).json(&json!({"users": users})).send().await;
         assert_eq!(reply.status, 403, "{}", reply.text());

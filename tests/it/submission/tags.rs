@@ -103,7 +103,8 @@ async fn tags_in_a_packument_that_is_written_back_are_tags_too() {
         (json!({"latest": "1.1.0", "__proto__": "1.0.0"}), 400, ""),
         (json!({"latest": "1.1.0", "x".repeat(257): "1.0.0"}), 400, "is not a tag"),
         (json!({"latest": "1.1.0", "next": "9.9.9"}), 404, "has no version 9.9.9"),
-        (json!({"latest": "1.1.0", "next": "latest"}), 400, "is to point at what is no version"),
+        (json!({"latest": "1.1.0", "next": "latest"}), 404, "has no version latest"),
+        (json!({"latest": "1.1.0", "next": ""}), 400, "is to point at what is no version"),
         (json!({"latest": "1.1.0", "next": 1}), 400, "is to point at what is no version"),
         (json!(many), 400, "at most 1000"),
         (json!([]), 400, "dist-tags"),
@@ -123,7 +124,8 @@ async fn tags_in_a_packument_that_is_written_back_are_tags_too() {
     assert_eq!(write(String::new(), batch(0)).await.status, 201);
     let more = write(String::new(), batch(600)).await;
     assert_eq!(more.status, 422, "{}", more.text());
-    assert_eq!(write(String::new(), json!({"latest": "1.1.0", "next": "2.0.0"})).await.status, 201, "one that is held waits");
+    let waits = json!({"latest": "1.1.0", "next": "2.0.0", "held": "2.0.0"});
+    assert_eq!(write(String::new(), waits).await.status, 201, "one that is held waits");
     assert_eq!(tags(&airlock).await.as_object().unwrap().len(), 601);
 }
 

@@ -51,9 +51,19 @@ fn what_is_written_back_as_it_was_wishes_nothing() {
 fn a_deprecation_is_all_that_is_written_of_a_version() {
     let old = |body: &mut Value| body["versions"]["1.0.0"]["deprecated"] = json!("old");
     assert_eq!(wished(Reach::Plain, old), Ok(vec![deprecate("1.0.0", "old")]));
+    let steering = |body: &mut Value| body["versions"]["1.0.0"]["deprecated"] = json!("use\n2\u{1b}[2J");
+    assert_eq!(wished(Reach::Plain, steering), Ok(vec![deprecate("1.0.0", "use\n2\u{fffd}[2J")]));
     assert_eq!(wished(Reach::Plain, |body| body["versions"]["1.0.0"]["deprecated"] = json!("")), Ok(vec![]));
     let moved = |body: &mut Value| body["versions"]["1.0.0"]["dist"]["tarball"] = json!("https://other.example/x.tgz");
     assert_eq!(wished(Reach::Plain, moved), Ok(vec![]), "where a file lies is told each client anew");
+    let attested = |url: &str| json!({"url": url, "provenance": {"predicateType": "x"}});
+    assert!(is_same_dist(
+        &json!({"a": 1, "attestations": attested("-/x")}),
+        &json!({"a": 1, "attestations": attested("https://gate.example/-/x")})
+    ));
+    for other in [json!({"url": "-/x"}), json!(null), json!({"url": "-/x", "provenance": {"predicateType": "y"}})] {
+        assert!(!is_same_dist(&json!({"attestations": attested("-/x")}), &json!({"attestations": other})), "{other}");
+    }
     for (key, value) in
         [("scripts", json!({"postinstall": "evil"})), ("version", json!("9.0.0")), ("cpu", json!(["x64"])), ("dist", json!(7))]
     {

@@ -45,12 +45,12 @@ pub async fn replace(registry: &Registry, call: Call<'_>, package: PackageName, 
     let id = npm(package.clone());
     may_amend(registry, caller, &id).await?;
     let written = publish::written(registry, call).await?;
-    rewrite(registry, caller, package, &written, Some(&revision)).await
+    rewrite(registry, caller, package, written, Some(&revision)).await
 }
 
 /// `PUT /{package}` without a file.
 pub async fn write_back(registry: &Registry, caller: &Caller, package: PackageName, written: Written) -> Result<Response, Failure> {
-    rewrite(registry, caller, package, &written, None).await
+    rewrite(registry, caller, package, written, None).await
 }
 
 /// A packument that is written back: with the revision that its path names, or with the one in it.
@@ -58,11 +58,13 @@ async fn rewrite(
     registry: &Registry,
     caller: &Caller,
     package: PackageName,
-    written: &Written,
+    written: Written,
     revision: Option<&str>,
 ) -> Result<Response, Failure> {
     let name = caller.person()?.to_owned();
-    let Some(body) = written.packument.as_object() else { return Err(malformed("the body is no packument: it is not an object").into()) };
+    // The turn ends when everything is recorded.
+    let Written { packument, turn: _turn } = written;
+    let Value::Object(body) = packument else { return Err(malformed("the body is no packument: it is not an object").into()) };
     for key in ["_id", "name"] {
         if body.get(key).is_some_and(|named| named.as_str() != Some(package.as_str())) {
             return Err(malformed(format!("the body's {key} is not {package}, which the path names")).into());
@@ -71,13 +73,16 @@ async fn rewrite(
     let reach = if revision.is_some() { Reach::Whole } else { Reach::Plain };
     let package = npm(package);
     let wishes = if registry.catalog.hosted(&package).await?.is_some() {
-        let view = match stated(body, revision) {
+        let view = match stated(&body, revision) {
+            // Whatever was seen of it, a star is one's own.
+            _ if is_star(&body) => registry.catalog.exposed(&package).await?.exposed,
             Some(revision) => seen_at(registry, &package, revision).await?,
-            None if is_star(body) => registry.catalog.exposed(&package).await?.exposed,
             None => return Err(malformed("the body has no _rev, so that nobody knows what you saw: read the package first").into()),
         };
-        difference(&view, body, &name, reach).map_err(Problem::from)?
-    } else if is_star(body) {
+        // Every manifest that was shown is read for it.
+        let compared = tokio::task::spawn_blocking(move || difference(&view, &body, &name, reach)).await;
+        compared.map_err(|crash| Problem::internal(crash.to_string()))?.map_err(Problem::from)?
+    } else if is_star(&body) {
         vec![Wish::Star { on: body.get(USERS).and_then(|users| users.get(&name)).is_some_and(|one| *one != Value::Bool(false)) }]
     } else {
         return Err(of_upstream(&package).into());
