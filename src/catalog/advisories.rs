@@ -1,5 +1,5 @@
 //! What is known against releases that somebody uses: our own people's word, and what the upstreams say. A package that
-//! is at home here, or in a private scope, is never named to an upstream.
+//! is at home here, or is never to be asked of upstream, is not named to any.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -120,7 +120,7 @@ impl Catalog {
         let mut asked: BTreeMap<Option<&str>, Vec<&InUse>> = BTreeMap::new();
         for one in in_use {
             let is_ours =
-                self.is_private(&one.package) || self.state.package(&one.package).await.map_err(CatalogError::from)?.local.is_some();
+                self.is_never_asked(&one.package) || self.state.package(&one.package).await.map_err(CatalogError::from)?.local.is_some();
             if !is_ours {
                 asked.entry(self.upstreams.own_scope(one.package.name.scope())).or_default().push(one);
             }

@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::local::ChangeError;
 use crate::catalog::refresh::ATTEMPTS_MAX;
+use crate::catalog::rights::may_change;
 use crate::model::actor::Actor;
 use crate::model::actor::is_one_name;
 use crate::model::package::PackageId;
@@ -49,8 +50,10 @@ pub enum Wish {
     Withdraw {
         versions: Vec<Version>,
     },
+    /// More of them, and fewer. What is not spoken of stays.
     Owners {
-        names: BTreeSet<String>,
+        added: BTreeSet<String>,
+        removed: BTreeSet<String>,
     },
     Star {
         on: bool,
@@ -84,6 +87,8 @@ pub enum AmendError {
     NoOwner,
     #[error("{what} are at most {max}")]
     TooMany { what: &'static str, max: usize },
+    #[error("too much is changed at once, do it in parts: {0}")]
+    TooLarge(String),
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
@@ -93,19 +98,11 @@ pub enum AmendError {
 impl From<ChangeError> for AmendError {
     fn from(error: ChangeError) -> AmendError {
         match error {
+            ChangeError::Commit(CommitError::TooLarge { why }) => AmendError::TooLarge(why),
             ChangeError::Commit(error) => AmendError::Commit(error),
-            ChangeError::Catalog(error) => AmendError::Catalog(error),
+            ChangeError::Unrecorded(error) | ChangeError::Catalog(error) => AmendError::Catalog(error),
         }
     }
-}
-
-/// Whether `by` may publish and change a package that is at home here: its owners, and who publishes it whoever owns it.
-pub fn may_change(local: &Local, package: &PackageName, by: &Principal) -> Result<(), AmendError> {
-    if !by.reaches(package) {
-        return Err(AmendError::NotInReach(package.clone()));
-    }
-    let owns = by.name.as_ref().is_some_and(|name| local.is_owner(name));
-    if owns || by.oversteps(package) { Ok(()) } else { Err(AmendError::NotOwner(package.clone())) }
 }
 
 impl Catalog {
@@ -122,9 +119,6 @@ impl Catalog {
                 Some(local) => {
                     if !is_for_everyone {
                         may_change(local, &package.name, by)?;
-                        if by.workflow.is_some() {
-                            return Err(AmendError::OfABuild(package.name.clone()));
-                        }
                     }
                     self.granted(package, local, wishes, name).await?
                 }
@@ -142,10 +136,7 @@ impl Catalog {
             }
             let commands = vec![Command::Amended { package: package.clone(), by: name.to_owned(), changes }];
             match self.amended(package, &before, commands, Actor::Person(name.to_owned())).await {
-                Ok(state) => {
-                    self.restricted.set(package, state.local.as_ref().is_some_and(|local| local.restricted));
-                    return Ok(state);
-                }
+                Ok(state) => return Ok(state),
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
             }
@@ -181,6 +172,7 @@ impl Catalog {
     /// What is to be recorded so that every wish is granted.
     async fn granted(&self, package: &PackageId, local: &Local, wishes: &[Wish], name: &str) -> Result<Vec<Amendment>, AmendError> {
         let mut changes = Vec::new();
+        let mut new_tags: BTreeSet<&str> = BTreeSet::new();
         let present = |version: &Version| match local.releases.get(version).filter(|release| release.withdrawn_at.is_none()) {
             Some(release) => Ok(release),
             None => Err(AmendError::UnknownVersion { package: package.name.clone(), version: version.clone() }),
@@ -190,7 +182,10 @@ impl Catalog {
                 Wish::Tag { tag, version } => {
                     present(version)?;
                     let wishes = local.tags.get(tag);
-                    if wishes.is_none() && local.tags.len() >= TAGS_MAX {
+                    if wishes.is_none() {
+                        new_tags.insert(tag);
+                    }
+                    if local.tags.len() + new_tags.len() > TAGS_MAX {
                         return Err(AmendError::TooMany { what: "the tags of a package", max: TAGS_MAX });
                     }
                     if wishes.and_then(|wishes| wishes.first()) != Some(version) {
@@ -219,7 +214,16 @@ impl Catalog {
                         }
                     }
                 }
-                Wish::Owners { names } => {
+                Wish::Owners { added, removed } => {
+                    // Before any of them is looked for.
+                    if added.len() > OWNERS_MAX {
+                        return Err(AmendError::TooMany { what: "the owners of a package", max: OWNERS_MAX });
+                    }
+                    let is_in = |names: &BTreeSet<String>, name: &str| names.iter().any(|one| is_one_name(one, name));
+                    // In whatever case: it is the same person.
+                    let kept = local.owners.iter().filter(|name| !is_in(removed, name));
+                    let new = added.iter().filter(|name| !local.is_owner(name) && !is_in(removed, name));
+                    let names: BTreeSet<String> = kept.chain(new).cloned().collect();
                     if names.is_empty() {
                         return Err(AmendError::NoOwner);
                     }
@@ -229,8 +233,8 @@ impl Catalog {
                     for new in names.difference(&local.owners) {
                         self.somebody(new).await?;
                     }
-                    if *names != local.owners {
-                        changes.push(Amendment::Owners { names: names.clone() });
+                    if names != local.owners {
+                        changes.push(Amendment::Owners { names });
                     }
                 }
                 Wish::Star { on } => {

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
+use crate::catalog::queue::Walk;
 use crate::model::job::Job;
 use crate::model::job::Work;
 use crate::model::package::PackageId;
@@ -129,7 +130,8 @@ impl Catalog {
                 Ok(packages) => packages,
                 Err(error) => {
                     tracing::error!(%error, "the walk over known packages stopped");
-                    return;
+                    missed += 1;
+                    break;
                 }
             };
             let Some((package, _)) = packages.last() else { break };
@@ -152,9 +154,7 @@ impl Catalog {
             }
             tokio::time::sleep(began.elapsed() * RESTS).await;
         }
-        if missed == 0 {
-            self.board_is_complete();
-        }
+        self.walked(if missed == 0 { Walk::Over } else { Walk::Incomplete });
     }
 
     /// Without bringing the package into memory, where its document is there.

@@ -241,8 +241,8 @@ impl Ladder {
     }
 }
 
-/// A pointer is touched only if its target is not listed. Where it was wished to be elsewhere before, the newest such target
-/// that is listed stands in. Else `latest` becomes the newest stable release below the old
+/// A pointer is touched only if its target is not listed. Where it is known what it was wished to be at before, the newest
+/// such target that is listed stands in, and none but `latest` is anywhere else. Else `latest` becomes the newest stable release below the old
 /// target (only where there is none, and it was a prerelease itself, the newest of its class); any other stays within its
 /// major and its prerelease class. One that finds nothing is dropped; none ever rises.
 fn repair_pointers(index: &Index, releases: &[ExposedRelease], ecosystem: &dyn Ecosystem) -> (Vec<(String, Version)>, bool) {
@@ -257,9 +257,13 @@ fn repair_pointers(index: &Index, releases: &[ExposedRelease], ecosystem: &dyn E
             continue;
         }
         repaired = true;
-        let wished = index.earlier.iter().find(|(pointer, _)| pointer == name).map_or(&[][..], |(_, versions)| versions);
-        if let Some(version) = wished.iter().find(|version| listed.contains(version)) {
+        let wished = index.earlier.iter().find(|(pointer, _)| pointer == name).map(|(_, versions)| versions);
+        if let Some(version) = wished.into_iter().flatten().find(|version| listed.contains(version)) {
             pointers.push((name.clone(), version.clone()));
+            continue;
+        }
+        if wished.is_some() && name != LATEST {
+            // It was never at anything else that is listed, and waits.
             continue;
         }
         let stand_ins = stand_ins.get_or_insert_with(|| StandIns::of(releases, ecosystem));

@@ -62,7 +62,7 @@ pub(super) struct Opened {
 impl Catalog {
     /// What would be exposed of the package now, where that can be told without its index. `None` says nothing at all.
     pub async fn glance(&self, package: &PackageId) -> Option<Glance> {
-        let glance = self.seen.get(package)?;
+        let glance = self.seen.get(package).filter(|_| !self.has_twin_at_home(package))?;
         let now = self.clock.now();
         let stands = is_confirmed(glance.checked_at, now, self.fresh_for)
             && glance.valid_until.is_none_or(|until| now < until)
@@ -74,7 +74,7 @@ impl Catalog {
     /// A file that was opened before, if the same leave is given again and its bytes are kept.
     pub async fn opened_before(&self, package: &PackageId, file: &str, puller: Option<&Puller>) -> Result<Option<Download>, CatalogError> {
         let Some(opened) = self.opened.get(&Named { package, file }) else { return Ok(None) };
-        if !is_confirmed(opened.checked_at, self.clock.now(), self.fresh_for) {
+        if !is_confirmed(opened.checked_at, self.clock.now(), self.fresh_for) || self.has_twin_at_home(package) {
             return Ok(None);
         }
         let Some(clearance) = self.quarantine.renew(&opened.leave).await? else { return Ok(None) };

@@ -63,6 +63,10 @@ pub enum ChangeError {
     /// A conflict: the package is not as it was. To be thought out anew.
     #[error(transparent)]
     Commit(#[from] CommitError),
+    /// It came before anything was recorded.
+    #[error(transparent)]
+    Unrecorded(CatalogError),
+    /// Whether it is recorded is not said by this.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
 }
@@ -100,18 +104,21 @@ impl Catalog {
 
     /// Commits a change, with the sight of what it makes, in one batch. In force when it returns.
     pub async fn commit_change(&self, change: Change, actor: Actor) -> Result<Arc<PackageState>, ChangeError> {
-        let Change { package, at, mut commands, state: _, index, before, listed, is_seen } = change;
+        let Change { package, at, mut commands, state: after, index, before, listed, is_seen } = change;
         let mut document = None;
         // What was never published needs no sight.
         let is_news = !is_seen && (!index.rows.is_empty() || before.last_sight.is_some());
         if is_news {
-            let kept = self.keep(&index).await?;
+            let kept = self.keep(&index).await.map_err(ChangeError::Unrecorded)?;
             commands.push(Command::Sight(sight_of_composed(&index, &listed, before.last_sight.as_ref(), kept, at)));
             document = Some(kept);
         }
         if !commands.is_empty() {
             let conditions = vec![Condition::Revision { package: package.clone(), is: before.revision }];
-            self.state.commit(Batch { at, actor, conditions, commands }).await?;
+            self.residents.foretell(&package, &after);
+            let committed = self.state.commit(Batch { at, actor, conditions, commands }).await;
+            self.settle(&package).await.map_err(CatalogError::from)?;
+            committed?;
         }
         let state = self.state.package(&package).await.map_err(CatalogError::from)?;
         self.unknown.remove(&package);
@@ -131,7 +138,7 @@ impl Catalog {
                 Ok(_) => {}
                 Err(ChangeError::Commit(CommitError::Conflict(_))) => continue,
                 Err(ChangeError::Commit(error)) => return Err(error.into()),
-                Err(ChangeError::Catalog(error)) => return Err(error),
+                Err(ChangeError::Unrecorded(error) | ChangeError::Catalog(error)) => return Err(error),
             }
             let state = self.state.package(package).await?;
             let shelf = match self.known(package, &state).await? {
@@ -289,12 +296,11 @@ fn in_memory(shelf: &Shelf, local: &Local) -> HashMap<Version, Bytes> {
     shelf.index.rows.iter().filter(is_same).map(|row| (row.version.clone(), shelf.index.manifest(row))).collect()
 }
 
-/// The wishes that came before the one that each pointer follows. They are part of what the index says.
+/// The wishes that came before the one that each pointer follows, which may be none: nothing else stands in for it. They are
+/// part of what the index says.
 fn with_earlier(index: Index, tags: &BTreeMap<String, Vec<Version>>) -> Index {
-    let earlier: Vec<(String, Vec<Version>)> = tags
-        .iter()
-        .filter_map(|(tag, wishes)| Some((tag.clone(), wishes.get(1..).filter(|earlier| !earlier.is_empty())?.to_vec())))
-        .collect();
+    let earlier: Vec<(String, Vec<Version>)> =
+        tags.iter().filter_map(|(tag, wishes)| Some((tag.clone(), wishes.get(1..)?.to_vec()))).collect();
     if earlier.is_empty() {
         return index;
     }

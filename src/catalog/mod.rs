@@ -16,8 +16,9 @@ pub mod names;
 pub mod passthrough;
 pub mod queue;
 pub mod refresh;
-pub mod restricted;
+pub mod residents;
 pub mod review;
+pub mod rights;
 pub mod seal;
 pub mod search;
 pub mod shelf;
@@ -47,7 +48,7 @@ use crate::catalog::passthrough::Passthrough;
 use crate::catalog::queue::Board;
 use crate::catalog::queue::Wanted;
 use crate::catalog::refresh::Refreshed;
-use crate::catalog::restricted::Restricted;
+use crate::catalog::residents::Residents;
 use crate::catalog::seal::Seal;
 use crate::catalog::search::Cards;
 use crate::catalog::shelf::Shelf;
@@ -95,7 +96,7 @@ pub struct Catalog {
     pulls: Arc<Pulls>,
     seal: Seal,
     passed: Passthrough,
-    docks: Docks,
+    docks: Arc<Docks>,
     clock: Clock,
     fresh_for: Duration,
     shelves: Shelves,
@@ -105,7 +106,7 @@ pub struct Catalog {
     seen: Cache<PackageId, Glance>,
     opened: Cache<FileName, Arc<Opened>>,
     views: Views,
-    restricted: Restricted,
+    residents: Residents,
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
     cards: Cards,
@@ -240,7 +241,7 @@ impl Catalog {
             pulls,
             seal: Seal::new(key_file),
             passed: Passthrough::default(),
-            docks: Docks::default(),
+            docks: Arc::default(),
             clock,
             fresh_for: config.fresh_for,
             shelves: shelves(),
@@ -250,7 +251,7 @@ impl Catalog {
             seen: Cache::new(SEEN_MAX),
             opened: Cache::new(OPENED_MAX),
             views: Views::default(),
-            restricted: Restricted::default(),
+            residents: Residents::default(),
             board: Mutex::default(),
             wanted: Mutex::default(),
             cards: Cards::default(),

@@ -31,19 +31,8 @@ impl Catalog {
     /// `Upstream` where upstream does not answer: then the name is nobody's to take.
     pub async fn whose(self: &Arc<Self>, package: &PackageId) -> Result<Whose, CatalogError> {
         let state = self.state.package(package).await?;
-        if state.local.is_some() {
-            return Ok(Whose::Ours(state));
-        }
-        let is_twin =
-            |other: &PackageId| other.ecosystem == package.ecosystem && other.name.as_str().eq_ignore_ascii_case(package.name.as_str());
-        if let Some(twin) = self.state.locals().await?.into_iter().find(is_twin) {
-            return Ok(Whose::Twin(twin));
-        }
-        if self.is_private(package) {
-            return Ok(Whose::Free(state));
-        }
-        if state.last_sight.is_some() || state.given_up.is_some() {
-            return Ok(Whose::Upstreams);
+        if let Some(whose) = self.known_whose(package, &state) {
+            return Ok(whose);
         }
         self.unknown.remove(package);
         match Box::pin(self.asked(package, Duration::ZERO)).await {
@@ -51,6 +40,20 @@ impl Catalog {
             Err(CatalogError::UnknownPackage(_)) => Ok(Whose::Free(state)),
             Err(error) => Err(error),
         }
+    }
+
+    /// The same as far as it can be told without asking anybody.
+    pub(super) fn known_whose(&self, package: &PackageId, state: &Arc<PackageState>) -> Option<Whose> {
+        if state.local.is_some() {
+            return Some(Whose::Ours(Arc::clone(state)));
+        }
+        if let Some(twin) = self.twin_at_home(package) {
+            return Some(Whose::Twin(twin));
+        }
+        if self.is_never_asked(package) {
+            return Some(Whose::Free(Arc::clone(state)));
+        }
+        (state.last_sight.is_some() || state.given_up.is_some()).then_some(Whose::Upstreams)
     }
 
     /// Gives the name to `owner` at the word of `by`. What was published under it here is kept, and comes back with the name.
@@ -67,9 +70,8 @@ impl Catalog {
             let commands = vec![Command::Assigned { package: package.clone(), to: owner }];
             let change = self.change(package, &before, commands).await?;
             match self.commit_change(change, by.clone()).await {
-                Ok(state) => {
+                Ok(_) => {
                     self.shelves.remove(package);
-                    self.restricted.set(package, state.local.as_ref().is_some_and(|local| local.restricted));
                     return Ok(());
                 }
                 Err(error) if error.is_conflict() => {}

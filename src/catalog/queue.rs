@@ -28,7 +28,17 @@ const PER_PACKAGE_MAX: usize = 200;
 #[derive(Debug, Default)]
 pub struct Board {
     waiting: BTreeMap<PackageId, Vec<Version>>,
-    complete: bool,
+    walk: Walk,
+}
+
+/// How far the walk over all known packages came since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Walk {
+    #[default]
+    UnderWay,
+    /// It ended without having judged every package: what waits of those is on the board once they are asked for.
+    Incomplete,
+    Over,
 }
 
 impl Board {
@@ -48,8 +58,7 @@ pub struct Wanted(HashMap<ReleaseId, u64>);
 /// What was posted on the board.
 pub(super) struct Posted {
     pub releases: Vec<ReleaseId>,
-    /// As of [`Queue`].
-    pub complete: bool,
+    pub walk: Walk,
 }
 
 /// What waits for people.
@@ -96,8 +105,8 @@ impl Catalog {
         }
     }
 
-    pub(crate) fn board_is_complete(&self) {
-        lock(&self.board).complete = true;
+    pub(crate) fn walked(&self, walk: Walk) {
+        lock(&self.board).walk = walk;
     }
 
     /// Somebody asked for a release that is not served. One that is in review is worth a person's time from now on.
@@ -133,12 +142,12 @@ impl Catalog {
             let package = package.clone();
             versions.clone().into_iter().map(move |version| ReleaseId { package: package.clone(), version })
         };
-        Posted { releases: board.waiting.iter().flat_map(of).collect(), complete: board.complete }
+        Posted { releases: board.waiting.iter().flat_map(of).collect(), walk: board.walk }
     }
 
     /// What waits for people, most wanted first, at most `limit` releases.
     pub async fn queue(self: &std::sync::Arc<Self>, limit: usize) -> Result<Queue, CatalogError> {
-        let Posted { releases, complete } = self.posted();
+        let Posted { releases, walk } = self.posted();
         let mut ordered: Vec<(u64, ReleaseId)> = releases.into_iter().map(|release| (self.wanted(&release), release)).collect();
         ordered.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
         let mut waiting = Vec::new();
@@ -152,6 +161,6 @@ impl Catalog {
                 Err(error) => return Err(error),
             }
         }
-        Ok(Queue { waiting, parked: self.quarantine.parked().await?, complete })
+        Ok(Queue { waiting, parked: self.quarantine.parked().await?, complete: walk == Walk::Over })
     }
 }

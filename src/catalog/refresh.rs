@@ -56,10 +56,10 @@ pub const RECHECK_AFTER: Duration = Duration::from_secs(5);
 pub type Refreshed = Option<Arc<Shelf>>;
 
 impl Catalog {
-    /// The package's shelf, asked of upstream if it is not fresh. In a private scope only what is at home here has one,
-    /// whatever the ledger remembers of times when it was not private.
+    /// The package's shelf, asked of upstream if it is not fresh. Of what is never asked of upstream only what is at home here
+    /// has one, whatever the ledger remembers of times when it was.
     pub async fn shelf(self: &Arc<Self>, package: &PackageId) -> Result<Arc<Shelf>, CatalogError> {
-        if self.is_private(package) && !self.is_at_home(package).await? {
+        if self.is_never_asked(package) && !self.is_at_home(package).await? {
             return Err(CatalogError::UnknownPackage(package.clone()));
         }
         if let Some(shelf) = self.shelves.get(package)
@@ -91,7 +91,7 @@ impl Catalog {
 
     /// As [`Catalog::shelf`], but asks upstream if it was last asked `older_than` ago.
     pub async fn asked(self: &Arc<Self>, package: &PackageId, older_than: Duration) -> Result<Arc<Shelf>, CatalogError> {
-        if self.is_private(package) && !self.is_at_home(package).await? {
+        if self.is_never_asked(package) && !self.is_at_home(package).await? {
             return Err(CatalogError::UnknownPackage(package.clone()));
         }
         if let Some(unknown) = self.unknown.get(package)
@@ -114,18 +114,16 @@ impl Catalog {
         }
     }
 
-    /// Whether upstream is never to hear of its scope.
-    pub(super) fn is_private(&self, package: &PackageId) -> bool {
-        package
-            .name
-            .scope()
-            .is_some_and(|scope| self.quarantine.policy().private_scopes.iter().any(|private| private.eq_ignore_ascii_case(scope)))
+    /// Whether upstream is never to hear of it: its scope is private, or it differs in its case only from a name at home here.
+    pub(super) fn is_never_asked(&self, package: &PackageId) -> bool {
+        let is_private = |scope: &str| self.quarantine.policy().private_scopes.iter().any(|private| private.eq_ignore_ascii_case(scope));
+        package.name.scope().is_some_and(is_private) || self.has_twin_at_home(package)
     }
 
-    /// The shelf as memory or disk has it, without asking upstream. `None`: never seen, of a private scope, at home here
+    /// The shelf as memory or disk has it, without asking upstream. `None`: never seen, never to be asked of upstream, at home here
     /// without a release, or its document is lost.
     pub async fn known(&self, package: &PackageId, state: &PackageState) -> Result<Option<Arc<Shelf>>, CatalogError> {
-        if self.is_private(package) && state.local.is_none() {
+        if self.is_never_asked(package) && state.local.is_none() {
             return Ok(None);
         }
         if let Some(shelf) = self.shelves.get(package) {
@@ -133,7 +131,7 @@ impl Catalog {
         }
         let Some(sight) = &state.last_sight else { return Ok(None) };
         let Some(index) = self.kept_index(package, sight).await? else { return Ok(None) };
-        if state.local.is_some() && index.rows.is_empty() {
+        if (state.local.is_some() && index.rows.is_empty()) || is_composed_of_nothing(&index) {
             return Ok(None);
         }
         let note = self.state.note(package).await.filter(|note| note.source == sight.source);
@@ -167,7 +165,7 @@ impl Catalog {
     /// Looks what of a package waits for people, as of `state`, and leaves nothing of it in memory. `false` where that
     /// cannot be told from what is kept.
     pub(crate) async fn look_through(&self, package: &PackageId, state: &Arc<PackageState>) -> Result<bool, CatalogError> {
-        let Some(sight) = state.last_sight.as_ref().filter(|_| !self.is_private(package) || state.local.is_some()) else {
+        let Some(sight) = state.last_sight.as_ref().filter(|_| !self.is_never_asked(package) || state.local.is_some()) else {
             return Ok(false);
         };
         let Some(index) = self.kept_index(package, sight).await? else { return Ok(false) };
@@ -198,6 +196,11 @@ impl Catalog {
         if state.local.is_some() {
             return self.composed_anew(package).await;
         }
+        let is_unheard_of = match (&known, &state.last_sight) {
+            (Some(shelf), _) => shelf.index.rows.is_empty(),
+            (None, None) => true,
+            (None, Some(sight)) => self.kept_index(package, sight).await?.is_some_and(|index| is_composed_of_nothing(&index)),
+        };
         self.counts.refreshed.fetch_add(1, Ordering::Relaxed);
         match self.ask(package, known.as_ref()).await {
             Ok(Said::Unchanged) => {
@@ -206,7 +209,8 @@ impl Catalog {
                 }
                 Ok(known)
             }
-            Ok(Said::Nothing) if state.last_sight.is_none() => {
+            // No release of it was ever heard of there.
+            Ok(Said::Nothing) if is_unheard_of => {
                 self.unknown.insert(package.clone(), Unknown { until: self.clock.now().plus(UNKNOWN_FOR), revision: state.revision });
                 Ok(None)
             }
@@ -221,11 +225,11 @@ impl Catalog {
                     rows: Vec::new(),
                     text: Bytes::new(),
                 };
-                let taken = self.take_in(nothing, Validators::default(), known.as_ref()).await;
+                let taken = self.take_in(nothing, Validators::default(), known.as_ref(), false).await;
                 self.taken_or_known(package, known, taken)
             }
             Ok(Said::Index(index, validators)) => {
-                let taken = self.take_in(*index, validators, known.as_ref()).await;
+                let taken = self.take_in(*index, validators, known.as_ref(), is_unheard_of).await;
                 self.taken_or_known(package, known, taken)
             }
             Err(trouble) => self.make_do(package, known, trouble),
@@ -322,8 +326,15 @@ impl Catalog {
         Err(Trouble::Unreadable(Unreadable::TooLarge { what: "the rounds of documents", max: ROUNDS_MAX as u64 }))
     }
 
-    /// Joins, keeps and records a new index.
-    async fn take_in(&self, fresh: Index, validators: Validators, known: Option<&Arc<Shelf>>) -> Result<Arc<Shelf>, CatalogError> {
+    /// Joins, keeps and records a new index. `is_unheard_of`: nothing was heard of upstream before that lacked its releases,
+    /// unless it is `known`.
+    async fn take_in(
+        &self,
+        fresh: Index,
+        validators: Validators,
+        known: Option<&Arc<Shelf>>,
+        is_unheard_of: bool,
+    ) -> Result<Arc<Shelf>, CatalogError> {
         let package = fresh.package.clone();
         let fresh = Arc::new(fresh);
         for _ in 0..ATTEMPTS_MAX {
@@ -336,7 +347,8 @@ impl Catalog {
                 (Some(_), None) => Some(self.quarantine.versions_seen(&package).await?),
                 (Some(_), Some(_)) | (None, _) => None,
             };
-            let absent_at = known.map(|shelf| shelf.checked_at()).or(state.last_sight.as_ref().map(|sight| sight.at));
+            let last_heard_at = state.last_sight.as_ref().map(|sight| sight.at).filter(|_| !is_unheard_of);
+            let absent_at = known.map(|shelf| shelf.checked_at()).or(last_heard_at);
             let (fresh, previous, joined) = (Arc::clone(&fresh), known.cloned(), Arc::clone(&state));
             let documents = Arc::clone(&self.documents);
             let work = move || {
@@ -403,6 +415,12 @@ pub(super) fn not_kept(package: &PackageId, error: &io::Error) -> CatalogError {
 
 fn missing(path: &UpstreamPath) -> Unreadable {
     Unreadable::Malformed(format!("{} is named and not there", path.0))
+}
+
+/// What was composed here while nothing was published, or when the name was given to upstream: it says nothing of what
+/// upstream has.
+fn is_composed_of_nothing(index: &Index) -> bool {
+    index.rows.is_empty() && index.source == DocumentDigest::of(b"")
 }
 
 /// What upstream said.

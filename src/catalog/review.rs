@@ -7,16 +7,20 @@ use std::time::Duration;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::Download;
+use crate::catalog::amend::AmendError;
 use crate::catalog::explanation::DecideOrFind;
 use crate::catalog::explanation::Explanation;
 use crate::catalog::local::ChangeError;
 use crate::catalog::queue::Posted;
+use crate::catalog::queue::Walk;
 use crate::catalog::queue::waits;
 use crate::catalog::refresh::ATTEMPTS_MAX;
+use crate::catalog::rights::may_change;
 use crate::model::actor::Actor;
 use crate::model::actor::is_one_name;
 use crate::model::decision::Verb;
 use crate::model::package::PackageId;
+use crate::model::package::PackageName;
 use crate::model::principal::Principal;
 use crate::model::pull::Puller;
 use crate::model::release::ReleaseId;
@@ -38,6 +42,9 @@ pub enum ReviewError {
     Unknown(StageId),
     #[error("not every package was looked at since the start; try again in {} seconds", .retry_after.as_secs())]
     NotYet { retry_after: Duration },
+    /// Whoever sees it may not take it back.
+    #[error(transparent)]
+    NotYours(Box<AmendError>),
     #[error(transparent)]
     Find(#[from] CatalogError),
     #[error(transparent)]
@@ -55,10 +62,10 @@ pub struct ReviewPage {
     pub total: usize,
 }
 
-/// Whether the release is for this person to see: approvers see all, whoever submitted sees their own, with a token that is
-/// for this package too.
-fn may_see(person: &Principal, package: &PackageId, submission: Option<&LocalRelease>) -> bool {
-    person.roles.covers(Role::Approver) || (person.is_for(&package.name) && submission.is_some_and(|one| is_by(one, person)))
+/// Whether the release is for this person to see: approvers see all, whoever submitted sees their own, with a token that
+/// could have submitted it.
+fn may_see(person: &Principal, package: &PackageName, submission: Option<&LocalRelease>) -> bool {
+    person.roles.covers(Role::Approver) || submission.is_some_and(|one| is_by(one, person) && person.reaches(package))
 }
 
 fn is_by(submission: &LocalRelease, person: &Principal) -> bool {
@@ -95,18 +102,18 @@ impl Catalog {
 
     /// What waits under the id.
     pub async fn in_review(self: &Arc<Self>, id: &StageId, person: &Principal) -> Result<Explanation, ReviewError> {
-        let Posted { releases, complete } = self.posted();
-        match releases.into_iter().find(|release| StageId::of(release) == *id) {
-            Some(release) => self.seen_waiting(&release, person).await?.ok_or_else(|| ReviewError::Unknown(id.clone())),
-            None if complete => Err(ReviewError::Unknown(id.clone())),
-            None => Err(ReviewError::NotYet { retry_after: RETRY_AFTER }),
+        let Posted { releases, walk } = self.posted();
+        match (releases.into_iter().find(|release| StageId::of(release) == *id), walk) {
+            (Some(release), _) => self.seen_waiting(&release, person).await?.ok_or_else(|| ReviewError::Unknown(id.clone())),
+            (None, Walk::Over | Walk::Incomplete) => Err(ReviewError::Unknown(id.clone())),
+            (None, Walk::UnderWay) => Err(ReviewError::NotYet { retry_after: RETRY_AFTER }),
         }
     }
 
     /// The release as it stands now, if it waits still and this person may see it.
     async fn seen_waiting(self: &Arc<Self>, release: &ReleaseId, person: &Principal) -> Result<Option<Explanation>, CatalogError> {
         let state = self.state.package(&release.package).await?;
-        if !may_see(person, &release.package, state.submission(&release.version)) {
+        if !may_see(person, &release.package.name, state.submission(&release.version)) {
             return Ok(None);
         }
         match self.explain_known(release).await {
@@ -122,20 +129,32 @@ impl Catalog {
         Ok(self.decide(&waiting.release, &order(Verb::Approve, reason), person).await?)
     }
 
-    /// Takes what waits under the id out of the queue: whoever submitted it withdraws it, an approver rejects it.
+    /// Takes what waits under the id out of the queue: whoever submitted it and may change the package withdraws it, an
+    /// approver rejects it.
     pub async fn turn_down(self: &Arc<Self>, id: &StageId, reason: &str, person: &Principal) -> Result<(), ReviewError> {
         for _ in 0..ATTEMPTS_MAX {
             let waiting = self.in_review(id, person).await?;
-            let Some((by, _)) = person.name.clone().zip(waiting.submission.as_ref().filter(|one| is_by(one, person))) else {
-                self.decide(&waiting.release, &order(Verb::Reject, reason), person).await?;
-                return Ok(());
-            };
-            let ReleaseId { package, version } = waiting.release;
+            let own = waiting.submission.as_ref().filter(|one| is_by(one, person));
+            let package = waiting.release.package.clone();
             let before = self.state.package(&package).await.map_err(CatalogError::from)?;
+            let withdraws = match (own, &before.local) {
+                (Some(_), Some(local)) => may_change(local, &package.name, person),
+                (Some(_), None) | (None, _) => Err(AmendError::NotOwner(package.name.clone())),
+            };
+            let by = match (withdraws, person.name.clone()) {
+                (Ok(()), Some(by)) => by,
+                (Err(_), _) | (Ok(()), None) if person.roles.covers(Role::Approver) => {
+                    self.decide(&waiting.release, &order(Verb::Reject, reason), person).await?;
+                    return Ok(());
+                }
+                (Err(error), _) => return Err(ReviewError::NotYours(Box::new(error))),
+                (Ok(()), None) => return Err(ReviewError::NotYours(Box::new(AmendError::Nameless))),
+            };
             if before.revision != waiting.revision {
                 // It may be open by now.
                 continue;
             }
+            let version = waiting.release.version;
             let changes = vec![Amendment::Withdrawn { version }];
             let amended = Command::Amended { package: package.clone(), by: by.clone(), changes };
             let change = self.change(&package, &before, vec![amended]).await?;
@@ -143,7 +162,7 @@ impl Catalog {
                 Ok(_) => return Ok(()),
                 Err(error) if error.is_conflict() => {}
                 Err(ChangeError::Commit(error)) => return Err(CatalogError::from(error).into()),
-                Err(ChangeError::Catalog(error)) => return Err(error.into()),
+                Err(ChangeError::Unrecorded(error) | ChangeError::Catalog(error)) => return Err(error.into()),
             }
         }
         Err(CatalogError::Storage("the release changes too fast to be withdrawn".to_owned()).into())

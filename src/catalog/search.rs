@@ -203,8 +203,8 @@ impl Catalog {
         };
         let scored = tokio::task::spawn_blocking(score).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
         let mut visible = Vec::with_capacity(scored.len());
-        for (score, is_ours, card) in scored {
-            if !(is_nobody && is_ours && self.is_restricted(&card.found.package)) {
+        for (score, _, card) in scored {
+            if !(is_nobody && self.is_restricted(&card.found.package)) {
                 visible.push((score, card));
             }
         }
@@ -222,7 +222,8 @@ impl Catalog {
     async fn looked_at_again(self: &Arc<Self>, card: Card) -> Result<Option<Arc<Found>>, CatalogError> {
         let package = &card.found.package;
         let now = self.clock.now();
-        let stands = card.revision == self.state.revision(package).await?
+        let stands = !self.has_twin_at_home(package)
+            && card.revision == self.state.revision(package).await?
             && card.given_up_changes == self.quarantine.given_up_changes()
             && card.valid_until.is_none_or(|until| now < until);
         if stands {

@@ -1,6 +1,10 @@
 //! Releases that are published here: whose the name is, whether the version is free, what is inside, where it would stand;
 //! and only then it is recorded. What is refused leaves nothing behind.
 
+mod error;
+
+pub use error::SubmitError;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +12,11 @@ use bytes::Bytes;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
+use crate::catalog::amend::TAGS_MAX;
 use crate::catalog::explanation::Explanation;
 use crate::catalog::local::Change;
-use crate::catalog::local::ChangeError;
 use crate::catalog::names::Whose;
-use crate::catalog::seal::SealError;
+use crate::catalog::rights::may_add_to;
 use crate::catalog::upload::Received;
 use crate::ecosystem::Dist;
 use crate::model::actor::Actor;
@@ -23,20 +27,20 @@ use crate::model::local::NameOwner;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::principal::Principal;
-use crate::model::refusal::Refusal;
 use crate::model::release::ReleaseId;
 use crate::model::stage::StageId;
 use crate::model::standing::Standing;
 use crate::quarantine::checks::inspection::EDITION;
 use crate::quarantine::wording;
 use crate::quarantine::workflow::InspectError;
-use crate::storage::blob::BlobError;
+use crate::storage::blob;
+use crate::storage::blob::Kept;
+use crate::storage::record::Amendment;
 use crate::storage::record::Command;
 use crate::storage::record::Inspection;
 use crate::storage::record::Local;
 use crate::storage::record::PackageState;
 use crate::storage::record::Submission;
-use crate::storage::state::CommitError;
 
 /// How often a submission is thought out anew because the package changed meanwhile.
 const ATTEMPTS_MAX: usize = 8;
@@ -56,6 +60,10 @@ pub struct Offer {
     pub tags: Vec<String>,
     /// A sigstore bundle.
     pub provenance: Option<String>,
+    /// Whether its client asks that callers without a name are told nothing of the package, and whether that is what its
+    /// author wrote down: some clients ask so of every scoped package, unasked.
+    pub asks_restricted: bool,
+    pub means_restricted: bool,
     /// It is to wait for people, whatever policy trusts.
     pub staged: bool,
     /// Why the package could not be a new one.
@@ -67,76 +75,9 @@ pub struct Offer {
 pub struct Submitted {
     pub release: ReleaseId,
     pub id: StageId,
+    /// As in the offer; whether it is so is said by the explanation.
+    pub asked_restricted: bool,
     pub explanation: Explanation,
-}
-
-/// Why nothing was recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum SubmitError {
-    #[error("{} belongs to the upstream registry; an admin can assign it to this one", .0.name)]
-    NameOfUpstream(PackageId),
-    #[error("{} differs only in its case from {}, which is at home here", package.name, twin.name)]
-    NameOfTwin { package: PackageId, twin: PackageId },
-    #[error("whether {} belongs to the upstream registry cannot be asked now: {why}; nothing was published", package.name)]
-    UpstreamSilent { package: PackageId, why: String, retry_after: Duration },
-    #[error("you are not an owner of {}", .0.name)]
-    NotOwner(PackageId),
-    #[error("this token may not publish {}", .0.name)]
-    NotInReach(PackageId),
-    #[error("{sentence}")]
-    Exists { id: StageId, sentence: String },
-    #[error("{release} was unpublished on {on} and cannot be published again")]
-    WasWithdrawn { release: ReleaseId, on: String },
-    /// What was submitted does not agree with itself.
-    #[error("{0}")]
-    Disagrees(String),
-    /// Policy lets nobody have it. The sentence has no link.
-    #[error("{}", .0.sentence)]
-    Rejected(Box<Refusal>),
-    #[error("too much is being published at once; try again in {} seconds", RETRY_AFTER.as_secs())]
-    TooManyAtOnce,
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-    #[error(transparent)]
-    Blob(#[from] BlobError),
-}
-
-impl SubmitError {
-    /// When to come again, where that may help.
-    pub const fn retry_after(&self) -> Option<Duration> {
-        match self {
-            SubmitError::UpstreamSilent { retry_after, .. } => Some(*retry_after),
-            SubmitError::TooManyAtOnce => Some(RETRY_AFTER),
-            SubmitError::NameOfUpstream(_)
-            | SubmitError::NameOfTwin { .. }
-            | SubmitError::NotOwner(_)
-            | SubmitError::NotInReach(_)
-            | SubmitError::Exists { .. }
-            | SubmitError::WasWithdrawn { .. }
-            | SubmitError::Disagrees(_)
-            | SubmitError::Rejected(_)
-            | SubmitError::Catalog(_)
-            | SubmitError::Commit(_)
-            | SubmitError::Blob(_) => None,
-        }
-    }
-}
-
-impl From<SealError> for SubmitError {
-    fn from(error: SealError) -> SubmitError {
-        SubmitError::Catalog(error.into())
-    }
-}
-
-impl From<ChangeError> for SubmitError {
-    fn from(error: ChangeError) -> SubmitError {
-        match error {
-            ChangeError::Commit(error) => SubmitError::Commit(error),
-            ChangeError::Catalog(error) => SubmitError::Catalog(error),
-        }
-    }
 }
 
 /// A name that may be published under, as of a state.
@@ -146,12 +87,20 @@ struct Claim {
     is_new: bool,
 }
 
+/// The bytes of a submission, before and after they are kept.
+struct Coming {
+    received: Option<blob::Received>,
+    kept: Option<Kept>,
+}
+
 /// The commands that stay the same however often they are tried.
 struct Draft {
     release: ReleaseId,
     submission: Submission,
     file: String,
     inspection: Inspection,
+    /// Where it is the first of its package.
+    restricts: bool,
 }
 
 impl Catalog {
@@ -161,26 +110,37 @@ impl Catalog {
         let Some(name) = &by.name else { return Err(SubmitError::NotInReach(offer.package)) };
         self.claim(&offer, by).await?;
         let draft = self.draft(&offer, &received, name, by).await?;
-        let Received { blob, _place } = received;
-        let mut blob = Some(blob);
-        for _ in 0..ATTEMPTS_MAX {
-            let claim = self.claim(&offer, by).await?;
-            let change = self.change(&offer.package, &claim.before, commands(&draft, &claim)).await?;
-            self.is_bearable(&change, &release)?;
-            if let Some(blob) = blob.take() {
-                // Before the record that says it is there.
-                self.quarantine.keep(blob).await?;
+        let digest = *received.0.content.digest();
+        // Whoever submits the same bytes meanwhile waits, so that nobody takes away what another one found there.
+        let _alone = self.docks.keeping(&digest).await;
+        let mut bytes = Coming { received: Some(received.0), kept: None };
+        if let Err(error) = self.record(&offer, &draft, &mut bytes, by).await {
+            if bytes.kept == Some(Kept::New) && error.leaves_nothing_recorded() {
+                self.quarantine.discard(&digest).await;
             }
-            match self.commit_change(change, Actor::Person(name.clone())).await {
-                Ok(_) => {}
-                Err(error) if error.is_conflict() => continue,
+            return Err(error);
+        }
+        tracing::info!(%release, by = name, "published");
+        let explanation = self.explain_known(&release).await?;
+        Ok(Submitted { id: StageId::of(&release), asked_restricted: offer.asks_restricted, explanation, release })
+    }
+
+    /// Keeps the bytes and then records that they are there.
+    async fn record(self: &Arc<Self>, offer: &Offer, draft: &Draft, bytes: &mut Coming, by: &Principal) -> Result<(), SubmitError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let claim = self.claim(offer, by).await?;
+            let change = self.change(&offer.package, &claim.before, commands(draft, &claim)).await?;
+            self.is_bearable(&change, &draft.release)?;
+            if let Some(received) = bytes.received.take() {
+                bytes.kept = Some(self.quarantine.keep(received).await?);
+            }
+            match self.commit_change(change, Actor::Person(draft.submission.by.clone())).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error.into()),
             }
-            tracing::info!(%release, by = name, "published");
-            let explanation = self.explain_known(&release).await?;
-            return Ok(Submitted { id: StageId::of(&release), explanation, release });
         }
-        Err(CatalogError::Storage(format!("{} changes too fast to be recorded", offer.package.name)).into())
+        Err(SubmitError::TooFast(offer.package.clone()))
     }
 
     /// Whether this submitter may publish this version under this name, as the package is now.
@@ -204,25 +164,26 @@ impl Catalog {
         if let Some(fault) = offer.name_fault.as_ref().filter(|_| is_new) {
             return Err(SubmitError::Disagrees(format!("{} cannot be a new package: {fault}", package.name)));
         }
+        may_add_to(&before, package, by)?;
         if let Some(local) = before.local.as_ref().or(before.given_up.as_ref()) {
-            self.is_free(offer, local, by).await?;
+            self.is_free(offer, local).await?;
         }
         Ok(Claim { before, is_new })
     }
 
-    /// Whether the package is the submitter's and the version is nobody's.
-    async fn is_free(self: &Arc<Self>, offer: &Offer, local: &Local, by: &Principal) -> Result<(), SubmitError> {
+    /// Whether the version is nobody's, and there is room for its tags.
+    async fn is_free(self: &Arc<Self>, offer: &Offer, local: &Local) -> Result<(), SubmitError> {
         let package = &offer.package;
-        let is_owner = local.owners.is_empty() || by.name.as_ref().is_some_and(|name| local.is_owner(name));
-        if !is_owner && !by.oversteps(&package.name) {
-            return Err(SubmitError::NotOwner(package.clone()));
-        }
         if let Some(there) = local.releases.get(&offer.version) {
             let release = ReleaseId { package: package.clone(), version: offer.version.clone() };
             if let Some(at) = there.withdrawn_at {
                 return Err(SubmitError::WasWithdrawn { release, on: at.for_people() });
             }
             return Err(self.exists(release, there.id.clone()).await);
+        }
+        let new_tags = offer.tags.iter().filter(|tag| !local.tags.contains_key(*tag)).count();
+        if local.tags.len() + new_tags > TAGS_MAX {
+            return Err(SubmitError::Disagrees(format!("{} has {TAGS_MAX} tags already, which is the most", package.name)));
         }
         let ecosystem = self.ecosystem(package)?;
         let file = ecosystem.file_of(package, &offer.version);
@@ -249,7 +210,7 @@ impl Catalog {
     /// Looks inside and writes the text under which the release is served for good.
     async fn draft(&self, offer: &Offer, received: &Received, name: &str, by: &Principal) -> Result<Draft, SubmitError> {
         let release = ReleaseId { package: offer.package.clone(), version: offer.version.clone() };
-        let blob = &received.blob;
+        let blob = &received.0;
         let table = self.docks.tables.acquire().await.map_err(|_| SubmitError::TooManyAtOnce)?;
         let looked = self.quarantine.look_into(&release, offer.manifest.clone(), blob.content.clone(), offer.stated.clone()).await;
         drop(table);
@@ -301,8 +262,9 @@ impl Catalog {
             tags: offer.tags.clone(),
             workflow: by.workflow.as_deref().cloned(),
             provenance: offer.provenance.clone(),
+            asked_restricted: offer.asks_restricted,
         };
-        Ok(Draft { release, submission, file, inspection })
+        Ok(Draft { release, submission, file, inspection, restricts: offer.asks_restricted && offer.means_restricted })
     }
 
     /// Whether the release, as it would stand, is one that anybody could ever have.
@@ -326,11 +288,17 @@ impl Catalog {
 }
 
 fn commands(draft: &Draft, claim: &Claim) -> Vec<Command> {
-    let Draft { release, submission, file, inspection } = draft;
+    let Draft { release, submission, file, inspection, restricts } = draft;
     let assigned = claim.is_new.then(|| Command::Assigned { package: release.package.clone(), to: NameOwner::Local });
     let submitted = Command::Submitted { release: release.clone(), submission: submission.clone() };
     let inspected = Command::Inspected { release: release.clone(), file: file.clone(), inspection: inspection.clone() };
-    assigned.into_iter().chain([submitted, inspected]).collect()
+    let is_first = claim.before.local.as_ref().or(claim.before.given_up.as_ref()).is_none_or(|local| local.releases.is_empty());
+    let restricted = (is_first && *restricts).then(|| Command::Amended {
+        package: release.package.clone(),
+        by: submission.by.clone(),
+        changes: vec![Amendment::Restricted { on: true }],
+    });
+    assigned.into_iter().chain([submitted]).chain(restricted).chain([inspected]).collect()
 }
 
 /// What the archive says of itself: that it can be opened at all, and that it is the release it is submitted as.

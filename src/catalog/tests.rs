@@ -1,6 +1,7 @@
 //! The catalog before an upstream that is slow, and a disk that is full.
 
 mod home;
+mod incoming;
 
 use std::io;
 use std::sync::atomic::AtomicBool;
@@ -65,7 +66,7 @@ struct World {
     state: Arc<MemoryState>,
     clock: Clock,
     answer: Arc<Mutex<Option<String>>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 fn package() -> PackageId {
@@ -122,7 +123,7 @@ async fn world() -> World {
         clock.clone(),
         &config,
     );
-    World { catalog: Arc::new(catalog), disk, state, clock, answer, _folder: folder }
+    World { catalog: Arc::new(catalog), disk, state, clock, answer, folder }
 }
 
 impl World {

@@ -1,83 +1,265 @@
-//! Bytes of a submission on their way in: hashed and written as they come, a few uploads at a time, and gone again unless
-//! they are submitted.
+//! What comes in from those who publish, while it comes in: whose turn it is, how much memory it may take, and the bytes of
+//! a file on their way to the disk, gone again unless they are submitted.
+//!
+//! A body may take minutes to arrive, and nobody knows before whether it will. So what all share is taken only while it is
+//! used: no thread waits for a client, memory beyond little is taken as it is filled, and one caller has few places.
 
+use std::collections::HashMap;
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Mutex;
+use tokio::sync::MutexGuard;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
+use tokio::sync::SemaphorePermit;
 
 use crate::catalog::Catalog;
 use crate::catalog::submit::SubmitError;
+use crate::model::digest::Digest;
+use crate::quarantine::workflow::lock;
 use crate::storage::blob;
 use crate::storage::blob::BlobError;
+use crate::storage::blob::Receiving;
 
-/// Uploads under way at once, until what is submitted of them is recorded.
-pub const UPLOADS_MAX: usize = 8;
+/// Bodies that come in at once, until what is made of them is recorded: of all callers, and of one. Whoever has more waits
+/// until one of their own is through.
+pub const BODIES_MAX: usize = 48;
+pub const BODIES_OF_ONE_MAX: usize = 6;
+/// How long a body waits for its turn.
+const TURN_WAIT: Duration = Duration::from_secs(20);
+/// What is gathered of a body in memory that nobody else has to go without, in bytes: nearly all are smaller.
+const FREE_BYTES: usize = 256 * 1_024;
+/// What is gathered of all others beyond that together, in bytes.
+const GATHERED_BYTES_MAX: usize = 96 * 1_024 * 1_024;
+/// What is taken of that at once, in bytes.
+const SHARE_BYTES: usize = 256 * 1_024;
+/// Large questions that are read at once.
+const ASKED_MAX: usize = 4;
+/// Locks for bytes that are being kept; more than are kept at once, so that hardly two share one.
+const KEEPING_LOCKS: usize = 32;
 /// Submissions that are looked into at once: their bytes are in memory then.
 pub const EXAMINED_MAX: usize = 2;
-/// Pieces that wait to be written.
-const PIECES_WAITING_MAX: usize = 4;
 
-/// Room for uploads and for what is looked into of them.
+/// Room for bodies, for what is gathered of them, and for what is looked into.
 pub(super) struct Docks {
-    places: Arc<Semaphore>,
+    all: Arc<Semaphore>,
+    of_one: std::sync::Mutex<HashMap<String, Arc<Semaphore>>>,
+    gathered: Arc<Semaphore>,
+    /// A large text takes many times its length while it is read: one that is written at a time, and some that are asked.
+    written: Semaphore,
+    asked: Semaphore,
+    /// By digest: who keeps bytes and records that they are there does so alone.
+    keeping: [Mutex<()>; KEEPING_LOCKS],
     pub(super) tables: Semaphore,
 }
 
 impl Default for Docks {
     fn default() -> Docks {
-        Docks { places: Arc::new(Semaphore::new(UPLOADS_MAX)), tables: Semaphore::new(EXAMINED_MAX) }
+        Docks {
+            all: Arc::new(Semaphore::new(BODIES_MAX)),
+            of_one: std::sync::Mutex::default(),
+            gathered: Arc::new(Semaphore::new(GATHERED_BYTES_MAX / SHARE_BYTES)),
+            written: Semaphore::new(1),
+            asked: Semaphore::new(ASKED_MAX),
+            keeping: Default::default(),
+            tables: Semaphore::new(EXAMINED_MAX),
+        }
     }
 }
 
-/// An upload under way.
-pub struct Upload {
-    pieces: mpsc::Sender<Bytes>,
-    writing: JoinHandle<Result<blob::Received, BlobError>>,
-    place: OwnedSemaphorePermit,
+/// What a text is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Text {
+    /// Something is to be recorded.
+    Written,
+    /// Something is to be known, by anybody.
+    Asked,
 }
+
+/// The turn of one body. Dropped, it is another's.
+pub struct Turn {
+    own: Own,
+    _all: OwnedSemaphorePermit,
+    gathered: Option<OwnedSemaphorePermit>,
+}
+
+/// One of the few places of a caller, or the wait for it.
+struct Own {
+    docks: Arc<Docks>,
+    caller: String,
+    places: Option<Arc<Semaphore>>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl Turn {
+    /// Room for `bytes` of the body in memory, in all.
+    ///
+    /// # Errors
+    /// Others take too much.
+    pub fn make_room(&mut self, bytes: usize) -> Result<(), SubmitError> {
+        let needed = bytes.saturating_sub(FREE_BYTES).div_ceil(SHARE_BYTES);
+        let held = self.gathered.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let Some(more) = needed.checked_sub(held).filter(|more| *more > 0) else { return Ok(()) };
+        let more = u32::try_from(more).map_err(|_| SubmitError::TooManyAtOnce)?;
+        let taken = Arc::clone(&self.own.docks.gathered).try_acquire_many_owned(more).map_err(|_| SubmitError::TooManyAtOnce)?;
+        match &mut self.gathered {
+            Some(held) => held.merge(taken),
+            none => *none = Some(taken),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let mut of_one = lock(&self.docks.of_one);
+        self.place = None;
+        self.places = None;
+        // Whoever else has a place, or waits for one, has another handle.
+        if of_one.get(&self.caller).is_some_and(|places| Arc::strong_count(places) == 1) {
+            of_one.remove(&self.caller);
+        }
+    }
+}
+
+impl Docks {
+    pub(super) async fn keeping(&self, digest: &Digest) -> Option<MutexGuard<'_, ()>> {
+        let lock = self.keeping.get(usize::from(digest.raw().first().copied().unwrap_or_default()) % KEEPING_LOCKS)?;
+        Some(lock.lock().await)
+    }
+
+    async fn turn(self: &Arc<Self>, caller: &str) -> Result<Turn, SubmitError> {
+        let places = {
+            let mut of_one = lock(&self.of_one);
+            Arc::clone(of_one.entry(caller.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(BODIES_OF_ONE_MAX))))
+        };
+        let mut own = Own { docks: Arc::clone(self), caller: caller.to_owned(), places: Some(Arc::clone(&places)), place: None };
+        let both = async {
+            // First one's own: who waits for that keeps nobody else waiting.
+            own.place = places.acquire_owned().await.ok();
+            Arc::clone(&self.all).acquire_owned().await.ok()
+        };
+        match tokio::time::timeout(TURN_WAIT, both).await {
+            Ok(Some(all)) => Ok(Turn { own, _all: all, gathered: None }),
+            Ok(None) | Err(_) => Err(SubmitError::TooManyAtOnce),
+        }
+    }
+}
+
+/// A file on its way in.
+pub struct Upload(Option<Receiving>);
 
 /// Bytes that came in whole, not yet anybody's.
-pub struct Received {
-    pub(super) blob: blob::Received,
-    pub(super) _place: OwnedSemaphorePermit,
-}
+pub struct Received(pub(super) blob::Received);
 
 impl Catalog {
-    /// Begins an upload. What is written is gone when it, or what came of it, is dropped.
+    /// The turn of a body of this caller's. Waits for it, but not for long.
+    pub async fn turn(&self, caller: &str) -> Result<Turn, SubmitError> {
+        self.docks.turn(caller).await
+    }
+
+    /// Leave to read so much text. `None`: it is small, and needs none.
+    pub async fn desk(&self, kind: Text, bytes: usize) -> Option<SemaphorePermit<'_>> {
+        if bytes <= FREE_BYTES {
+            return None;
+        }
+        match kind {
+            Text::Written => self.docks.written.acquire().await.ok(),
+            Text::Asked => self.docks.asked.acquire().await.ok(),
+        }
+    }
+
+    /// Begins to receive a file. What is written is gone when it, or what came of it, is dropped.
     pub async fn upload(&self) -> Result<Upload, SubmitError> {
-        let place = Arc::clone(&self.docks.places).try_acquire_owned().map_err(|_| SubmitError::TooManyAtOnce)?;
-        let mut receiving = self.quarantine.receive().await?;
-        let (pieces, mut waiting) = mpsc::channel::<Bytes>(PIECES_WAITING_MAX);
-        let writing = tokio::task::spawn_blocking(move || {
-            while let Some(piece) = waiting.blocking_recv() {
-                receiving.write(&piece)?;
-            }
-            Ok(receiving.finish())
-        });
-        Ok(Upload { pieces, writing, place })
+        Ok(Upload(Some(self.quarantine.receive().await?)))
     }
 }
 
 impl Upload {
-    /// Waits while too much is not written yet.
-    ///
-    /// # Errors
-    /// It cannot be written: `finish` says why.
-    pub async fn write(&mut self, piece: Bytes) -> Result<(), Unwritten> {
-        self.pieces.send(piece).await.map_err(|_| Unwritten)
+    /// Hashes and writes the next bytes. Once it failed it fails for good.
+    pub async fn write(&mut self, piece: Bytes) -> Result<(), SubmitError> {
+        let mut receiving = self.take()?;
+        let written = tokio::task::spawn_blocking(move || receiving.write(&piece).map(|()| receiving));
+        self.0 = Some(written.await.map_err(|crash| BlobError::Incoming(io::Error::other(crash)))??);
+        Ok(())
     }
 
-    pub async fn finish(self) -> Result<Received, SubmitError> {
-        let Upload { pieces, writing, place } = self;
-        drop(pieces);
-        let blob = writing.await.map_err(|crash| BlobError::Incoming(std::io::Error::other(crash)))??;
-        Ok(Received { blob, _place: place })
+    pub fn finish(mut self) -> Result<Received, SubmitError> {
+        Ok(Received(self.take()?.finish()))
+    }
+
+    fn take(&mut self) -> Result<Receiving, BlobError> {
+        self.0.take().ok_or_else(|| BlobError::Incoming(io::Error::other("what came before could not be written")))
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Unwritten;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn turns(docks: &Arc<Docks>, caller: &str, count: usize) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        for _ in 0..count {
+            turns.push(docks.turn(caller).await.unwrap());
+        }
+        turns
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_caller_leaves_room_for_others_and_waits_for_itself() {
+        let docks = Arc::new(Docks::default());
+        let mut of_eve = turns(&docks, "eve", BODIES_OF_ONE_MAX).await;
+        assert!(matches!(docks.turn("eve").await, Err(SubmitError::TooManyAtOnce)), "after a while");
+        let of_maria = docks.turn("maria").await.unwrap();
+        let next = tokio::spawn({
+            let docks = Arc::clone(&docks);
+            async move { docks.turn("eve").await.is_ok() }
+        });
+        tokio::task::yield_now().await;
+        of_eve.pop();
+        assert!(next.await.unwrap());
+        drop((of_eve, of_maria));
+        assert!(lock(&docks.of_one).is_empty(), "nobody is remembered for good");
+        assert_eq!(docks.all.available_permits(), BODIES_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_not_forgotten_when_others_leave() {
+        let docks = Arc::new(Docks::default());
+        let of_eve = turns(&docks, "eve", BODIES_OF_ONE_MAX).await;
+        let waiting = tokio::spawn({
+            let docks = Arc::clone(&docks);
+            async move { docks.turn("eve").await.unwrap() }
+        });
+        tokio::task::yield_now().await;
+        drop(of_eve);
+        let one = waiting.await.unwrap();
+        let others = turns(&docks, "eve", BODIES_OF_ONE_MAX - 1).await;
+        assert!(docks.turn("eve").await.is_err(), "it counts with those that came after");
+        drop((one, others));
+        assert!(lock(&docks.of_one).is_empty());
+    }
+
+    #[tokio::test]
+    async fn only_what_is_large_takes_of_what_all_share() {
+        let docks = Arc::new(Docks::default());
+        let all = docks.gathered.available_permits();
+        let mut small = docks.turn("a").await.unwrap();
+        small.make_room(FREE_BYTES).unwrap();
+        assert_eq!(docks.gathered.available_permits(), all);
+        let mut large = docks.turn("b").await.unwrap();
+        for megabytes in [1, 2, 2, 32, 96] {
+            large.make_room(megabytes * 1_024 * 1_024).unwrap();
+        }
+        let mut other = docks.turn("c").await.unwrap();
+        assert!(matches!(other.make_room(32 * 1_024 * 1_024), Err(SubmitError::TooManyAtOnce)));
+        small.make_room(FREE_BYTES).unwrap();
+        drop(large);
+        other.make_room(32 * 1_024 * 1_024).unwrap();
+        drop(other);
+        assert_eq!(docks.gathered.available_permits(), all);
+    }
+}

@@ -123,13 +123,13 @@ pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
     for trusted in &policy.trusted {
         let names: Vec<String> = trusted.packages.iter().map(ToString::to_string).collect();
         out.push(format!("policy.trusted: nobody looks into {} ({})", names.join(", "), trusted.reason));
+        let default = config.upstream.url.as_ref().filter(|_| !config.upstream.own).map(url::Url::origin);
         for pattern in &trusted.packages {
-            let is_routed =
-                |scope: &str| config.upstream.scopes.contains_key(scope) || policy.private_scopes.iter().any(|own| own == scope);
-            if !pattern.scope().is_some_and(is_routed) {
+            let own = pattern.scope().and_then(|scope| config.upstream.of_scope(scope));
+            if own.is_some_and(|own| Some(own.url.origin()) == default) {
                 out.push(format!(
-                    "policy.trusted has {pattern}, which comes from the default upstream: WHOEVER publishes under that name there is \
-                     trusted; give its scope an upstream of its own in [upstream.scopes], or make it private"
+                    "policy.trusted has {pattern}, which comes from the registry that everything else comes from: WHOEVER publishes under \
+                     that scope there is trusted"
                 ));
             }
         }
@@ -256,7 +256,7 @@ mod tests {
             listing = "approved"
             private_scopes = ["@mine"]
             submissions = "trusted"
-            trusted = [{ packages = ["@acme/*", "left-pad"], reason = "our own registry" }]
+            trusted = [{ packages = ["@acme/*", "@mine/web"], reason = "our own registry" }]
             [policy.release_age]
             exempt = ["@types/*", "left-pad@1.3.0", { package = "left-pad", reason = "a \"quoted\" reason", expires = 2027-01-31 }]
             [policy.review]
@@ -297,11 +297,18 @@ mod tests {
             let told = warned(text);
             assert!(told.len() == 1 && told[0].contains(words), "{text}: {told:?}");
         }
-        let trusted = "policy.trusted = [{ packages = [\"@acme/*\"], reason = \"ours\" }]";
-        let told = warned(trusted);
-        assert!(told.len() == 2 && told[0].contains("nobody looks into @acme/* (ours)") && told[1].contains("WHOEVER"), "{told:?}");
-        for routed in ["upstream.scopes.\"@acme\" = { url = \"https://a.example/\" }", "policy.private_scopes = [\"@acme\"]"] {
-            assert_eq!(warned(&format!("{trusted}\n{routed}")).len(), 1, "{routed}");
+        let trusted = "policy.trusted = [{ packages = [\"@acme/*\"], reason = \"ours\" }]\nupstream.url = \"https://a.example/\"";
+        let own = |url: &str| format!("upstream.scopes.\"@acme\" = {{ url = \"{url}\" }}");
+        for (routed, warnings) in [
+            (own("https://b.example/"), 1),
+            ("policy.private_scopes = [\"@acme\"]".to_owned(), 1),
+            ("upstream.own = true".to_owned(), 1),
+            (own("https://a.example/acme/"), 2),
+            (own("https://a.example/acme/") + "\nupstream.own = true", 1),
+        ] {
+            let told = warned(&format!("{trusted}\n{routed}"));
+            assert!(told.len() == warnings && told[0].contains("nobody looks into @acme/* (ours)"), "{routed}: {told:?}");
+            assert_eq!(told.get(1).is_some_and(|told| told.contains("WHOEVER")), warnings == 2, "{told:?}");
         }
         for listen in ["0.0.0.0:4873", "[::]:4873"] {
             let told = warned(&format!("server.listen = \"{listen}\""));

@@ -88,7 +88,7 @@ pub(super) fn keys() -> Vec<Key> {
         ),
         Key::new(
             "policy.trusted",
-            "packages whose releases only have to be the bytes that were promised; nobody looks into them",
+            "packages of registries that you run yourself: their releases only have to be the bytes that were promised",
             write_trusted,
             |draft, value| {
                 draft.config.policy.trusted = each(value, trusted)?;

@@ -12,6 +12,8 @@ pub struct Upstream {
     pub url: Option<Url>,
     /// Resolved from `token_env` when the configuration was read.
     pub token: Option<Secret>,
+    /// Whoever runs Airlock runs this registry as well: what comes from it may be trusted.
+    pub own: bool,
     /// How long an index is served without asking upstream.
     pub fresh_for: Duration,
     /// Packages that are asked for ahead, of those that one which was asked for needs.
@@ -52,11 +54,19 @@ impl fmt::Debug for Secret {
     }
 }
 
+impl Upstream {
+    /// The upstream that packages of a scope have to themselves, in whatever case the scope is written.
+    pub fn of_scope(&self, scope: &str) -> Option<&Scope> {
+        self.scopes.iter().find(|(own, _)| own.eq_ignore_ascii_case(scope)).map(|(_, upstream)| upstream)
+    }
+}
+
 impl Default for Upstream {
     fn default() -> Upstream {
         Upstream {
             url: None,
             token: None,
+            own: false,
             fresh_for: Duration::from_secs(5 * 60),
             ask_ahead: 64,
             timeout: Duration::from_secs(30),

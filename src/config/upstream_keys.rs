@@ -58,6 +58,15 @@ pub(super) fn keys() -> Vec<Key> {
             |draft, value| read_token_file(&mut draft.token, value),
         ),
         Key::new(
+            "upstream.own",
+            "true: you run that registry yourself; only then may policy.trusted name packages that come from it",
+            |config| Some(config.upstream.own.to_string()),
+            |draft, value| {
+                draft.config.upstream.own = value.switch()?;
+                Ok(())
+            },
+        ),
+        Key::new(
             "upstream.fresh_for",
             "how long an index is served without asking upstream again",
             |config| Some(quoted(&write_duration(config.upstream.fresh_for))),

@@ -81,7 +81,7 @@ pub struct Index {
     /// Movable names in upstream's order, with the version each points at.
     pub pointers: Vec<(String, Version)>,
     /// Where pointers of a package that is at home here were wished to be before, the newest wish first: while a target may
-    /// not be seen, the next one stands in for it. Pointers that were never elsewhere are not in it.
+    /// not be seen, the next one stands in for it. All of its pointers are in it, those that were never elsewhere with nothing.
     pub earlier: Vec<(String, Vec<Version>)>,
     pub rows: Vec<Row>,
     /// All manifests, one after the other.

@@ -118,7 +118,8 @@ fn words(command: &Command) -> String {
         }
         Command::Submitted { release, submission } => {
             let staged = if submission.staged { ", to wait for people" } else { "" };
-            format!("submitted {release}: {} bytes, {}{staged}", submission.size, submission.digest)
+            let access = if submission.asked_restricted { ", with access \"restricted\"" } else { "" };
+            format!("submitted {release}: {} bytes, {}{staged}{access}", submission.size, submission.digest)
         }
         Command::Amended { package, changes, .. } => {
             let told: Vec<String> = changes.iter().map(|change| amended(&package.name, change)).collect();

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use crate::model::digest::Digest;
 use crate::model::digest::Integrity;
 use crate::model::digest::IntegrityOutcome;
 use crate::model::digest::Verified;
@@ -12,6 +13,7 @@ use crate::quarantine::Quarantine;
 use crate::quarantine::workflow::InspectError;
 use crate::quarantine::workflow::inspect_or_say_why;
 use crate::storage::blob::BlobError;
+use crate::storage::blob::Kept;
 use crate::storage::blob::Received;
 use crate::storage::blob::Receiving;
 
@@ -29,8 +31,15 @@ impl Quarantine {
     }
 
     /// Keeps what came in, for good: nobody else has it.
-    pub async fn keep(&self, received: Received) -> Result<(), BlobError> {
+    pub async fn keep(&self, received: Received) -> Result<Kept, BlobError> {
         self.blobs.keep(received).await
+    }
+
+    /// Takes back what was kept as new just now, because nothing will refer to it.
+    pub async fn discard(&self, digest: &Digest) {
+        if let Err(error) = self.blobs.discard(digest).await {
+            tracing::warn!(%digest, %error, "bytes that nothing refers to could not be removed; they only take up room");
+        }
     }
 
     /// Looks inside `content`. `manifest` is what its submitter says of it.

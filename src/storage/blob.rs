@@ -51,7 +51,10 @@ pub trait Blobs: Send + Sync {
 
     /// Puts what was received into quarantine under its digest, without copying it. Down on the disk when it returns: of what
     /// is published here nobody else has a copy.
-    async fn keep(&self, received: Received) -> Result<(), BlobError>;
+    async fn keep(&self, received: Received) -> Result<Kept, BlobError>;
+
+    /// Takes back what was kept as new just now, from quarantine only.
+    async fn discard(&self, digest: &Digest) -> Result<(), BlobError>;
 
     /// Opened and hashed whole once in the life of the process; afterwards the same open file.
     async fn open(&self, zone: Zone, digest: &Digest) -> Result<Option<Verified>, BlobError>;
@@ -122,6 +125,15 @@ impl Receiving {
         let (content, sha1) = self.measuring.finish();
         Received { content, sha1, place: self.place }
     }
+}
+
+/// Whether anybody had those bytes before.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kept {
+    /// Nobody: nothing refers to them yet.
+    New,
+    /// They were here, in one zone or the other, or were here once and are damaged.
+    Already,
 }
 
 /// Bytes that came in whole. Dropped, nothing is left of them: who wants them to stay has them kept.

@@ -146,6 +146,10 @@ pub struct Submission {
     /// The sigstore bundle that came with it, as it came.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub provenance: Option<String>,
+    /// Its publisher's client asked that callers without a name are told nothing of the package. Whether that is so is said
+    /// by [`Amendment::Restricted`].
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub asked_restricted: bool,
 }
 
 impl Submission {

@@ -170,8 +170,8 @@ impl Upstreams {
     }
 
     /// The scope, where it has an upstream of its own; `None` where its packages are the default one's.
-    pub fn own_scope<'s>(&self, scope: Option<&'s str>) -> Option<&'s str> {
-        scope.filter(|scope| self.scopes.contains_key(*scope))
+    pub fn own_scope(&self, scope: Option<&str>) -> Option<&str> {
+        scope.and_then(|scope| self.in_any_case(scope)).map(|(scope, _)| scope)
     }
 
     /// The identity provider at `issuer`. Keep it: it holds the connections.
@@ -184,6 +184,13 @@ impl Upstreams {
     }
 
     fn of_scope(&self, scope: Option<&str>) -> &Arc<Registry> {
-        scope.and_then(|scope| self.scopes.get(scope)).unwrap_or(&self.default)
+        scope.and_then(|scope| self.in_any_case(scope)).map_or(&self.default, |(_, registry)| registry)
+    }
+
+    /// A scope in another case is not the default upstream's to answer for: nobody else hears of it.
+    fn in_any_case(&self, scope: &str) -> Option<(&str, &Arc<Registry>)> {
+        let exact = self.scopes.get_key_value(scope);
+        let found = exact.or_else(|| self.scopes.iter().find(|(own, _)| own.eq_ignore_ascii_case(scope)));
+        found.map(|(own, registry)| (own.as_str(), registry))
     }
 }

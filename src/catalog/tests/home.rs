@@ -31,6 +31,7 @@ impl World {
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             workflow: None,
             provenance: None,
+            asked_restricted: false,
         };
         Command::Submitted { release, submission }
     }

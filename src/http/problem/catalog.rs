@@ -77,6 +77,7 @@ impl From<ReviewError> for Problem {
                 Problem::new(Kind::Unknown, text)
             }
             ReviewError::NotYet { retry_after } => Problem::new(Kind::NotYet, text).retry_after(retry_after),
+            ReviewError::NotYours(error) => (*error).into(),
             ReviewError::Find(error) => error.into(),
             ReviewError::Decide(error) => error.into(),
             ReviewError::Bytes(NotForReview::Blob(_) | NotForReview::Read(_)) => Problem::internal(text),

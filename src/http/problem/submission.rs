@@ -18,10 +18,10 @@ impl From<SubmitError> for Problem {
             | SubmitError::NotInReach(_)
             | SubmitError::Exists { .. }
             | SubmitError::WasWithdrawn { .. } => Kind::Forbidden,
-            SubmitError::UpstreamSilent { .. } => Kind::NotYet,
+            SubmitError::UpstreamSilent { .. } | SubmitError::TooFast(_) => Kind::NotYet,
             SubmitError::Disagrees(_) | SubmitError::Rejected(_) => Kind::Unacceptable,
             SubmitError::TooManyAtOnce => Kind::TooManyRequests,
-            SubmitError::Catalog(error) => return error.into(),
+            SubmitError::Unrecorded(error) | SubmitError::Catalog(error) => return error.into(),
             SubmitError::Commit(error) => return CatalogError::from(error).into(),
             SubmitError::Blob(error) => return CatalogError::from(error).into(),
         };
@@ -39,6 +39,7 @@ impl From<AmendError> for Problem {
             | AmendError::NotInReach(_)
             | AmendError::OfABuild(_)
             | AmendError::LatestStays => Kind::Refused,
+            AmendError::TooLarge(_) => Kind::TooLarge,
             AmendError::UnknownVersion { .. } | AmendError::UnknownTag { .. } => Kind::Unknown,
             AmendError::Unknown(_) | AmendError::NoOwner | AmendError::TooMany { .. } => Kind::Unacceptable,
             AmendError::Catalog(error) => return error.into(),

@@ -29,6 +29,20 @@ const BOUNDS: Bounds = Bounds { bytes_max: 4 * 1_024 * 1_024, depth_max: DEPTH_M
 /// What a version is written with in a path.
 const IN_A_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
 
+const BELOW: &str = "-/npm/v1/attestations/";
+
+/// Where registries have what is attested of a release: `-/npm/v1/attestations/@acme%2fweb@1.0.0`, below their address.
+pub fn path(package: &PackageName, version: &Version) -> String {
+    format!("{BELOW}{}@{}", package.as_str().replace('/', "%2f"), utf8_percent_encode(version.as_str(), IN_A_PATH))
+}
+
+/// npm 10 puts the path of the address that it was told behind the registry's: under a prefix that stands there twice.
+pub fn without_prefix<'p>(path: &'p str, base: &str) -> &'p str {
+    let prefix = base.find("://").and_then(|at| base.get(at + 3..)?.split_once('/')).map(|(_, prefix)| prefix);
+    let rest = prefix.and_then(|prefix| path.strip_prefix('/')?.strip_prefix(prefix)).filter(|rest| !rest.is_empty());
+    rest.filter(|rest| rest.strip_prefix('/').is_some_and(|rest| rest.starts_with(BELOW))).unwrap_or(path)
+}
+
 /// `GET /-/npm/v1/attestations/{subject}`
 pub async fn attestations(registry: &Registry, _call: Call<'_>, package: PackageName, wanted: String) -> Result<Response, Failure> {
     let id = npm(package.clone());
@@ -37,8 +51,7 @@ pub async fn attestations(registry: &Registry, _call: Call<'_>, package: Package
     let Some(release) = version.as_ref().and_then(|version| sighted.exposed.release(version)) else {
         return Err(registry.not_listed(id, version, &wanted).await);
     };
-    let escaped = utf8_percent_encode(release.version.as_str(), IN_A_PATH);
-    let path = format!("-/npm/v1/attestations/{}@{escaped}", package.as_str().replace('/', "%2f"));
+    let path = path(&package, &release.version);
     let nothing = || Problem::new(Kind::Unknown, format!("nothing is attested of {package}@{}", release.version));
     match registry.catalog.attested(&sighted.exposed, &release.version, &path).await? {
         Attested::Here(bundle) => told(StatusCode::OK, &of_bundle(&bundle)?),
@@ -64,6 +77,20 @@ fn of_bundle(bundle: &str) -> Result<Value, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prefix_that_stands_there_twice_is_left_out() {
+        for (path, base, expect) in [
+            ("/npm/-/npm/v1/attestations/x@1.0.0", "https://gate.example/npm", "/-/npm/v1/attestations/x@1.0.0"),
+            ("/a/b/-/npm/v1/attestations/x@1.0.0", "https://gate.example/a/b", "/-/npm/v1/attestations/x@1.0.0"),
+            ("/npm/-/npm/v1/attestations/x@1.0.0", "https://gate.example", "/npm/-/npm/v1/attestations/x@1.0.0"),
+            ("/-/npm/v1/attestations/x@1.0.0", "https://gate.example/npm", "/-/npm/v1/attestations/x@1.0.0"),
+            ("/npm/-/npm-1.0.0.tgz", "https://gate.example/npm", "/npm/-/npm-1.0.0.tgz"),
+            ("/npm", "https://gate.example/npm", "/npm"),
+        ] {
+            assert_eq!(without_prefix(path, base), expect, "{path} {base}");
+        }
+    }
 
     #[test]
     fn a_bundle_is_told_under_the_type_of_its_statement() {

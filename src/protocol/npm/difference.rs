@@ -12,6 +12,8 @@ use crate::catalog::exposure::Exposed;
 use crate::catalog::exposure::ExposedRelease;
 use crate::model::finding::printable;
 use crate::model::package::Version;
+use crate::protocol::npm::tag;
+use crate::protocol::npm::tag::NotATag;
 
 const SHOWN_BYTES_MAX: usize = 80;
 
@@ -34,6 +36,8 @@ pub enum NotADifference {
     Changed { version: String, key: String },
     #[error("the tag {0:?} is to point at what is no version")]
     Target(String),
+    #[error(transparent)]
+    Tag(#[from] NotATag),
     #[error("what was shown cannot be read: {0}")]
     Shown(String),
 }
@@ -72,7 +76,8 @@ pub fn difference(view: &Exposed, body: &Map<String, Value>, name: &str, reach: 
     Ok(wishes)
 }
 
-/// Of a version only its deprecation may be written. Where the file lies is written by us and for each client anew.
+/// Of a version only its deprecation may be written. Where its file and what is attested of it lie is written by us and for each
+/// client anew.
 fn deprecation(release: &ExposedRelease, written: &Value) -> Result<Option<Wish>, NotADifference> {
     const DEPRECATED: &str = "deprecated";
     let written = written.as_object().ok_or(NotADifference::Shape("versions"))?;
@@ -99,14 +104,35 @@ fn deprecation(release: &ExposedRelease, written: &Value) -> Result<Option<Wish>
 fn text(value: Option<&Value>) -> Result<Option<String>, NotADifference> {
     match value {
         None | Some(Value::Null | Value::Bool(false)) => Ok(None),
-        Some(Value::String(text)) => Ok((!text.is_empty()).then(|| text.clone())),
+        Some(Value::String(text)) => Ok((!text.is_empty()).then(|| plain(text))),
         Some(Value::Bool(true) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => Err(NotADifference::Shape("deprecated")),
     }
 }
 
+/// A text that clients write to terminals, without what would steer one.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 fn is_same_dist(shown: &Value, written: &Value) -> bool {
     let (Some(shown), Some(written)) = (shown.as_object(), written.as_object()) else { return false };
-    written.iter().filter(|(key, _)| *key != "tarball").all(|(key, value)| shown.get(key).is_some_and(|shown| is_same(shown, value)))
+    let is_there = |key: &String, value: &Value| match (shown.get(key), key.as_str()) {
+        (Some(_), "tarball") => true,
+        (Some(shown), "attestations") => is_same_but_for(shown, value, "url"),
+        (Some(shown), _) => is_same(shown, value),
+        (None, _) => false,
+    };
+    written.iter().all(|(key, value)| is_there(key, value))
+}
+
+/// The same but for what one key holds.
+fn is_same_but_for(shown: &Value, written: &Value, key: &str) -> bool {
+    let without = |value: &Value| {
+        let mut value = value.clone();
+        value.as_object_mut().map(|fields| fields.remove(key));
+        value
+    };
+    is_same(&without(shown), &without(written))
 }
 
 /// The same after JavaScript read and wrote it: `1.0` is `1`, and a large number is the nearest it has.
@@ -127,8 +153,13 @@ fn is_same(shown: &Value, written: &Value) -> bool {
 fn of_tags(view: &Exposed, tags: &Value, gone: &BTreeSet<&Version>, reach: Reach) -> Result<Vec<Wish>, NotADifference> {
     let tags = tags.as_object().ok_or(NotADifference::Shape("dist-tags"))?;
     let shown: BTreeMap<&str, &Version> = view.pointers().iter().map(|(tag, version)| (tag.as_str(), version)).collect();
+    tag::count(tags.len())?;
     let mut wishes = Vec::new();
     for (tag, target) in tags {
+        // One that was shown is one, however it came to be.
+        if !shown.contains_key(tag.as_str()) {
+            tag::check(tag)?;
+        }
         let target = target.as_str().and_then(|text| Version::parse(text).ok());
         let version = target.ok_or_else(|| NotADifference::Target(printable(tag, SHOWN_BYTES_MAX)))?;
         let before = shown.get(tag.as_str());
@@ -154,7 +185,8 @@ fn of_owners(view: &Exposed, maintainers: &Value) -> Result<Option<Wish>, NotADi
         Some(shown) => names(shown)?,
         None => BTreeSet::new(),
     };
-    Ok((written != before).then_some(Wish::Owners { names: written }))
+    let missing = |from: &BTreeSet<String>, of: &BTreeSet<String>| of.difference(from).cloned().collect();
+    Ok((written != before).then(|| Wish::Owners { added: missing(&before, &written), removed: missing(&written, &before) }))
 }
 
 /// Nobody stars for another.

@@ -33,6 +33,7 @@ pub mod splice;
 pub mod stage;
 pub mod status;
 pub mod substance;
+pub mod tag;
 pub mod write;
 
 pub use crate::protocol::npm::handlers::Registry;

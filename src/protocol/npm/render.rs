@@ -18,6 +18,7 @@ use crate::protocol::npm::read::CREATED;
 use crate::protocol::npm::read::FRAME_FIELDS;
 use crate::protocol::npm::read::LATEST;
 use crate::protocol::npm::splice;
+use crate::protocol::npm::splice::Addresses;
 use crate::protocol::npm::write::write_key;
 use crate::protocol::npm::write::write_text;
 
@@ -72,7 +73,7 @@ pub fn packument(exposed: &Exposed, base: &str, form: Form) -> Result<Bytes, Fau
 /// One listed release's manifest.
 pub fn version(exposed: &Exposed, release: &ExposedRelease, base: &str) -> Result<Bytes, Fault> {
     let mut out = Vec::with_capacity(release.manifest.len() + 96);
-    splice::whole(&mut out, &release.manifest, &splice::address(base, &exposed.package().name, release))?;
+    splice::whole(&mut out, &release.manifest, &Addresses { base, package: &exposed.package().name, release })?;
     Ok(Bytes::from(out))
 }
 
@@ -110,10 +111,10 @@ fn write_versions(out: &mut Vec<u8>, exposed: &Exposed, base: &str, form: Form) 
     let start = out.len();
     for release in exposed.releases() {
         write_key(out, release.version.as_str(), start);
-        let address = splice::address(base, &exposed.package().name, release);
+        let addresses = Addresses { base, package: &exposed.package().name, release };
         match form {
-            Form::Full => splice::in_full(out, &release.manifest, &address)?,
-            Form::Abbreviated => splice::abbreviated(out, &release.manifest, &address)?,
+            Form::Full => splice::in_full(out, &release.manifest, &addresses)?,
+            Form::Abbreviated => splice::abbreviated(out, &release.manifest, &addresses)?,
         }
     }
     out.push(b'}');

@@ -288,7 +288,7 @@ impl Registry {
     /// Answers every path that is not Airlock's own. Says with the answer which route it was, if it was any.
     pub async fn answer(&self, request: &Parts, body: Body, caller: &Caller) -> (Response, Option<&'static str>) {
         let call = Call { request, caller, body };
-        let (template, answered) = match path::parse(request.uri.path()) {
+        let (template, answered) = match path::parse(attestations::without_prefix(request.uri.path(), &caller.base)) {
             Ok(target) => match template(&target) {
                 Some(template) => match admitted(template, &request.method, caller) {
                     Ok(()) if self.hides(&target, caller) => (Some(template), Err(hidden(&target))),

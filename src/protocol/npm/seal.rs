@@ -5,6 +5,7 @@ use bytes::Bytes;
 use crate::ecosystem::Dist;
 use crate::model::package::PackageName;
 use crate::model::package::Version;
+use crate::protocol::npm::attestations;
 use crate::protocol::npm::manifest::Fault;
 use crate::protocol::npm::manifest::Manifest;
 use crate::protocol::npm::write::write_key;
@@ -74,7 +75,7 @@ fn write_dist(out: &mut Vec<u8>, package: &PackageName, version: &Version, dist:
     if dist.provenance.is_some() {
         write_key(out, "attestations", start);
         out.extend_from_slice(b"{\"url\":");
-        write_text(out, &format!("-/npm/v1/attestations/{}@{version}", package.as_str().replace('/', "%2f")));
+        write_text(out, &attestations::path(package, version));
         out.extend_from_slice(b",\"provenance\":{\"predicateType\":\"https://slsa.dev/provenance/v1\"}}");
     }
     out.push(b'}');

@@ -1,10 +1,12 @@
-//! One listed release's manifest, written for a client: upstream's text as it is, but for the address of the tarball.
+//! One listed release's manifest, written for a client: upstream's text as it is, but for the addresses that lead to upstream:
+//! that of the tarball, and that of what is attested of it.
 
 use std::ops::Range;
 
 use crate::catalog::exposure::ExposedRelease;
 use crate::ecosystem::json::Raw;
 use crate::model::package::PackageName;
+use crate::protocol::npm::attestations;
 use crate::protocol::npm::claims::runs_on_install;
 use crate::protocol::npm::files;
 use crate::protocol::npm::manifest;
@@ -46,25 +48,40 @@ fn is_abbreviated(field: &str) -> bool {
     )
 }
 
-/// Where the artifact of a release lies for a client: `<base>/<name>/-/<file>`.
-pub fn address(base: &str, package: &PackageName, release: &ExposedRelease) -> String {
-    match release.files.first() {
-        Some(file) => format!("{base}/{package}/-/{file}"),
-        None => format!("{base}/{package}/-/{}", files::conventional(package, &release.version)),
+/// Where what belongs to a release lies for a client.
+pub struct Addresses<'a> {
+    /// The address clients reach this registry under, without a trailing slash.
+    pub base: &'a str,
+    pub package: &'a PackageName,
+    pub release: &'a ExposedRelease,
+}
+
+impl Addresses<'_> {
+    /// `<base>/<name>/-/<file>`.
+    fn tarball(&self) -> String {
+        let Addresses { base, package, release } = self;
+        match release.files.first() {
+            Some(file) => format!("{base}/{package}/-/{file}"),
+            None => format!("{base}/{package}/-/{}", files::conventional(package, &release.version)),
+        }
+    }
+
+    fn attestations(&self) -> String {
+        format!("{}/{}", self.base, attestations::path(self.package, &self.release.version))
     }
 }
 
 /// The whole manifest, each other byte as upstream wrote it.
-pub fn whole(out: &mut Vec<u8>, manifest: &[u8], address: &str) -> Result<(), Fault> {
+pub fn whole(out: &mut Vec<u8>, manifest: &[u8], addresses: &Addresses<'_>) -> Result<(), Fault> {
     let split = Manifest::split(manifest)?;
-    write_edited(out, manifest, &[tarball(manifest, &split, address)?]);
+    write_edited(out, manifest, &readdressed(manifest, &split, addresses)?);
     Ok(())
 }
 
 /// The manifest as a full packument holds it: without the readme that some upstreams repeat in each release.
-pub fn in_full(out: &mut Vec<u8>, manifest: &[u8], address: &str) -> Result<(), Fault> {
+pub fn in_full(out: &mut Vec<u8>, manifest: &[u8], addresses: &Addresses<'_>) -> Result<(), Fault> {
     let split = Manifest::split(manifest)?;
-    let mut edits = vec![tarball(manifest, &split, address)?];
+    let mut edits = readdressed(manifest, &split, addresses)?;
     edits.extend(without(manifest, &split, README));
     edits.sort_by_key(|edit| edit.range.start);
     write_edited(out, manifest, &edits);
@@ -73,7 +90,7 @@ pub fn in_full(out: &mut Vec<u8>, manifest: &[u8], address: &str) -> Result<(), 
 
 /// The manifest as an abbreviated packument holds it. Whether installing runs something is said by the scripts, not by
 /// the hint alone.
-pub fn abbreviated(out: &mut Vec<u8>, manifest: &[u8], address: &str) -> Result<(), Fault> {
+pub fn abbreviated(out: &mut Vec<u8>, manifest: &[u8], addresses: &Addresses<'_>) -> Result<(), Fault> {
     let split = Manifest::split(manifest)?;
     let runs = runs_on_install(&split);
     out.push(b'{');
@@ -85,7 +102,7 @@ pub fn abbreviated(out: &mut Vec<u8>, manifest: &[u8], address: &str) -> Result<
         write_key(out, key, start);
         let text = value.get().as_bytes();
         if *key == "dist" {
-            write_edited(out, text, &[tarball(text, &split, address)?]);
+            write_edited(out, text, &readdressed(text, &split, addresses)?);
         } else {
             out.extend_from_slice(text);
         }
@@ -104,14 +121,28 @@ struct Edit {
     by: Vec<u8>,
 }
 
-/// The edit of `text`, which holds the manifest or its `dist`, that puts `address` where upstream's was.
-fn tarball(text: &[u8], split: &Manifest<'_>, address: &str) -> Result<Edit, Fault> {
+/// The edits of `text`, which holds the manifest or its `dist`, that put our addresses where upstream's were, in order.
+fn readdressed(text: &[u8], split: &Manifest<'_>, addresses: &Addresses<'_>) -> Result<Vec<Edit>, Fault> {
     let dist = split.object("dist")?;
     let missing = Fault::Missing { field: "dist.tarball" };
     let range = manifest::get(&dist, "tarball").and_then(|value| place(text, value)).ok_or(missing)?;
-    let mut by = Vec::with_capacity(address.len() + 2);
-    write_text(&mut by, address);
-    Ok(Edit { range, by })
+    let mut edits = vec![Edit::of(range, &addresses.tarball())];
+    // What is no object, or has no address that is a text, leads nowhere.
+    let attested = manifest::get(&dist, "attestations").filter(|value| value.get().starts_with('{'));
+    let attested = attested.and_then(|value| manifest::split(value.get().as_bytes(), "dist.attestations").ok());
+    let url = attested.as_ref().and_then(|fields| manifest::get(fields, "url")).filter(|url| url.get().starts_with('"'));
+    edits.extend(url.and_then(|url| place(text, url)).map(|range| Edit::of(range, &addresses.attestations())));
+    edits.sort_by_key(|edit| edit.range.start);
+    Ok(edits)
+}
+
+impl Edit {
+    /// A text in the place of what is there.
+    fn of(range: Range<usize>, text: &str) -> Edit {
+        let mut by = Vec::with_capacity(text.len() + 2);
+        write_text(&mut by, text);
+        Edit { range, by }
+    }
 }
 
 /// The edit that takes out a pair with the comma that parts it from its neighbour.
@@ -150,14 +181,28 @@ fn write_edited(out: &mut Vec<u8>, text: &[u8], edits: &[Edit]) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use bytes::Bytes;
 
-    type Write = fn(&mut Vec<u8>, &[u8], &str) -> Result<(), Fault>;
+    use super::*;
+    use crate::model::package::Version;
+    use crate::model::time::Timestamp;
+
+    type Write = fn(&mut Vec<u8>, &[u8], &Addresses<'_>) -> Result<(), Fault>;
+
+    fn release(version: &str) -> ExposedRelease {
+        let version = Version::parse(version).unwrap();
+        ExposedRelease { version, manifest: Bytes::new(), published_at: Timestamp::from_millis(0), files: Vec::new(), approved: true }
+    }
+
+    fn write_for(write: Write, out: &mut Vec<u8>, manifest: &str, package: &str, version: &str) -> Result<(), Fault> {
+        let (package, release) = (PackageName::npm(package).unwrap(), release(version));
+        write(out, manifest.as_bytes(), &Addresses { base: "http://gate.example", package: &package, release: &release })
+    }
 
     #[track_caller]
     fn check(write: Write, manifest: &str, expect: &str) {
         let mut out = b"before ".to_vec();
-        write(&mut out, manifest.as_bytes(), "http://gate.example/x/-/x-1.0.0.tgz").unwrap();
+        write_for(write, &mut out, manifest, "x", "1.0.0").unwrap();
         assert_eq!(std::str::from_utf8(&out).unwrap().strip_prefix("before "), Some(expect));
         let shown = expect.replace("\\ud800", "");
         serde_json::from_str::<serde_json::Value>(&shown).unwrap();
@@ -216,7 +261,34 @@ mod tests {
     #[test]
     fn what_cannot_be_edited_is_not_written() {
         for manifest in [r#"{"name":"x"}"#, r#"{"dist":{}}"#, r#"{"dist":{"tarball":"a"}"#, "[]"] {
-            assert!(whole(&mut Vec::new(), manifest.as_bytes(), "a").is_err(), "{manifest}");
+            assert!(write_for(whole, &mut Vec::new(), manifest, "x", "1.0.0").is_err(), "{manifest}");
+        }
+    }
+
+    #[test]
+    fn what_is_attested_is_asked_here() {
+        let written = |write: Write, package: &str, version: &str, dist: &str| {
+            let mut out = Vec::new();
+            write_for(write, &mut out, &format!(r#"{{"name":"x","dist":{dist}}}"#), package, version).unwrap();
+            serde_json::from_slice::<serde_json::Value>(&out).unwrap()["dist"]["attestations"].take()
+        };
+        for (package, version, expect) in [
+            ("x", "1.0.0", "http://gate.example/-/npm/v1/attestations/x@1.0.0"),
+            ("@acme/web", "1.0.0-rc.1+b", "http://gate.example/-/npm/v1/attestations/@acme%2fweb@1.0.0-rc.1%2Bb"),
+        ] {
+            for dist in [
+                r#"{"attestations":{"url":"https://registry.example/-/npm/v1/attestations/x","provenance":{"a":1}},"tarball":"a"}"#,
+                r#"{"tarball":"a","attestations" : { "provenance":{"a":1}, "url" : "-/npm/v1/attestations/x" } }"#,
+            ] {
+                for write in [whole, in_full, abbreviated] as [Write; 3] {
+                    let attested = written(write, package, version, dist);
+                    assert_eq!(attested, serde_json::json!({"url": expect, "provenance": {"a": 1}}));
+                }
+            }
+        }
+        for odd in ["7", "null", "[]", r#"{"provenance":1}"#, r#"{"url":7}"#] {
+            let attested = written(whole, "x", "1.0.0", &format!(r#"{{"attestations":{odd},"tarball":"a"}}"#));
+            assert_eq!(attested.to_string(), odd, "it leads nowhere and stays");
         }
     }
 }

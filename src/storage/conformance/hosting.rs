@@ -48,6 +48,7 @@ pub fn submitted(name: &str, version: &str) -> Command {
         tags: vec!["latest".into()],
         workflow: None,
         provenance: None,
+        asked_restricted: false,
     };
     Command::Submitted { release, submission }
 }

@@ -20,6 +20,7 @@ use crate::model::digest::Reading;
 use crate::model::digest::Verified;
 use crate::storage::blob::BlobError;
 use crate::storage::blob::Blobs;
+use crate::storage::blob::Kept;
 use crate::storage::blob::Received;
 use crate::storage::blob::Receiving;
 use crate::storage::blob::Unfinished;
@@ -129,16 +130,27 @@ impl Inner {
         }
     }
 
-    fn keep(&self, digest: &Digest, received: &Received) -> Result<(), BlobError> {
+    fn keep(&self, digest: &Digest, received: &Received) -> Result<Kept, BlobError> {
         let hex = digest.hex();
+        let present = self.read(Zone::Quarantine, digest);
+        let is_new = matches!(present, Ok(None)) && matches!(self.approved.path(&hex).try_exists(), Ok(false));
         // As for `put`: what is there and whole stays.
-        if !matches!(self.read(Zone::Quarantine, digest), Ok(Some(_))) {
+        if !matches!(present, Ok(Some(_))) {
             self.quarantine.place(received.place.path(), &hex).map_err(|fault| self.failed(digest, fault))?;
             self.open.insert(key(Zone::Quarantine, digest), received.content.clone());
         }
         // Nobody has these bytes to be fetched again from, so they do not settle behind the answer.
         let synced = self.quarantine.sync(&hex).and_then(|_| self.quarantine.sync_names([hex.as_str()].into_iter()));
-        synced.map_err(|fault| self.failed(digest, fault))
+        synced.map_err(|fault| self.failed(digest, fault))?;
+        Ok(if is_new { Kept::New } else { Kept::Already })
+    }
+
+    fn discard(&self, digest: &Digest) -> Result<(), BlobError> {
+        self.open.remove(&key(Zone::Quarantine, digest));
+        match std::fs::remove_file(self.quarantine.path(&digest.hex())) {
+            Err(fault) if fault.kind() != io::ErrorKind::NotFound => Err(self.failed(digest, fault)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     fn put(&self, zone: Zone, digest: &Digest, blob: &Verified) -> Result<(), BlobError> {
@@ -226,9 +238,13 @@ impl Blobs for DiskBlobs {
         begun.await.map_err(|fault| BlobError::Incoming(io::Error::other(fault)))?
     }
 
-    async fn keep(&self, received: Received) -> Result<(), BlobError> {
+    async fn keep(&self, received: Received) -> Result<Kept, BlobError> {
         let digest = *received.content.digest();
         self.alone(&digest, move |inner, digest| inner.keep(digest, &received)).await
+    }
+
+    async fn discard(&self, digest: &Digest) -> Result<(), BlobError> {
+        self.alone(digest, Inner::discard).await
     }
 
     async fn open(&self, zone: Zone, digest: &Digest) -> Result<Option<Verified>, BlobError> {
@@ -317,6 +333,33 @@ mod tests {
             assert!(blobs.open(Zone::Approved, blob.digest()).await.unwrap().is_none(), "what was open is not remembered");
             assert!(blobs.open(Zone::Quarantine, blob.digest()).await.unwrap().is_some());
         }
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_new_unless_anybody_has_it_and_is_taken_back_from_quarantine_only() {
+        let Bench { folder, blobs } = &Bench::new();
+        let received = async |text: &[u8]| {
+            let mut receiving = blobs.receive().await.unwrap();
+            receiving.write(text).unwrap();
+            receiving.finish()
+        };
+        let digest = Digest::of(b"mine");
+        assert_eq!(blobs.keep(received(b"mine").await).await.unwrap(), Kept::New);
+        assert_eq!(blobs.keep(received(b"mine").await).await.unwrap(), Kept::Already);
+        blobs.discard(&digest).await.unwrap();
+        blobs.discard(&digest).await.unwrap();
+        assert!(blobs.open(Zone::Quarantine, &digest).await.unwrap().is_none());
+        assert_eq!(blobs.keep(received(b"mine").await).await.unwrap(), Kept::New);
+        blobs.promote(&digest).await.unwrap();
+        assert_eq!(blobs.keep(received(b"mine").await).await.unwrap(), Kept::Already, "it is approved");
+        blobs.discard(&digest).await.unwrap();
+        assert!(blobs.open(Zone::Approved, &digest).await.unwrap().is_some());
+        // What is damaged was somebody's.
+        let hex = Digest::of(b"other").hex();
+        let path = folder.path().join("quarantine").join(&hex[..2]).join(&hex);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, b"damaged").unwrap();
+        assert_eq!(blobs.keep(received(b"other").await).await.unwrap(), Kept::Already);
     }
 
     #[tokio::test]

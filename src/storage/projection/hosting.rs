@@ -142,6 +142,7 @@ mod tests {
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
             workflow: None,
             provenance: None,
+            asked_restricted: false,
         };
         submitted(state, &release.version, &submission, Sequence(1));
     }

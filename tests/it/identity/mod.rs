@@ -16,14 +16,14 @@ use crate::support::http::Reply;
 use crate::support::scenario::Scenario;
 
 const USERS: &str = "/-/airlock/v1/users";
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
 async fn airlock() -> Airlock {
     Scenario::new().package("left-pad", |p| _ = p.release("1.0.0")).gated().await
 }
 
 /// A user with the password [`PASSWORD`].
-async fn make_user(airlock: &Airlock, name: &str, role: &str) {
+pub async fn make_user(airlock: &Airlock, name: &str, role: &str) {
     let order = json!({"name": name, "role": role, "password": PASSWORD, "email": format!("{name}@acme.example")});
     let made = airlock.as_admin("POST", USERS).json(&order).send().await;
     assert_eq!(made.status, 201, "{}", made.text());
@@ -35,7 +35,7 @@ async fn couch(airlock: &Airlock, name: &str, password: &str) -> Reply {
     airlock.call("PUT", &format!("/-/user/org.couchdb.user:{name}")).json(&body).send().await
 }
 
-async fn sign_in(airlock: &Airlock, name: &str) -> String {
+pub async fn sign_in(airlock: &Airlock, name: &str) -> String {
     let reply = couch(airlock, name, PASSWORD).await;
     assert_eq!(reply.status, 201, "{}", reply.text());
     reply.json()["token"].as_str().unwrap().to_owned()

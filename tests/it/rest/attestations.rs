@@ -46,6 +46,75 @@ async fn only_of_a_release_that_is_listed() {
     }
 }
 
+/// npm reads the address that a packument gives as one of its own, and must find it here.
+#[tokio::test]
+async fn a_packument_leads_to_us_for_what_is_attested() {
+    let airlock = Scenario::new()
+        .package("@acme/web", |p| {
+            let said =
+                json!({"url": "https://registry.example/-/npm/v1/attestations/@acme%2fweb@1.0.0", "provenance": {"predicateType": "x"}});
+            p.release("1.0.0").dist("attestations", said);
+            p.release("1.1.0");
+        })
+        .gated_by(|config| {
+            config.policy.submissions = Submissions::Trusted;
+            config.server.allowed_hosts.push("gate.example".to_owned());
+        })
+        .await;
+    let token = airlock.user("otto", "publisher").await;
+    let mut body = Publish::new("@our/web", "1.0.0+build").body();
+    body["_attachments"]["@our/web-1.0.0+build.sigstore"] = json!({"content_type": "x", "data": "{}", "length": 2});
+    let published = airlock.call("PUT", "/@our%2fweb").bearer(&token).json(&body).send().await;
+    assert_eq!(published.status, 201, "{}", published.text());
+    let there = json!({"attestations": [{"predicateType": "x", "bundle": {}}]});
+    airlock.upstream.document("/-/npm/v1/attestations/@acme/web@1.0.0", there.to_string());
+    let mut tags = Vec::new();
+    for (package, version, path) in [
+        ("@acme/web", "1.0.0", "/-/npm/v1/attestations/@acme%2fweb@1.0.0"),
+        ("@our/web", "1.0.0+build", "/-/npm/v1/attestations/@our%2fweb@1.0.0%2Bbuild"),
+    ] {
+        for (host, base) in [
+            (airlock.address().to_string(), format!("http://{}", airlock.address())),
+            ("gate.example".into(), "http://gate.example".into()),
+        ] {
+            let name = package.replace('/', "%2f");
+            for (at, accept) in [
+                (format!("/{name}"), "application/json"),
+                (format!("/{name}"), "application/vnd.npm.install-v1+json"),
+                (format!("/{name}/{}", version.replace('+', "%2b")), "application/json"),
+            ] {
+                let reply = airlock.call("GET", &at).header("host", &host).header("accept", accept).send().await;
+                let document = reply.json();
+                let manifest = if document["versions"].is_object() { &document["versions"][version] } else { &document };
+                assert_eq!(manifest["dist"]["attestations"]["url"], format!("{base}{path}"), "{at} {host}: {document:#}");
+                tags.push(reply.header("etag").unwrap().to_owned());
+            }
+        }
+        let attested = airlock.get(path).await;
+        assert_eq!(attested.status, 200, "{}", attested.text());
+    }
+    let distinct: std::collections::BTreeSet<&String> = tags.iter().collect();
+    assert_eq!(distinct.len(), tags.len(), "each base has a tag of its own");
+    let none = airlock.get("/@acme%2fweb/1.1.0").await.json();
+    assert_eq!(none["dist"].get("attestations"), None);
+}
+
+/// npm 10 puts the path of the address behind the registry's, npm 11 and later in its place: under a prefix both end here.
+#[tokio::test]
+async fn under_a_prefix_both_ways_to_read_an_address_lead_to_it() {
+    let airlock = Scenario::new()
+        .package("web", |p| _ = p.release("1.0.0").dist("attestations", json!({"url": "https://registry.example/x"})))
+        .gated_by(|config| config.server.public_url = Some("https://gate.example/npm".to_owned()))
+        .await;
+    airlock.upstream.document("/-/npm/v1/attestations/web@1.0.0", json!({"attestations": []}).to_string());
+    let url = airlock.get("/web").await.json()["versions"]["1.0.0"]["dist"]["attestations"]["url"].as_str().unwrap().to_owned();
+    assert_eq!(url, "https://gate.example/npm/-/npm/v1/attestations/web@1.0.0");
+    // The proxy before it takes one prefix away.
+    for path in ["/-/npm/v1/attestations/web@1.0.0", "/npm/-/npm/v1/attestations/web@1.0.0"] {
+        assert_eq!(airlock.get(path).await.status, 200, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn of_our_own_what_came_with_it() {
     let airlock = Scenario::new()

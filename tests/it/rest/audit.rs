@@ -168,6 +168,22 @@ async fn what_is_no_audit_is_refused_in_words() {
         assert_eq!(reply.status, status, "{}", reply.text());
         assert!(!reply.json()["error"].as_str().unwrap().is_empty());
     }
+    let versions = |count: usize| (0..count).map(|at| format!("\"1.0.{at}\"")).collect::<Vec<String>>().join(",");
+    let places = (0..100_001).map(|at| format!("\"p{at}\":{{\"version\":\"1.0.0\"}}")).collect::<Vec<String>>().join(",");
+    let names = (0..20_001).map(|at| format!("\"p{at}\":[\"1.0.0\"]")).collect::<Vec<String>>().join(",");
+    for (path, body, said) in [
+        (BULK, format!("{{\"left-pad\":[{}]}}", versions(50_001)), "at most 50000 releases"),
+        (BULK, format!("{{\"a\":[{0}],\"b\":[{0}],\"c\":[{0}]}}", versions(20_000)), "at most 50000 releases"),
+        (BULK, format!("{{{names}}}"), "at most 20000 packages"),
+        (QUICK, format!("{{\"dependencies\":{{{places}}}}}"), "at most 100000 places in a tree"),
+    ] {
+        for body in [(body.clone().into_bytes(), None), (gzip(body.as_bytes()).to_vec(), Some("gzip"))] {
+            let call = airlock.call("POST", path).body(&body.0);
+            let reply = if let Some(coding) = body.1 { call.header("content-encoding", coding).send().await } else { call.send().await };
+            assert_eq!(reply.status, 413, "{}", reply.text());
+            assert!(reply.json()["error"].as_str().unwrap().contains(said), "{}", reply.text());
+        }
+    }
     let bomb = gzip(&vec![b' '; 64 * 1_024 * 1_024]);
     for (body, coding, status) in [(&bomb[..], "gzip", 413), (b"{}", "gzip", 400), (b"{}", "br", 415)] {
         let reply = airlock.call("POST", BULK).body(body).header("content-encoding", coding).send().await;

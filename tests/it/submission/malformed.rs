@@ -318,6 +318,107 @@ async fn nothing_of_a_malformed_body_is_kept() {
     assert_eq!(honest().call(&airlock, &maria).send().await.status, 201);
 }
 
+/// Bodies that are no packument, or one that nobody was shown, as they are written back over one that is there.
+fn packuments(shown: &Value) -> Vec<(String, Vec<u8>)> {
+    let text = shown.to_string();
+    let mut all: Vec<(String, Vec<u8>)> = Vec::new();
+    for (what, body) in [
+        ("nothing", ""),
+        ("no JSON", "packument"),
+        ("null", "null"),
+        ("true", "true"),
+        ("a number", "7"),
+        ("a text", "\"1.0.0\""),
+        ("a list", "[]"),
+        ("half an object", "{\"versions\":{"),
+        ("a key twice", "{\"_rev\":\"1\",\"_rev\":\"1\"}"),
+        ("versions twice", "{\"versions\":{},\"versions\":{}}"),
+        ("__proto__", "{\"__proto__\":{}}"),
+        ("__proto__ among versions", "{\"versions\":{\"__proto__\":{}}}"),
+        ("__proto__ among tags", "{\"dist-tags\":{\"__proto__\":\"1.0.0\"}}"),
+        ("an escaped key", "{\"vers\\u0069ons\":{}}"),
+        ("a lone surrogate", "{\"x\":\"\\ud800\"}"),
+        ("a mark before it", "\u{feff}{}"),
+        ("two objects", "{}{}"),
+    ] {
+        all.push((what.to_owned(), body.as_bytes().to_vec()));
+    }
+    all.push(("half of it".to_owned(), text.as_bytes()[..text.len() / 2].to_vec()));
+    all.push(("no UTF-8".to_owned(), [b"{\"x\":\"".as_slice(), b"\xff", b"\"}"].concat()));
+    all.push(("nested too deep".to_owned(), format!("{{\"x\":{}{}}}", "[".repeat(65), "]".repeat(65)).into_bytes()));
+    all.push(("too many values".to_owned(), format!("{{\"x\":[{}1]}}", "1,".repeat(800_000)).into_bytes()));
+    all.push(("a key that is too long".to_owned(), format!("{{\"{}\":1}}", "x".repeat(600)).into_bytes()));
+    let mut edited = |what: &str, edit: &dyn Fn(&mut Value)| {
+        let mut body = shown.clone();
+        edit(&mut body);
+        all.push((what.to_owned(), body.to_string().into_bytes()));
+    };
+    for key in ["_id", "name"] {
+        for (what, value) in [("another", json!("@acme/other")), ("a number for a", json!(1)), ("null for a", json!(null))] {
+            edited(&format!("{what} {key}"), &|body| body[key] = value.clone());
+        }
+    }
+    for key in ["versions", "dist-tags", "maintainers", "users"] {
+        for value in [json!(null), json!(7), json!("x"), json!(true), json!([7]), json!([[]]), json!(["maria"])] {
+            edited(&format!("{value} for {key}"), &|body| body[key] = value.clone());
+        }
+    }
+    for value in [json!(null), json!(7), json!("1.0.0"), json!([])] {
+        edited(&format!("{value} for a version"), &|body| body["versions"]["1.0.0"] = value.clone());
+    }
+    for value in [json!(7), json!(true), json!({}), json!(["old"])] {
+        edited(&format!("{value} for a deprecation"), &|body| body["versions"]["1.0.0"]["deprecated"] = value.clone());
+    }
+    for value in [json!(null), json!(7), json!({}), json!("latest"), json!("")] {
+        edited(&format!("{value} for what a tag is at"), &|body| body["dist-tags"]["next"] = value.clone());
+    }
+    for (what, owner) in [("without a name", json!({"email": "x"})), ("with a number for a name", json!({"name": 1}))] {
+        edited(&format!("an owner {what}"), &|body| body["maintainers"] = json!([owner]));
+    }
+    edited("an owner that nobody is", &|body| body["maintainers"] = json!([{"name": "maria"}, {"name": "nobody-here"}]));
+    edited("no owner", &|body| body["maintainers"] = json!([]));
+    edited("a deprecation that is too long", &|body| body["versions"]["1.0.0"]["deprecated"] = json!("x".repeat(5_000)));
+    edited("a new version", &|body| body["versions"]["2.0.0"] = body["versions"]["1.0.0"].clone());
+    edited("a version that is none", &|body| body["versions"]["latest"] = body["versions"]["1.0.0"].clone());
+    edited("other bytes", &|body| body["versions"]["1.0.0"]["dist"]["integrity"] = json!("sha512-AAAA"));
+    edited("no more of dist than a number", &|body| body["versions"]["1.0.0"]["dist"] = json!(7));
+    edited("a script", &|body| body["versions"]["1.0.0"]["scripts"] = json!({"install": "x"}));
+    edited("latest gone", &|body| _ = body["dist-tags"].as_object_mut().unwrap().remove("latest"));
+    edited("a tarball", &|body| body["_attachments"] = json!({KEY: {"data": "eA=="}}));
+    all
+}
+
+#[tokio::test]
+async fn nothing_of_a_malformed_packument_is_recorded() {
+    let (airlock, maria) = world().await;
+    assert_eq!(honest().call(&airlock, &maria).send().await.status, 201);
+    let shown = airlock.call("GET", "/@acme%2fweb?write=true").bearer(&maria).send().await.json();
+    let path = format!("{PATH}/-rev/{}", shown["_rev"].as_str().unwrap());
+    let before = kept(&airlock).await;
+    let mut accepted = Vec::new();
+    for (what, body) in packuments(&shown) {
+        let reply = airlock.call("PUT", &path).bearer(&maria).header("content-type", "application/json").body(&body).send().await;
+        let error = reply.json()["error"].as_str().unwrap_or_default().to_owned();
+        if !(400..500).contains(&reply.status) || error.is_empty() || error.contains("one-time pass") {
+            accepted.push(format!("{what}: {} {}", reply.status, reply.text()));
+        }
+    }
+    assert!(accepted.is_empty(), "{}", accepted.join("\n"));
+    let packed = gzip(shown.to_string().as_bytes());
+    let coded = airlock.call("PUT", &path).bearer(&maria).header("content-encoding", "gzip").body(&packed).send().await;
+    assert_eq!(coded.status, 415, "{}", coded.text());
+    for rev in ["1-0", "x", "undefined", "..%2f..", "%00"] {
+        let reply = airlock.call("PUT", &format!("{PATH}/-rev/{rev}")).bearer(&maria).json(&shown).send().await;
+        assert!(matches!(reply.status, 400 | 404 | 409), "{rev}: {} {}", reply.status, reply.text());
+    }
+    assert_eq!(kept(&airlock).await, before);
+    let now = airlock.call("GET", "/@acme%2fweb?write=true").bearer(&maria).send().await.json();
+    assert_eq!(now, shown);
+    // As it was shown it wishes nothing, and is fine.
+    assert_eq!(airlock.call("PUT", &path).bearer(&maria).json(&shown).send().await.status, 201);
+    assert_eq!(kept(&airlock).await, before);
+}
+
 /// The head of an answer that comes while nothing more is sent.
 async fn answer(socket: &mut TcpStream) -> String {
     let mut answer = Vec::new();

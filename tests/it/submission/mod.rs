@@ -1,5 +1,7 @@
 //! Releases that are published here: how they come in, whose they are, what is changed of them, who lets them through.
 
+mod access;
+mod beside;
 mod bound;
 mod differences;
 mod duties;
@@ -8,6 +10,7 @@ mod memory;
 mod names;
 mod owners;
 mod publish;
+mod rights;
 mod signatures;
 mod stage;
 mod tags;

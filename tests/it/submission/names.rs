@@ -106,6 +106,93 @@ async fn names_that_differ_in_case_are_one() {
     assert_eq!(airlock.get("/@Acme%2fweb").await.status, 404);
 }
 
+/// A name that is at home here in another case is nobody's, and no upstream hears of it.
+#[tokio::test]
+async fn a_name_in_another_case_is_not_asked_of_upstream() {
+    let airlock = Scenario::new()
+        .package("Left-Pad", |p| _ = p.release("9.0.0"))
+        .package("@Acme/web", |p| _ = p.release("9.0.0"))
+        .gated_by(trusting)
+        .await;
+    let maria = airlock.user("maria", "publisher").await;
+    // Known and served before the names are at home here.
+    assert_eq!((airlock.listed("Left-Pad").await, airlock.tarball("Left-Pad", "9.0.0").await.status), (vec!["9.0.0".to_owned()], 200));
+    for name in ["left-pad", "@acme/web"] {
+        let reply = airlock.publish(&maria, name, "1.0.0").await;
+        assert_eq!(reply.status, 201, "{}", reply.text());
+    }
+    let airlock = {
+        check_twins(&airlock, &maria).await;
+        airlock.restart().await
+    };
+    check_twins(&airlock, &maria).await;
+    assert_eq!(airlock.listed("left-pad").await, ["1.0.0"]);
+    assert_eq!(assign(&airlock, "left-pad", "upstream").await.status, 200);
+    assert_eq!(airlock.listed("Left-Pad").await, ["9.0.0"], "nobody's twin any more");
+}
+
+async fn check_twins(airlock: &Airlock, maria: &str) {
+    airlock.upstream.forget_requests();
+    for name in ["Left-Pad", "LEFT-PAD", "left-paD", "@Acme/web", "@acme/Web", "@ACME/WEB"] {
+        let (encoded, unscoped) = (name.replace('/', "%2f"), name.rsplit('/').next().unwrap());
+        let paths = [
+            format!("/{encoded}"),
+            format!("/{name}/9.0.0"),
+            format!("/{name}/latest"),
+            format!("/{name}/-/{unscoped}-9.0.0.tgz"),
+            format!("/-/package/{encoded}/dist-tags"),
+            format!("/-/package/{encoded}/visibility"),
+            format!("/-/package/{encoded}/collaborators"),
+            format!("/-/package/{encoded}/version/9.0.0/status"),
+            format!("/-/npm/v1/attestations/{encoded}@9.0.0"),
+            format!("/-/airlock/r/{name}@9.0.0"),
+        ];
+        for path in paths {
+            for method in ["GET", "HEAD"] {
+                let reply = airlock.call(method, &path).bearer(maria).send().await;
+                assert_eq!(reply.status, 404, "{method} {path}: {}", reply.text());
+            }
+        }
+        for call in [Publish::new(name, "2.0.0").call(airlock, maria), Publish::new(name, "2.0.0").staged(airlock, maria)] {
+            let reply = call.send().await;
+            assert_eq!(reply.status, 403, "{}", reply.text());
+            assert!(reply.text().contains("differs only in its case from"), "{}", reply.text());
+        }
+        let star = airlock.call("PUT", &format!("/-/user/package/{encoded}/star")).bearer(maria).send().await;
+        assert_eq!(star.status, 404, "{}", star.text());
+    }
+    let body = json!({"Left-Pad": ["9.0.0"], "@ACME/web": ["9.0.0"], "left-pad": ["1.0.0"]});
+    let audit = airlock.call("POST", "/-/npm/v1/security/advisories/bulk").json(&body).send().await;
+    assert_eq!((audit.status, audit.json()), (200, json!({})), "{}", audit.text());
+    let found = airlock.get("/-/v1/search?text=pad").await.json();
+    let names: Vec<&str> = found["objects"].as_array().unwrap().iter().map(|one| one["package"]["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["left-pad"]);
+    assert_eq!(airlock.upstream.log().len(), 0, "{:?}", airlock.upstream.log());
+}
+
+#[tokio::test]
+async fn a_name_given_to_an_upstream_that_does_not_know_it_is_not_there() {
+    let airlock = Scenario::new().gated_by(trusting).await;
+    let maria = airlock.user("maria", "publisher").await;
+    assert_eq!(airlock.publish(&maria, "web", "1.0.0").await.status, 201);
+    assert_eq!(assign(&airlock, "web", "upstream").await.status, 200);
+    airlock.upstream.fault("/web", Fault::status(503));
+    let silent = airlock.get("/web").await;
+    assert_eq!((silent.status, silent.header("retry-after").is_some()), (503, true), "{}", silent.text());
+    airlock.upstream.heal_all();
+    airlock.advance("1m");
+    for path in ["/web", "/web/1.0.0", "/web/-/web-1.0.0.tgz", "/-/package/web/dist-tags", "/-/airlock/v1/packages/web"] {
+        assert_eq!(airlock.get(path).await.status, 404, "{path}");
+    }
+    let airlock = airlock.restart().await;
+    assert_eq!(airlock.get("/web").await.status, 404);
+    assert_eq!(airlock.publish(&maria, "web", "1.1.0").await.status, 403, "it is upstream's to give");
+    airlock.upstream.publish("web", "9.0.0");
+    airlock.advance("30d");
+    assert_eq!(airlock.listed("web").await, ["9.0.0"]);
+    assert_eq!(airlock.tarball("web", "9.0.0").await.status, 200);
+}
+
 #[tokio::test]
 async fn an_admin_assigns_it() {
     let airlock = Scenario::new().package("left-pad", |p| _ = p.release("1.0.0")).gated_by(trusting).await;

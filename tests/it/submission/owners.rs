@@ -74,6 +74,36 @@ async fn owners_come_and_go_one_by_one() {
     assert_eq!(add(&admin, "maria").await.status, 200, "an admin helps where the last owner has left");
 }
 
+/// Each of two owners read the package before the other wrote.
+#[tokio::test]
+async fn two_who_change_the_owners_at_once_both_do() {
+    let (airlock, maria, ann) = world().await;
+    for name in ["bob", "otto"] {
+        airlock.user(name, "publisher").await;
+    }
+    let rev = airlock.get("/@acme%2fweb").await.json()["_rev"].as_str().unwrap().to_owned();
+    let put = |token: &str, names: &[&str]| {
+        let maintainers: Vec<Value> = names.iter().map(|name| json!({"name": name, "email": ""})).collect();
+        let body = json!({"_id": "@acme/web", "_rev": rev, "maintainers": maintainers});
+        airlock.call("PUT", &format!("/@acme%2fweb/-rev/{rev}")).bearer(token).json(&body).send()
+    };
+    let (one, other) = tokio::join!(put(&maria, &["maria", "bob"]), put(&maria, &["maria", "ann"]));
+    assert_eq!((one.status, other.status), (201, 201), "{} {}", one.text(), other.text());
+    assert_eq!(collaborators(&airlock).await, json!({"ann": "write", "bob": "write", "maria": "write"}));
+    // Whoever never saw bob and ann does not take them out.
+    assert_eq!(put(&ann, &["maria", "otto"]).await.status, 201);
+    assert_eq!(collaborators(&airlock).await, json!({"ann": "write", "bob": "write", "maria": "write", "otto": "write"}));
+    assert_eq!(put(&ann, &["otto", "nobody-here"]).await.status, 422, "all or nothing");
+    assert_eq!(put(&ann, &[]).await.status, 201, "maria, whom that view had, is out, and others are left");
+    assert_eq!(collaborators(&airlock).await, json!({"ann": "write", "bob": "write", "otto": "write"}));
+    let add =
+        |token: &str, user: &str| airlock.call("PUT", "/-/package/@acme%2fweb/owners").bearer(token).json(&json!({"user": user})).send();
+    let remove = |token: &str, user: &str| airlock.call("DELETE", &format!("/-/package/@acme%2fweb/owners/{user}")).bearer(token).send();
+    let (added, removed) = tokio::join!(add(&ann, "maria"), remove(&ann, "otto"));
+    assert_eq!((added.status, removed.status), (200, 200), "{} {}", added.text(), removed.text());
+    assert_eq!(collaborators(&airlock).await, json!({"ann": "write", "bob": "write", "maria": "write"}));
+}
+
 #[tokio::test]
 async fn a_restricted_package_is_told_only_to_callers_with_a_name() {
     let (airlock, maria, ann) = world().await;

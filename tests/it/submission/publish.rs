@@ -6,13 +6,12 @@ use bytes::Bytes;
 use data_encoding::BASE64;
 use serde_json::Value;
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 use crate::support::airlock::Airlock;
 use crate::support::binary::files_below;
 use crate::support::publish::Publish;
 use crate::support::scenario::Scenario;
+use crate::support::slow::Slow;
 use crate::support::within;
 
 /// Where `@acme` is ours, and what is published there is open at once.
@@ -90,7 +89,8 @@ async fn a_body_is_read_as_a_stream_in_any_order() {
     for (said, body) in &bodies {
         let reply = put(&airlock, &maria, &said.name, body).await;
         assert_eq!(reply.status, 201, "{}: {}", said.version, reply.text());
-        assert_eq!(reply.json(), json!({"ok": "created", "success": true, "id": "@acme/web"}));
+        let answer = reply.json();
+        assert_eq!([&answer["ok"], &answer["success"], &answer["id"]], [&json!("created"), &json!(true), &json!("@acme/web")]);
         let tarball = airlock.tarball("@acme/web", &said.version).await;
         assert_eq!((tarball.status, &tarball.body), (200, &said.packed().bytes), "{}", said.version);
         let manifest = airlock.get(&format!("/@acme%2fweb/{}", said.version)).await.json();
@@ -205,27 +205,16 @@ fn unfinished(airlock: &Airlock) -> usize {
     files_below(&airlock.data_dir().join("quarantine/unfinished")).len()
 }
 
-/// A request whose body has begun, with a good part of its tarball.
-async fn begun(airlock: &Airlock, token: &str, number: usize) -> TcpStream {
-    let mut socket = TcpStream::connect(airlock.address()).await.unwrap();
-    let start = format!(r#"{{"_attachments":{{"@acme/web-1.0.0.tgz":{{"data":"{}"#, "A".repeat(400_000));
-    let head = format!(
-        "PUT /@acme%2fweb-{number} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\nContent-Length: 50000000\r\n\r\n",
-        airlock.address()
-    );
-    socket.write_all(head.as_bytes()).await.unwrap();
-    socket.write_all(start.as_bytes()).await.unwrap();
-    socket
-}
+/// As many as one caller may send at once.
+const UPLOADS_OF_ONE: usize = 6;
 
 #[tokio::test]
-async fn an_upload_that_ends_early_leaves_nothing_and_only_so_many_come_in_at_once() {
-    const UPLOADS_MAX: usize = 8;
+async fn slow_uploads_of_one_keep_nobody_else_from_publishing() {
     let airlock = trusting().await;
-    let maria = airlock.user("maria", "publisher").await;
+    let (maria, eve) = (airlock.user("maria", "publisher").await, airlock.user("eve", "publisher").await);
     let mut open = Vec::new();
-    for number in 0..UPLOADS_MAX {
-        open.push(begun(&airlock, &maria, number).await);
+    for number in 0..UPLOADS_OF_ONE + 2 {
+        open.push(Slow::publish(&airlock, &format!("@acme/slow-{number}"), &eve).await);
     }
     let until = async |count: usize| {
         within("uploads to begin or end", async {
@@ -235,13 +224,25 @@ async fn an_upload_that_ends_early_leaves_nothing_and_only_so_many_come_in_at_on
         })
         .await;
     };
-    until(UPLOADS_MAX).await;
-    let reply = airlock.publish(&maria, "@acme/web", "1.0.0").await;
-    assert_eq!((reply.status, reply.header("retry-after")), (429, Some("5")), "{}", reply.text());
-    drop(open);
+    until(UPLOADS_OF_ONE).await;
+    for version in ["1.0.0", "1.1.0"] {
+        let reply = airlock.publish(&maria, "@acme/web", version).await;
+        assert_eq!(reply.status, 201, "{}", reply.text());
+    }
+    // What is written back is heard as well.
+    let mut packument = airlock.call("GET", "/@acme%2fweb?write=true").bearer(&maria).send().await.json();
+    packument["versions"]["1.0.0"]["deprecated"] = json!("old");
+    assert_eq!(airlock.call("PUT", "/@acme%2fweb").bearer(&maria).json(&packument).send().await.status, 201);
+    assert_eq!(unfinished(&airlock), UPLOADS_OF_ONE, "and hers wait for themselves");
+    // One of hers waits until others of hers are through.
+    let waits = airlock.publish(&eve, "@acme/mine", "1.0.0");
+    let ends = async {
+        tokio::task::yield_now().await;
+        drop(open);
+    };
+    let (reply, ()) = tokio::join!(waits, ends);
+    assert_eq!(reply.status, 201, "{}", reply.text());
     until(0).await;
-    assert_eq!(airlock.publish(&maria, "@acme/web", "1.0.0").await.status, 201);
-    assert_eq!(unfinished(&airlock), 0);
 }
 
 #[tokio::test]

@@ -9,6 +9,9 @@ use serde_json::json;
 use super::workflow::STANDING_OF_WEB;
 use super::workflow::WEB;
 use super::workflow::status;
+use crate::identity::PASSWORD;
+use crate::identity::make_user;
+use crate::identity::sign_in;
 use crate::support::airlock::Airlock;
 use crate::support::http::Reply;
 use crate::support::publish::Publish;
@@ -133,6 +136,54 @@ async fn turned_down_by_an_approver_it_is_rejected_and_by_its_submitter_withdraw
     let told = asked(&airlock, &ann, "GET", "/-/package/@acme%2fweb/version/1.1.0/status").await;
     assert_eq!((told.status, &told.json()["status"]), (200, &json!("deleted")));
     assert_eq!(airlock.publish(&ann, WEB, "1.1.0").await.status, 403, "its version is gone for good");
+}
+
+/// A token for some packages is for them alone: whoever has it takes back nothing else of its user's.
+#[tokio::test]
+async fn a_narrow_token_turns_down_only_what_it_might_have_submitted() {
+    let airlock = Scenario::new().gated().await;
+    make_user(&airlock, "maria", "publisher").await;
+    let maria = sign_in(&airlock, "maria").await;
+    let made = async |packages: Value| {
+        let order = json!({"password": PASSWORD, "packages": packages});
+        let made = airlock.call("POST", "/-/npm/v1/tokens").bearer(&maria).json(&order).send().await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        made.json()["token"].as_str().unwrap().to_owned()
+    };
+    let (narrow, fitting) = (made(json!(["@acme/other"])).await, made(json!([WEB])).await);
+    assert_eq!(airlock.publish(&maria, WEB, "1.0.0").await.status, 202);
+    let path = format!("/-/stage/{}", id_of(&airlock, &maria, "1.0.0").await);
+    for (method, path) in [("DELETE", path.clone()), ("GET", path.clone()), ("GET", format!("{path}/tarball"))] {
+        let reply = asked(&airlock, &narrow, method, &path).await;
+        assert_eq!(reply.status, 404, "{method} {path}: {}", reply.text());
+    }
+    assert_eq!(items(&airlock, &narrow).await, [Value::Null; 0]);
+    assert_eq!(status(&airlock, STANDING_OF_WEB).await, "staged");
+    assert_eq!(asked(&airlock, &fitting, "DELETE", &path).await.status, 204);
+    // What is withdrawn waits no more, for nobody.
+    for token in [&maria, &narrow, &fitting, &airlock.admin_token()] {
+        assert_eq!(asked(&airlock, token, "DELETE", &path).await.status, 404);
+    }
+}
+
+/// Who submitted it and owns it no more takes nothing back; neither does who only has the same role.
+#[tokio::test]
+async fn it_is_its_packages_owners_who_take_it_back() {
+    let airlock = Scenario::new().gated().await;
+    let (ann, joe, bob) =
+        (airlock.user("ann", "publisher").await, airlock.user("joe", "publisher").await, airlock.user("bob", "approver").await);
+    assert_eq!(airlock.publish(&ann, WEB, "1.0.0").await.status, 202);
+    let path = format!("/-/stage/{}", id_of(&airlock, &ann, "1.0.0").await);
+    let add = airlock.call("PUT", "/-/package/@acme%2fweb/owners").bearer(&ann).json(&json!({"user": "joe"})).send().await;
+    assert_eq!(add.status, 200, "{}", add.text());
+    assert_eq!(asked(&airlock, &joe, "DELETE", "/-/package/@acme%2fweb/owners/ann").await.status, 200);
+    let refused = asked(&airlock, &ann, "DELETE", &path).await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    assert!(refused.text().contains("you are not an owner of @acme/web"), "{}", refused.text());
+    assert_eq!(asked(&airlock, &joe, "DELETE", &path).await.status, 404, "an owner who did not submit it");
+    assert_eq!(status(&airlock, STANDING_OF_WEB).await, "staged");
+    assert_eq!(asked(&airlock, &bob, "DELETE", &path).await.status, 204);
+    assert_eq!(status(&airlock, STANDING_OF_WEB).await, "blocked");
 }
 
 #[tokio::test]

@@ -82,6 +82,53 @@ async fn a_tag_on_a_held_version_waits_and_the_old_one_stays() {
     assert_eq!(tags(&airlock).await["latest"], "1.1.0");
 }
 
+/// What is written back whole is held to the same as what is set alone.
+#[tokio::test]
+async fn tags_in_a_packument_that_is_written_back_are_tags_too() {
+    let (airlock, maria) = world().await;
+    let shown = airlock.call("GET", "/@acme%2fweb?write=true").bearer(&maria).send().await.json();
+    let rev = shown["_rev"].as_str().unwrap();
+    let write = |end: String, tags: serde_json::Value| {
+        let mut body = shown.clone();
+        body["dist-tags"] = tags;
+        airlock.call("PUT", &format!("/@acme%2fweb{end}")).bearer(&maria).json(&body).send()
+    };
+    let many: serde_json::Map<_, _> = (0..1_001).map(|at| (format!("tag-{at}"), json!("1.0.0"))).collect();
+    for (tags, status, said) in [
+        (json!({"latest": "1.1.0", "1.x": "1.0.0"}), 400, "is a range"),
+        (json!({"latest": "1.1.0", "v2": "1.0.0"}), 400, "is a range"),
+        (json!({"latest": "1.1.0", "": "1.0.0"}), 400, "is not a tag"),
+        (json!({"latest": "1.1.0", "la\ntest": "1.0.0"}), 400, ""),
+        (json!({"latest": "1.1.0", "a\u{202e}b": "1.0.0"}), 400, "is not a tag"),
+        (json!({"latest": "1.1.0", "__proto__": "1.0.0"}), 400, ""),
+        (json!({"latest": "1.1.0", "x".repeat(257): "1.0.0"}), 400, "is not a tag"),
+        (json!({"latest": "1.1.0", "next": "9.9.9"}), 404, "has no version 9.9.9"),
+        (json!({"latest": "1.1.0", "next": "latest"}), 404, "has no version latest"),
+        (json!({"latest": "1.1.0", "next": ""}), 400, "is to point at what is no version"),
+        (json!({"latest": "1.1.0", "next": 1}), 400, "is to point at what is no version"),
+        (json!(many), 400, "at most 1000"),
+        (json!([]), 400, "dist-tags"),
+    ] {
+        for end in [String::new(), format!("/-rev/{rev}")] {
+            let reply = write(end, tags.clone()).await;
+            assert_eq!(reply.status, status, "{tags}: {}", reply.text());
+            assert!(reply.json()["error"].as_str().unwrap().contains(said), "{}", reply.text());
+        }
+    }
+    assert_eq!(tags(&airlock).await, json!({"latest": "1.1.0"}));
+    // However many bodies they come in.
+    let batch = |from: usize| {
+        let new = (from..from + 600).map(|at| (format!("tag-{at}"), json!("1.0.0")));
+        json!(new.chain([("latest".to_owned(), json!("1.1.0"))]).collect::<serde_json::Map<_, _>>())
+    };
+    assert_eq!(write(String::new(), batch(0)).await.status, 201);
+    let more = write(String::new(), batch(600)).await;
+    assert_eq!(more.status, 422, "{}", more.text());
+    let waits = json!({"latest": "1.1.0", "next": "2.0.0", "held": "2.0.0"});
+    assert_eq!(write(String::new(), waits).await.status, 201, "one that is held waits");
+    assert_eq!(tags(&airlock).await.as_object().unwrap().len(), 601);
+}
+
 #[tokio::test]
 async fn a_stranger_tags_nothing() {
     let (airlock, _) = world().await;

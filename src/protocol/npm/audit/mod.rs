@@ -1,11 +1,13 @@
 //! What is known against the releases that a project uses. `{}` says that nothing is: where that is not known, the answer
 //! is an error. Source: npm's bulk advisory endpoint; the two older questions about a whole tree are answered from it.
 
+mod question;
 mod tree;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use http::HeaderMap;
@@ -15,8 +17,9 @@ use serde_json::json;
 
 use crate::catalog::advisories::Advisory;
 use crate::catalog::advisories::InUse;
+use crate::catalog::upload::Text;
 use crate::http::caller::Caller;
-use crate::http::incoming;
+use crate::http::incoming::Sent;
 use crate::http::link;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
@@ -25,6 +28,9 @@ use crate::model::digest::DocumentDigest;
 use crate::model::finding::printable;
 use crate::model::package::PackageName;
 use crate::model::package::Version;
+use crate::protocol::npm::audit::question::NotAQuestion;
+use crate::protocol::npm::audit::question::PACKAGES_MAX;
+use crate::protocol::npm::audit::question::RELEASES_MAX;
 use crate::protocol::npm::audit::tree::Tree;
 use crate::protocol::npm::call::Call;
 use crate::protocol::npm::call::told;
@@ -35,9 +41,8 @@ use crate::protocol::npm::handlers::npm;
 
 /// Where an upstream answers, under its base.
 const PATH: &str = "-/npm/v1/security/advisories/bulk";
-/// A question, decoded: some 200,000 releases.
+/// A question, decoded: the older ones come with every place of a tree and more.
 const BODY_BYTES_MAX: u64 = 8 * 1_024 * 1_024;
-const PACKAGES_MAX: usize = 20_000;
 
 /// Advisories by package, as npm's bulk answer has them.
 type Advisories = BTreeMap<String, Vec<Value>>;
@@ -45,8 +50,7 @@ type Advisories = BTreeMap<String, Vec<Value>>;
 /// `POST /-/npm/v1/security/advisories/bulk`: versions by package.
 pub async fn bulk(registry: &Registry, call: Call<'_>) -> Result<Response, Failure> {
     let Call { request, caller, body } = call;
-    let text = read(registry, &request.headers, body).await?;
-    let asked: BTreeMap<String, Vec<String>> = serde_json::from_slice(&text).map_err(|error| malformed(&error.to_string()))?;
+    let asked = read(registry, &request.headers, body, question::bulk).await?;
     let in_use = asked.iter().map(|(name, versions)| in_use(name, versions)).collect::<Result<Vec<InUse>, Problem>>()?;
     let known = known_against(registry, caller, &in_use).await?;
     noticed(registry, caller, &in_use, told(StatusCode::OK, &known)?).await
@@ -55,24 +59,51 @@ pub async fn bulk(registry: &Registry, call: Call<'_>) -> Result<Response, Failu
 /// `POST /-/npm/v1/security/audits` and `…/audits/quick`: a whole tree.
 pub async fn quick(registry: &Registry, call: Call<'_>) -> Result<Response, Failure> {
     let Call { request, caller, body } = call;
-    let text = read(registry, &request.headers, body).await?;
-    let tree = Tree::parse(&text).map_err(|error| malformed(&error.to_string()))?;
+    let tree = read(registry, &request.headers, body, Tree::parse).await?;
     let in_use = tree.in_use();
     let known = known_against(registry, caller, &in_use).await?;
     noticed(registry, caller, &in_use, told(StatusCode::OK, &tree.report(&known))?).await
 }
 
-async fn read(registry: &Registry, headers: &HeaderMap, body: axum::body::Body) -> Result<Bytes, Problem> {
+async fn read<T: Send + 'static>(
+    registry: &Registry,
+    headers: &HeaderMap,
+    body: Body,
+    parse: fn(&[u8]) -> Result<T, NotAQuestion>,
+) -> Result<T, Problem> {
     let bytes_max = BODY_BYTES_MAX.min(registry.body_bytes_max);
-    incoming::read(headers, body, bytes_max).await.map_err(|problem| match problem.kind {
+    let in_words = |problem: Problem| match problem.kind {
         Kind::TooLarge => Problem::new(Kind::TooLarge, format!("an audit asks in at most {bytes_max} bytes, decoded")),
         _ => problem,
-    })
+    };
+    let sent = Sent::gather(headers, body, bytes_max).await.map_err(in_words)?;
+    let length = usize::try_from(sent.length_at_most()).unwrap_or(usize::MAX);
+    let desk = registry.catalog.desk(Text::Asked, length).await;
+    let text = sent.decoded().await.map_err(in_words)?;
+    let parsed = if desk.is_none() {
+        parse(&text)
+    } else {
+        tokio::task::spawn_blocking(move || parse(&text)).await.map_err(|crash| Problem::internal(crash.to_string()))?
+    };
+    drop(desk);
+    Ok(parsed?)
 }
 
-fn malformed(why: &str) -> Problem {
-    let why = printable(why, REASON_PHRASE_BYTES_MAX / 2);
-    Problem::new(Kind::Malformed, format!("this is no audit: {why}; it asks with versions by package, {{\"left-pad\":[\"1.3.0\"]}}"))
+impl From<NotAQuestion> for Problem {
+    fn from(not: NotAQuestion) -> Problem {
+        match not {
+            NotAQuestion::Malformed(why) => {
+                let why = printable(&why, REASON_PHRASE_BYTES_MAX / 2);
+                let text = format!("this is no audit: {why}; it asks with versions by package, {{\"left-pad\":[\"1.3.0\"]}}");
+                Problem::new(Kind::Malformed, text)
+            }
+            NotAQuestion::TooMany { what, max } => too_many(what, max),
+        }
+    }
+}
+
+fn too_many(what: &str, max: usize) -> Problem {
+    Problem::new(Kind::TooLarge, format!("an audit is of at most {max} {what}: ask in parts"))
 }
 
 fn in_use(name: &str, versions: &[String]) -> Result<InUse, Problem> {
@@ -84,14 +115,17 @@ fn in_use(name: &str, versions: &[String]) -> Result<InUse, Problem> {
 /// What is known against these releases, by us and by their upstreams.
 async fn known_against(registry: &Registry, caller: &Caller, in_use: &[InUse]) -> Result<Advisories, Failure> {
     if in_use.len() > PACKAGES_MAX {
-        return Err(Problem::new(Kind::TooLarge, format!("an audit is of at most {PACKAGES_MAX} packages")).into());
+        return Err(too_many("packages", PACKAGES_MAX).into());
+    }
+    if in_use.iter().map(|one| one.versions.len()).sum::<usize>() > RELEASES_MAX {
+        return Err(too_many("releases", RELEASES_MAX).into());
     }
     let mut known = Advisories::new();
     for advisory in registry.catalog.advisories(in_use, caller.name.is_none()).await? {
         let name = advisory.release.package.name.as_str().to_owned();
         known.entry(name).or_default().push(ours(&advisory, &caller.base));
     }
-    for heard in registry.catalog.audited(in_use, PATH, question).await.map_err(Problem::from)? {
+    for heard in registry.catalog.audited(in_use, PATH, written).await.map_err(Problem::from)? {
         let said: Advisories = serde_json::from_slice(&heard.said)
             .map_err(|_| Problem::new(Kind::Upstream, "the upstream registry's answer to this audit cannot be read"))?;
         for (name, advisories) in said {
@@ -104,7 +138,7 @@ async fn known_against(registry: &Registry, caller: &Caller, in_use: &[InUse]) -
     Ok(known)
 }
 
-fn question(in_use: &[&InUse]) -> Bytes {
+fn written(in_use: &[&InUse]) -> Bytes {
     let asked: BTreeMap<&str, &[Version]> = in_use.iter().map(|one| (one.package.name.as_str(), &one.versions[..])).collect();
     serde_json::to_vec(&asked).unwrap_or_default().into()
 }

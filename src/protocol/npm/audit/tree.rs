@@ -3,8 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::DeserializeSeed;
+use serde::de::IgnoredAny;
+use serde::de::MapAccess;
+use serde::de::Visitor;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -13,6 +18,10 @@ use crate::catalog::advisories::InUse;
 use crate::model::package::PackageName;
 use crate::model::package::Version;
 use crate::protocol::npm::audit::Advisories;
+use crate::protocol::npm::audit::question::Left;
+use crate::protocol::npm::audit::question::Loose;
+use crate::protocol::npm::audit::question::NotAQuestion;
+use crate::protocol::npm::audit::question::PLACES_MAX;
 use crate::protocol::npm::handlers::npm;
 use crate::protocol::npm::needs::is_affected;
 use crate::protocol::npm::order::semantic;
@@ -26,24 +35,85 @@ const PATH_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 const SEVERITIES: [&str; 5] = ["info", "low", "moderate", "high", "critical"];
 
 /// What a project uses: nothing of the project itself is kept.
-#[derive(Deserialize)]
-pub struct Tree {
-    #[serde(default)]
-    dependencies: Option<BTreeMap<String, Node>>,
+#[derive(Debug)]
+pub struct Tree(Node);
+
+type Nodes = BTreeMap<String, Node>;
+
+/// A place in a tree, or the whole of it.
+#[derive(Default, Debug)]
+struct Node {
+    version: Loose,
+    integrity: Loose,
+    is_dev: bool,
+    is_optional: bool,
+    dependencies: Nodes,
 }
 
-#[derive(Deserialize)]
-struct Node {
-    #[serde(default)]
-    version: Value,
-    #[serde(default)]
-    integrity: Value,
-    #[serde(default)]
-    dev: Option<bool>,
-    #[serde(default)]
-    optional: Option<bool>,
-    #[serde(default)]
-    dependencies: Option<BTreeMap<String, Node>>,
+/// Reads a node, and takes one of what is left for every one below it.
+struct ANode<'l>(&'l Left);
+
+impl<'de> DeserializeSeed<'de> for ANode<'_> {
+    type Value = Node;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ANode<'_> {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a tree of dependencies")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        let mut node = Node::default();
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "version" => node.version = map.next_value()?,
+                "integrity" => node.integrity = map.next_value()?,
+                "dev" => node.is_dev = map.next_value::<Loose>()? == Loose::True,
+                "optional" => node.is_optional = map.next_value::<Loose>()? == Loose::True,
+                "dependencies" => node.dependencies.extend(map.next_value_seed(SomeNodes(self.0))?),
+                _ => _ = map.next_value::<IgnoredAny>()?,
+            }
+        }
+        Ok(node)
+    }
+}
+
+/// The nodes below one; there may be none.
+struct SomeNodes<'l>(&'l Left);
+
+impl<'de> DeserializeSeed<'de> for SomeNodes<'_> {
+    type Value = Nodes;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Nodes, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for SomeNodes<'_> {
+    type Value = Nodes;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("dependencies by name")
+    }
+
+    fn visit_unit<E>(self) -> Result<Nodes, E> {
+        Ok(Nodes::new())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Nodes, A::Error> {
+        let mut nodes = Nodes::new();
+        while let Some(name) = map.next_key::<String>()? {
+            self.0.take()?;
+            nodes.insert(name, map.next_value_seed(ANode(self.0))?);
+        }
+        Ok(nodes)
+    }
 }
 
 /// A release at one place of the tree.
@@ -64,8 +134,9 @@ struct Finding {
 }
 
 impl Tree {
-    pub fn parse(text: &[u8]) -> Result<Tree, serde_json::Error> {
-        serde_json::from_slice(text)
+    pub fn parse(text: &[u8]) -> Result<Tree, NotAQuestion> {
+        let places = Left::of("places in a tree", PLACES_MAX);
+        Left::read(&[&places], text, ANode(&places)).map(Tree)
     }
 
     /// Every release in it, by name.
@@ -76,7 +147,7 @@ impl Tree {
     }
 
     fn each(&self, act: &mut impl FnMut(Place<'_>)) {
-        walk(self.dependencies.as_ref(), &mut Vec::new(), act);
+        walk(&self.0.dependencies, &mut Vec::new(), act);
     }
 
     /// The report of what is known.
@@ -85,7 +156,7 @@ impl Tree {
         let (mut total, mut dev, mut optional) = (0_u64, 0_u64, 0_u64);
         let mut path_bytes = 0;
         self.each(&mut |place| {
-            let (is_dev, is_optional) = (place.node.dev == Some(true), place.node.optional == Some(true));
+            let (is_dev, is_optional) = (place.node.is_dev, place.node.is_optional);
             total += 1;
             dev += u64::from(is_dev);
             optional += u64::from(is_optional);
@@ -140,12 +211,15 @@ impl Tree {
 }
 
 /// What is no package of a registry, such as a folder or a project of pnpm's workspace, is passed through.
-fn walk<'t>(nodes: Option<&'t BTreeMap<String, Node>>, path: &mut Vec<&'t str>, act: &mut impl FnMut(Place<'_>)) {
-    for (name, node) in nodes.into_iter().flatten() {
+fn walk<'t>(nodes: &'t Nodes, path: &mut Vec<&'t str>, act: &mut impl FnMut(Place<'_>)) {
+    for (name, node) in nodes {
         path.push(name);
-        let version = node.version.as_str().unwrap_or_default();
+        let version = match &node.version {
+            Loose::Text(version) => version.as_str(),
+            Loose::Nothing | Loose::True | Loose::Other => "",
+        };
         // pnpm writes each project of a workspace as one that has no bytes.
-        let is_project = path.len() == 1 && version == "0.0.0" && node.integrity.is_null();
+        let is_project = path.len() == 1 && version == "0.0.0" && node.integrity == Loose::Nothing;
         let (name, version) = match version.strip_prefix("npm:").and_then(|target| target.rsplit_once('@')) {
             Some((other, version)) => (other, version),
             None => (name.as_str(), version),
@@ -156,7 +230,7 @@ fn walk<'t>(nodes: Option<&'t BTreeMap<String, Node>>, path: &mut Vec<&'t str>, 
         {
             act(Place { name, version, node, path });
         }
-        walk(node.dependencies.as_ref(), path, act);
+        walk(&node.dependencies, path, act);
         path.pop();
     }
 }
@@ -231,7 +305,18 @@ mod tests {
         check(&pnpm, &[("a", &["1.0.0"]), ("b", &["0.0.0"])]);
         check(&json!({}), &[]);
         check(&json!({"dependencies": null}), &[]);
-        assert!(Tree::parse(br#"{"dependencies":[]}"#).is_err());
+        for bad in [&br#"{"dependencies":[]}"#[..], br#"{"dependencies":{"a":null}}"#, b"[]", b"{}{}"] {
+            assert!(matches!(Tree::parse(bad), Err(NotAQuestion::Malformed(_))), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_tree_of_too_many_places_is_not_read() {
+        let wide = |count: usize| (0..count).map(|at| format!("\"p{at}\":{{}}")).collect::<Vec<String>>().join(",");
+        let deep = |count: usize| format!(r#"{{"dependencies":{{"a":{{"dependencies":{{{}}}}}}}}}"#, wide(count));
+        assert!(Tree::parse(deep(PLACES_MAX - 1).as_bytes()).is_ok());
+        let too_many = NotAQuestion::TooMany { what: "places in a tree", max: PLACES_MAX };
+        assert_eq!(Tree::parse(deep(PLACES_MAX).as_bytes()).unwrap_err(), too_many);
     }
 
     #[test]

@@ -51,9 +51,19 @@ fn what_is_written_back_as_it_was_wishes_nothing() {
 fn a_deprecation_is_all_that_is_written_of_a_version() {
     let old = |body: &mut Value| body["versions"]["1.0.0"]["deprecated"] = json!("old");
     assert_eq!(wished(Reach::Plain, old), Ok(vec![deprecate("1.0.0", "old")]));
+    let steering = |body: &mut Value| body["versions"]["1.0.0"]["deprecated"] = json!("use\n2\u{1b}[2J");
+    assert_eq!(wished(Reach::Plain, steering), Ok(vec![deprecate("1.0.0", "use\n2\u{fffd}[2J")]));
     assert_eq!(wished(Reach::Plain, |body| body["versions"]["1.0.0"]["deprecated"] = json!("")), Ok(vec![]));
     let moved = |body: &mut Value| body["versions"]["1.0.0"]["dist"]["tarball"] = json!("https://other.example/x.tgz");
     assert_eq!(wished(Reach::Plain, moved), Ok(vec![]), "where a file lies is told each client anew");
+    let attested = |url: &str| json!({"url": url, "provenance": {"predicateType": "x"}});
+    assert!(is_same_dist(
+        &json!({"a": 1, "attestations": attested("-/x")}),
+        &json!({"a": 1, "attestations": attested("https://gate.example/-/x")})
+    ));
+    for other in [json!({"url": "-/x"}), json!(null), json!({"url": "-/x", "provenance": {"predicateType": "y"}})] {
+        assert!(!is_same_dist(&json!({"attestations": attested("-/x")}), &json!({"attestations": other})), "{other}");
+    }
     for (key, value) in
         [("scripts", json!({"postinstall": "evil"})), ("version", json!("9.0.0")), ("cpu", json!(["x64"])), ("dist", json!(7))]
     {
@@ -94,19 +104,24 @@ fn a_version_goes_and_its_tags_are_left_to_us() {
     let dropped = |body: &mut Value| body["dist-tags"] = json!({});
     assert_eq!(wished(Reach::Whole, dropped), Ok(vec![Wish::Untag { tag: "latest".into() }]));
     assert_eq!(wished(Reach::Plain, dropped), Ok(vec![]));
-    assert_eq!(wished(Reach::Plain, |body| body["dist-tags"]["x"] = json!(1)), Err(NotADifference::Target("x".into())));
+    assert_eq!(wished(Reach::Plain, |body| body["dist-tags"]["y"] = json!(1)), Err(NotADifference::Target("y".into())));
+    for bad in ["1.x", "la\ntest", "", "__proto__"] {
+        let tagged = wished(Reach::Plain, |body| body["dist-tags"][bad] = json!("1.0.0"));
+        assert!(matches!(tagged, Err(NotADifference::Tag(_))), "{bad}: {tagged:?}");
+    }
+    let many = |body: &mut Value| body["dist-tags"] = (0..1_001).map(|at| (format!("tag{at}"), json!("1.0.0"))).collect();
+    assert_eq!(wished(Reach::Whole, many), Err(NotADifference::Tag(NotATag::TooMany)));
 }
 
 #[test]
-fn owners_are_named_whole_and_nobody_stars_for_another() {
+fn owners_come_and_go_and_nobody_stars_for_another() {
     let owners = |list: Value| wished(Reach::Whole, move |body| body["maintainers"] = list.clone());
-    let names = |names: &[&str]| Ok(vec![Wish::Owners { names: names.iter().map(|name| (*name).to_owned()).collect() }]);
-    assert_eq!(
-        owners(json!([{"name": "maria"}, {"name": "ann"}, {"name": "otto", "email": "o@acme.example"}])),
-        names(&["maria", "ann", "otto"])
-    );
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let changed = |added: &[&str], removed: &[&str]| Ok(vec![Wish::Owners { added: names(added), removed: names(removed) }]);
+    assert_eq!(owners(json!([{"name": "maria"}, {"name": "ann"}, {"name": "otto", "email": "o@acme.example"}])), changed(&["otto"], &[]));
+    assert_eq!(owners(json!([{"name": "maria"}, {"name": "otto"}])), changed(&["otto"], &["ann"]));
     assert_eq!(owners(json!([{"name": "ann", "email": "new@acme.example"}, {"name": "maria"}])), Ok(vec![]));
-    assert_eq!(owners(json!([])), names(&[]));
+    assert_eq!(owners(json!([])), changed(&[], &["ann", "maria"]));
     assert_eq!(owners(json!(["maria"])), Err(NotADifference::Shape("maintainers")));
     let stars = |users: Value| difference(&view(), json!({"users": users}).as_object().unwrap(), "ann", Reach::Plain);
     assert_eq!(stars(json!({"ann": true})), Ok(vec![Wish::Star { on: true }]));

@@ -36,29 +36,43 @@ struct Staged<'s> {
 /// 201 where it may be installed, 202 where it waits.
 pub fn published(submitted: &Submitted, base: &str) -> Result<Response, Failure> {
     let name = submitted.release.package.name.as_str();
-    let sentence = &submitted.explanation.sentence;
-    match submitted.explanation.verdict.standing {
-        Standing::Approved | Standing::Admissible => {
-            told(StatusCode::CREATED, &Published { ok: "created", success: true, id: name, message: None })
-        }
+    let (status, waits) = match submitted.explanation.verdict.standing {
+        Standing::Approved | Standing::Admissible => (StatusCode::CREATED, None),
         Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => {
-            let body = Published { ok: "created", success: true, id: name, message: Some(sentence) };
-            Ok(noticed(told(StatusCode::ACCEPTED, &body)?, submitted, base))
+            (StatusCode::ACCEPTED, Some(submitted.explanation.sentence.clone()))
         }
-    }
+    };
+    let said: Vec<String> = waits.into_iter().chain(unrestricted(submitted)).collect();
+    let message = said.join(" ");
+    let body = Published { ok: "created", success: true, id: name, message: Some(&*message).filter(|message| !message.is_empty()) };
+    let response = told(status, &body)?;
+    Ok(if message.is_empty() { response } else { noticed(response, &message, submitted, base) })
+}
+
+/// The package is not restricted although its publisher's client asked for that.
+fn unrestricted(submitted: &Submitted) -> Option<String> {
+    let name = &submitted.release.package.name;
+    (submitted.asked_restricted && !submitted.explanation.restricted).then(|| {
+        format!(
+            "{name} is readable by everybody who may read here, access \"restricted\" in a publish hides nothing: \
+             `npm access set status=private {name}` does."
+        )
+    })
 }
 
 /// What `npm stage publish` reads.
 pub fn staged(submitted: &Submitted, base: &str) -> Result<Response, Failure> {
     let id = submitted.id.as_str();
-    let body = Staged { message: &submitted.explanation.sentence, stage_id: id, id, success: true };
-    Ok(noticed(told(StatusCode::CREATED, &body)?, submitted, base))
+    let said: Vec<String> = [submitted.explanation.sentence.clone()].into_iter().chain(unrestricted(submitted)).collect();
+    let message = said.join(" ");
+    let body = Staged { message: &message, stage_id: id, id, success: true };
+    Ok(noticed(told(StatusCode::CREATED, &body)?, &message, submitted, base))
 }
 
-fn noticed(mut response: Response, submitted: &Submitted, base: &str) -> Response {
+fn noticed(mut response: Response, message: &str, submitted: &Submitted, base: &str) -> Response {
     let link = link::of_release(base, &submitted.release);
     let headers = response.headers_mut();
-    if let Some((header, text)) = notice(&submitted.explanation.sentence, &link) {
+    if let Some((header, text)) = notice(message, &link) {
         headers.insert(header, text);
     }
     if let Ok(id) = HeaderValue::try_from(submitted.id.as_str()) {

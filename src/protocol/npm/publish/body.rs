@@ -1,4 +1,4 @@
-//! The body of a publish as it arrives: read piece by piece, its tarball on its way to the disk while the rest is gathered.
+//! A body as it arrives: read piece by piece, its tarball on its way to the disk while the rest is gathered.
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -8,30 +8,63 @@ use http_body_util::BodyExt;
 
 use crate::catalog::Catalog;
 use crate::catalog::upload::Received;
+use crate::catalog::upload::Turn;
 use crate::catalog::upload::Upload;
 use crate::http::incoming;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
 use crate::protocol::npm::publish::check::Fault;
+use crate::protocol::npm::publish::scan::PACKUMENT_BYTES_MAX;
 use crate::protocol::npm::publish::scan::Scan;
 use crate::protocol::npm::publish::scan::ScanFault;
 use crate::protocol::npm::publish::scan::Scanned;
 
 /// Decoded bytes that are handed on at once.
 const PIECE_BYTES: usize = 64 * 1_024;
+/// What is heard of who may not change the package, in bytes: npm stars with the names of all who did.
+const OF_A_STRANGER_BYTES_MAX: usize = 1_024 * 1_024;
+
+/// What is heard of a body, and what is said where it goes beyond.
+pub enum Hearing {
+    Everything,
+    NoTarball(Problem),
+    /// Of who may not change the package: what it takes to say that one likes it.
+    OfAStranger(Problem),
+}
+
+impl Hearing {
+    fn bytes_max(&self) -> usize {
+        match self {
+            Hearing::Everything | Hearing::NoTarball(_) => PACKUMENT_BYTES_MAX,
+            Hearing::OfAStranger(_) => OF_A_STRANGER_BYTES_MAX,
+        }
+    }
+
+    /// What is to be said now.
+    fn beyond(&self, scan: &Scan, scanned: Result<(), ScanFault>) -> Result<(), Problem> {
+        match (self, scanned) {
+            (Hearing::NoTarball(problem) | Hearing::OfAStranger(problem), _) if scan.has_tarball() => Err(problem.clone()),
+            (Hearing::OfAStranger(problem), Err(ScanFault::TooLarge(_))) => Err(problem.clone()),
+            (Hearing::Everything | Hearing::NoTarball(_) | Hearing::OfAStranger(_), scanned) => Ok(scanned?),
+        }
+    }
+}
 
 /// A body that is there.
 pub struct Arrived {
     pub scanned: Scanned,
     /// `None` without a byte of a tarball.
     pub received: Option<Received>,
+    /// Bytes of the tarball.
     pub bytes: u64,
+    /// To be kept until what is made of the body is recorded.
+    pub turn: Turn,
 }
 
 impl From<ScanFault> for Problem {
     fn from(fault: ScanFault) -> Problem {
         let kind = match fault {
-            ScanFault::TooLarge => Kind::TooLarge,
+            ScanFault::TooLarge(_) => Kind::TooLarge,
             ScanFault::TooManyValues
             | ScanFault::TooDeep
             | ScanFault::KeyTooLong
@@ -53,21 +86,31 @@ impl From<Fault> for Problem {
     }
 }
 
-/// Reads the body to its end.
+/// Waits for the caller's turn and reads the body to its end.
 ///
 /// # Errors
 /// 415 with a content coding, 413, 408 and 400 as for every body; 429 where too many come in at once, 507 where the disk is full.
-pub async fn arrive(catalog: &Catalog, headers: &HeaderMap, mut body: Body, body_bytes_max: u64) -> Result<Arrived, Problem> {
+pub async fn arrive(
+    catalog: &Catalog,
+    by: &str,
+    headers: &HeaderMap,
+    mut body: Body,
+    body_bytes_max: u64,
+    hearing: &Hearing,
+) -> Result<Arrived, Problem> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Problem::new(Kind::UnsupportedMediaType, "what is published is sent without a Content-Encoding"));
     }
-    let mut scan = Scan::new();
+    let mut turn = catalog.turn(by).await?;
+    let mut scan = Scan::new(hearing.bytes_max());
     let mut decoded = Vec::new();
     let mut coming = Coming { upload: None, bytes: 0 };
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| incoming::failed(&error, body_bytes_max))?;
         let Ok(piece) = frame.into_data() else { continue };
-        scan.feed(&piece, &mut decoded)?;
+        let scanned = scan.feed(&piece, &mut decoded);
+        hearing.beyond(&scan, scanned)?;
+        turn.make_room(scan.gathered())?;
         if decoded.len() >= PIECE_BYTES {
             coming.hand_on(catalog, &mut decoded).await?;
         }
@@ -77,11 +120,8 @@ pub async fn arrive(catalog: &Catalog, headers: &HeaderMap, mut body: Body, body
         coming.hand_on(catalog, &mut decoded).await?;
     }
     let Coming { upload, bytes } = coming;
-    let received = match upload {
-        Some(upload) => Some(upload.finish().await?),
-        None => None,
-    };
-    Ok(Arrived { scanned, received, bytes })
+    let received = upload.map(Upload::finish).transpose()?;
+    Ok(Arrived { scanned, received, bytes, turn })
 }
 
 /// A tarball on its way.
@@ -97,15 +137,6 @@ impl Coming {
             None => self.upload.insert(catalog.upload().await?),
         };
         self.bytes += decoded.len() as u64;
-        if upload.write(Bytes::from(std::mem::take(decoded))).await.is_ok() {
-            return Ok(());
-        }
-        match self.upload.take() {
-            Some(upload) => match upload.finish().await {
-                Err(error) => Err(error.into()),
-                Ok(_) => Err(Problem::internal("an upload ended before it was told to")),
-            },
-            None => Ok(()),
-        }
+        Ok(upload.write(Bytes::from(std::mem::take(decoded))).await?)
     }
 }

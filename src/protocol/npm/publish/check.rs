@@ -18,17 +18,16 @@ use crate::model::package::Version;
 use crate::protocol::npm::integrity;
 use crate::protocol::npm::manifest;
 use crate::protocol::npm::manifest::Manifest;
-use crate::protocol::npm::needs;
 use crate::protocol::npm::order;
 use crate::protocol::npm::publish::name;
 use crate::protocol::npm::publish::scan::ATTACHMENTS;
 use crate::protocol::npm::publish::scan::DATA;
 use crate::protocol::npm::publish::scan::DEPTH_MAX;
+use crate::protocol::npm::publish::scan::PACKUMENT_BYTES_MAX;
 use crate::protocol::npm::publish::scan::SIGSTORE;
-use crate::protocol::npm::publish::scan::SKELETON_BYTES_MAX;
 use crate::protocol::npm::publish::scan::ScanFault;
 use crate::protocol::npm::publish::scan::Scanned;
-use crate::protocol::npm::read::TAG_BYTES_MAX;
+use crate::protocol::npm::tag;
 use crate::protocol::npm::write::write_key;
 use crate::protocol::npm::write::write_text;
 
@@ -42,6 +41,8 @@ const README_BYTES_MAX: usize = 64 * 1_024;
 const SHOWN_BYTES_MAX: usize = 80;
 const README: &str = "readme";
 const NPM_USER: &str = "_npmUser";
+/// Who is told of a package: callers with a name only.
+const RESTRICTED: &str = "restricted";
 
 /// What the content of a tarball is called.
 const TARBALL_TYPES: [&str; 5] =
@@ -86,7 +87,7 @@ fn shown(text: &str) -> String {
 
 /// Reads what was scanned.
 pub fn check(scanned: &Scanned, came: &Came<'_>) -> Result<Body, Fault> {
-    let bounds = Bounds { bytes_max: SKELETON_BYTES_MAX, depth_max: DEPTH_MAX };
+    let bounds = Bounds { bytes_max: PACKUMENT_BYTES_MAX, depth_max: DEPTH_MAX };
     let body = json::strict(&scanned.skeleton, bounds)?;
     let Value::Object(fields) = &body else { return said("the body is not an object") };
     let package = came.package.as_str();
@@ -107,11 +108,11 @@ pub fn check(scanned: &Scanned, came: &Came<'_>) -> Result<Body, Fault> {
     if !fields.contains_key("name") {
         return said("the body has no name");
     }
-    match fields.get("access") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(access)) if access == "public" || access == "restricted" => {}
+    let asks_restricted = match fields.get("access") {
+        None | Some(Value::Null) => false,
+        Some(Value::String(access)) if access == "public" || access == RESTRICTED => access == RESTRICTED,
         Some(_) => return said("the body's access is neither public nor restricted"),
-    }
+    };
     let (version, manifest) = only_version(fields, came.package)?;
     let tags = tags(fields, version.as_str())?;
     let attached = attached(attachments, &version, scanned, came)?;
@@ -134,6 +135,8 @@ pub fn check(scanned: &Scanned, came: &Came<'_>) -> Result<Body, Fault> {
         stated,
         tags,
         provenance: attached,
+        asks_restricted,
+        means_restricted: manifest.get("publishConfig").and_then(|config| config.get("access")).and_then(Value::as_str) == Some(RESTRICTED),
         staged: came.staged,
         name_fault: name::new_name_fault(package).map(str::to_owned),
     })))
@@ -173,21 +176,9 @@ fn tags(fields: &Map<String, Value>, version: &str) -> Result<Vec<String>, Fault
         if target.as_str() != Some(version) {
             return said(format!("the tag {:?} is not for {version}, which is published", shown(tag)));
         }
-        is_tag(tag)?;
+        tag::check(tag).or_else(|wrong| said(wrong.to_string()))?;
     }
     Ok(tags.keys().cloned().collect())
-}
-
-/// # Errors
-/// npm would take it for a version or a range, or it cannot stand in a path.
-fn is_tag(tag: &str) -> Result<(), Fault> {
-    if tag.is_empty() || tag.len() > TAG_BYTES_MAX || tag.trim() != tag || tag.chars().any(char::is_control) {
-        return said(format!("{:?} is not a tag", shown(tag)));
-    }
-    if needs::is_range(tag) {
-        return said(format!("the tag {:?} is a range of versions", shown(tag)));
-    }
-    Ok(())
 }
 
 /// The tarball is there and is the release's. Gives the provenance that came with it.

@@ -1,4 +1,5 @@
-//! Releases that come in from a client: read as they stream in, checked, submitted to quarantine.
+//! Releases that come in from a client: read as they stream in, checked, submitted to quarantine. And packuments that a
+//! client writes back, which come in the same way.
 
 mod answer;
 mod body;
@@ -10,53 +11,82 @@ use axum::body::Body;
 use axum::response::Response;
 use serde_json::Value;
 
+use crate::catalog::submit::SubmitError;
 use crate::catalog::submit::Submitted;
+use crate::catalog::upload::Text;
+use crate::catalog::upload::Turn;
+use crate::ecosystem::json::Bounds;
+use crate::ecosystem::json::strict;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
 use crate::model::package::PackageName;
 use crate::protocol::npm::call::Call;
 use crate::protocol::npm::explain::Failure;
 use crate::protocol::npm::handlers::Registry;
+use crate::protocol::npm::handlers::npm;
 use crate::protocol::npm::manage;
 use crate::protocol::npm::publish::body::Arrived;
+use crate::protocol::npm::publish::body::Hearing;
 use crate::protocol::npm::publish::check::Came;
 use crate::protocol::npm::publish::check::check;
+use crate::protocol::npm::publish::scan::DEPTH_MAX;
+use crate::protocol::npm::publish::scan::PACKUMENT_BYTES_MAX;
 
 /// What came of a body.
 enum Outcome {
     Submitted(Box<Submitted>),
     /// It brought no file.
-    Packument(Box<Value>),
+    Packument(Box<Written>),
+}
+
+/// A packument that is written back.
+pub struct Written {
+    pub packument: Value,
+    /// To be kept until what is made of it is recorded.
+    pub turn: Turn,
 }
 
 /// `PUT /{package}`: a release is submitted, or what was read is written back changed.
 pub async fn put(registry: &Registry, mut call: Call<'_>, package: PackageName) -> Result<Response, Failure> {
-    match come_in(registry, &mut call, &package, false).await? {
+    let hearing = match registry.catalog.may_publish(&npm(package.clone()), &call.caller.principal).await {
+        Ok(()) => Hearing::Everything,
+        Err(SubmitError::Catalog(error)) => return Err(error.into()),
+        // Anybody may say that they like it, and npm says so here.
+        Err(error) => Hearing::OfAStranger(error.into()),
+    };
+    match come_in(registry, &mut call, &package, false, &hearing).await? {
         Outcome::Submitted(submitted) => answer::published(&submitted, &call.caller.base),
-        Outcome::Packument(changed) => manage::write_back(registry, call, package, *changed).await,
+        Outcome::Packument(written) => manage::write_back(registry, call.caller, package, *written).await,
     }
 }
 
 /// `POST /-/stage/package/{package}`: a release is submitted and waits for somebody to look at it.
 pub async fn stage(registry: &Registry, mut call: Call<'_>, package: PackageName) -> Result<Response, Failure> {
-    match come_in(registry, &mut call, &package, true).await? {
+    registry.catalog.may_publish(&npm(package.clone()), &call.caller.principal).await.map_err(Problem::from)?;
+    match come_in(registry, &mut call, &package, true, &Hearing::Everything).await? {
         Outcome::Submitted(submitted) => answer::staged(&submitted, &call.caller.base),
         Outcome::Packument(_) => Err(Problem::new(Kind::Malformed, "the body has no tarball").into()),
     }
 }
 
 /// Reads the body to its end, and submits what it is.
-async fn come_in(registry: &Registry, call: &mut Call<'_>, package: &PackageName, staged: bool) -> Result<Outcome, Failure> {
+async fn come_in(
+    registry: &Registry,
+    call: &mut Call<'_>,
+    package: &PackageName,
+    staged: bool,
+    hearing: &Hearing,
+) -> Result<Outcome, Failure> {
     let by = call.caller.person()?.to_owned();
-    let body = std::mem::replace(&mut call.body, Body::empty());
-    let arrived = body::arrive(&registry.catalog, &call.request.headers, body, registry.body_bytes_max).await?;
-    let Arrived { scanned, received, bytes } = arrived;
+    let Arrived { scanned, received, bytes, turn } = arrived(registry, call, hearing).await?;
     let name = package.clone();
     // Reading it strictly takes long where it is large.
-    let checked = tokio::task::spawn_blocking(move || check(&scanned, &Came { package: &name, bytes, by: &by, staged }));
-    let checked = checked.await.map_err(|crash| Problem::internal(crash.to_string()))?.map_err(Problem::from)?;
+    let desk = registry.catalog.desk(Text::Written, scanned.skeleton.len()).await;
+    let checked = tokio::task::spawn_blocking(move || check(&scanned, &Came { package: &name, bytes, by: &by, staged })).await;
+    drop(desk);
+    let checked = checked.map_err(|crash| Problem::internal(crash.to_string()))?.map_err(Problem::from)?;
     match (checked, received) {
-        (check::Body::Packument(changed), None) => Ok(Outcome::Packument(changed)),
+        (check::Body::Packument(changed), None) => Ok(Outcome::Packument(Box::new(Written { packument: *changed, turn }))),
         (check::Body::Release(offer), Some(received)) => {
             let submitted = registry.catalog.submit(*offer, received, &call.caller.principal).await.map_err(Problem::from)?;
             Ok(Outcome::Submitted(Box::new(submitted)))
@@ -65,4 +95,24 @@ async fn come_in(registry: &Registry, call: &mut Call<'_>, package: &PackageName
             Err(Problem::new(Kind::Malformed, "the tarball does not stand where tarballs stand").into())
         }
     }
+}
+
+/// The packument that is written back with `PUT /{package}/-rev/{rev}`, of a caller who may change the package.
+pub async fn written(registry: &Registry, mut call: Call<'_>) -> Result<Written, Failure> {
+    let text = "a packument that is written back brings no tarball: a release is published with PUT of the package itself";
+    let hearing = Hearing::NoTarball(Problem::new(Kind::Malformed, text));
+    let Arrived { scanned, received: _, bytes: _, turn } = arrived(registry, &mut call, &hearing).await?;
+    let desk = registry.catalog.desk(Text::Written, scanned.skeleton.len()).await;
+    let bounds = Bounds { bytes_max: PACKUMENT_BYTES_MAX, depth_max: DEPTH_MAX };
+    let read = tokio::task::spawn_blocking(move || strict(&scanned.skeleton, bounds)).await;
+    drop(desk);
+    let read = read.map_err(|crash| Problem::internal(crash.to_string()))?;
+    let packument = read.map_err(|fault| Problem::new(Kind::Malformed, format!("the body cannot be read: {fault}")))?;
+    Ok(Written { packument, turn })
+}
+
+async fn arrived(registry: &Registry, call: &mut Call<'_>, hearing: &Hearing) -> Result<Arrived, Failure> {
+    let by = call.caller.person()?;
+    let body = std::mem::replace(&mut call.body, Body::empty());
+    Ok(body::arrive(&registry.catalog, by, &call.request.headers, body, registry.body_bytes_max, hearing).await?)
 }

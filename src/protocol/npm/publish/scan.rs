@@ -6,10 +6,12 @@
 
 use data_encoding::BASE64;
 
-/// Everything but tarballs, in bytes.
-pub const SKELETON_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+/// Everything but tarballs, in bytes: of a body with a tarball, and of one without, which may be a large packument that is
+/// written back.
+pub const BESIDES_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+pub const PACKUMENT_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// Values in it, about: they take more room once they are read.
-const VALUES_MAX: usize = 250_000;
+const VALUES_MAX: usize = 750_000;
 /// How deep objects and arrays may be nested.
 pub const DEPTH_MAX: usize = 64;
 /// A key in the first three levels, in bytes.
@@ -25,8 +27,8 @@ pub const SIGSTORE: &str = ".sigstore";
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ScanFault {
-    #[error("besides its tarball the body is larger than {SKELETON_BYTES_MAX} bytes")]
-    TooLarge,
+    #[error("besides its tarball the body is larger than {0} bytes")]
+    TooLarge(usize),
     #[error("the body has more than {VALUES_MAX} values")]
     TooManyValues,
     #[error("the body is nested deeper than {DEPTH_MAX}")]
@@ -69,6 +71,7 @@ enum At {
 /// Reads a body piece by piece, however it is cut.
 pub struct Scan {
     skeleton: Vec<u8>,
+    skeleton_bytes_max: usize,
     values: usize,
     at: At,
     /// What is open: whether each is an object.
@@ -83,9 +86,11 @@ pub struct Scan {
 }
 
 impl Scan {
-    pub fn new() -> Scan {
+    /// Gathers at most so many bytes.
+    pub fn new(skeleton_bytes_max: usize) -> Scan {
         Scan {
             skeleton: Vec::new(),
+            skeleton_bytes_max,
             values: 0,
             at: At::Outside,
             open: Vec::new(),
@@ -94,6 +99,16 @@ impl Scan {
             tarball: None,
             text: Vec::new(),
         }
+    }
+
+    /// What is gathered in memory by now, in bytes.
+    pub fn gathered(&self) -> usize {
+        self.skeleton.len()
+    }
+
+    /// Whether a tarball has begun.
+    pub fn has_tarball(&self) -> bool {
+        self.tarball.is_some()
     }
 
     /// Takes the next piece; appends to `tarball` what it decodes.
@@ -119,8 +134,8 @@ impl Scan {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Result<(), ScanFault> {
-        if self.skeleton.len() + bytes.len() > SKELETON_BYTES_MAX {
-            return Err(ScanFault::TooLarge);
+        if self.skeleton.len() + bytes.len() > self.skeleton_bytes_max {
+            return Err(ScanFault::TooLarge(self.skeleton_bytes_max));
         }
         self.skeleton.extend_from_slice(bytes);
         Ok(())
@@ -184,6 +199,7 @@ impl Scan {
             return Err(ScanFault::SecondTarball);
         }
         self.tarball = Some(String::from_utf8_lossy(file).into_owned());
+        self.skeleton_bytes_max = self.skeleton_bytes_max.min(BESIDES_BYTES_MAX);
         self.at = At::Data { escaped: false };
         Ok(())
     }
@@ -282,7 +298,7 @@ mod tests {
     use super::*;
 
     fn scan(pieces: &[&[u8]]) -> Result<(Scanned, Vec<u8>), ScanFault> {
-        let mut scan = Scan::new();
+        let mut scan = Scan::new(PACKUMENT_BYTES_MAX);
         let mut tarball = Vec::new();
         for piece in pieces {
             scan.feed(piece, &mut tarball)?;
@@ -377,7 +393,13 @@ mod tests {
         }
         assert_eq!(whole(&format!("{}{}", "[".repeat(65), "]".repeat(65))), Err(ScanFault::TooDeep));
         assert_eq!(whole(&format!("[{}1]", "1,".repeat(VALUES_MAX))), Err(ScanFault::TooManyValues));
-        assert_eq!(whole(&format!("\"{}\"", "x".repeat(SKELETON_BYTES_MAX))), Err(ScanFault::TooLarge));
+        assert_eq!(whole(&format!("\"{}\"", "x".repeat(PACKUMENT_BYTES_MAX))), Err(ScanFault::TooLarge(PACKUMENT_BYTES_MAX)));
+        let long = "x".repeat(BESIDES_BYTES_MAX);
+        assert!(whole(&format!("\"{long}\"")).is_ok());
+        let tarball = r#""_attachments":{"a.tgz":{"data":"eA=="}}"#;
+        for beside in [format!("{{{tarball},\"x\":\"{long}\"}}"), format!("{{\"x\":\"{long}\",{tarball}}}")] {
+            assert_eq!(whole(&beside), Err(ScanFault::TooLarge(BESIDES_BYTES_MAX)));
+        }
         assert_eq!(whole(&format!("{{\"{}\":1}}", "x".repeat(KEY_BYTES_MAX + 1))), Err(ScanFault::KeyTooLong));
         for cut in [r#"{"a":"#, r#"{"a":"b"#, r#"{"_attachments":{"x.tgz":{"data":"eA=="#] {
             assert_eq!(whole(cut), Err(ScanFault::CutShort), "{cut}");
