@@ -86,6 +86,10 @@ impl Project {
             Kind::Bun => {
                 write(self.path("app/bunfig.toml"), format!("[install]\nregistry = \"{registry}\"\n"));
             }
+            Kind::Deno => {
+                write(home.join(".npmrc"), format!("registry={registry}\n"));
+                write(self.path("app/deno.json"), json!({"minimumDependencyAge": 0}).to_string());
+            }
         }
     }
 
@@ -104,7 +108,7 @@ impl Project {
 
     pub async fn install(&self) -> Outcome {
         self.run(match self.program.kind {
-            Kind::Npm | Kind::Pnpm | Kind::Yarn4 | Kind::Bun => &["install"],
+            Kind::Npm | Kind::Pnpm | Kind::Yarn4 | Kind::Bun | Kind::Deno => &["install"],
             Kind::Yarn1 => &["install", "--non-interactive", "--no-progress"],
         })
         .await
@@ -113,7 +117,7 @@ impl Project {
     /// Exactly what the lockfile says, or nothing.
     pub async fn install_frozen(&self) -> Outcome {
         self.run(match self.program.kind {
-            Kind::Npm => &["ci"],
+            Kind::Npm | Kind::Deno => &["ci"],
             Kind::Pnpm | Kind::Bun => &["install", "--frozen-lockfile"],
             Kind::Yarn1 => &["install", "--non-interactive", "--no-progress", "--frozen-lockfile"],
             Kind::Yarn4 => &["install", "--immutable"],
@@ -202,7 +206,7 @@ impl Project {
         let host = registry.as_str().trim_start_matches(registry.scheme()).trim_start_matches(':');
         let line = format!("{host}:_authToken={token}");
         match self.program.kind {
-            Kind::Npm | Kind::Pnpm | Kind::Yarn1 => self.set(&line),
+            Kind::Npm | Kind::Pnpm | Kind::Yarn1 | Kind::Deno => self.set(&line),
             Kind::Yarn4 => self.change_yarn_settings(|settings| {
                 settings["npmAuthToken"] = json!(token);
                 settings["npmAlwaysAuth"] = json!(true);
@@ -239,9 +243,9 @@ impl Project {
         command
     }
 
-    /// The version that lies in `node_modules`, in pnpm's own place for what nobody asked for by name too.
+    /// The version that lies in `node_modules`, in the own place of pnpm and deno for what nobody asked for by name too.
     pub fn installed(&self, package: &str) -> Option<String> {
-        let places = ["app/node_modules", "app/node_modules/.pnpm/node_modules"];
+        let places = ["app/node_modules", "app/node_modules/.pnpm/node_modules", "app/node_modules/.deno/node_modules"];
         let text = places.iter().find_map(|place| fs::read(self.path(place).join(package).join("package.json")).ok())?;
         let manifest: Value = serde_json::from_slice(&text).unwrap();
         Some(manifest["version"].as_str().unwrap().to_owned())
@@ -253,6 +257,7 @@ impl Project {
             Kind::Pnpm => "app/pnpm-lock.yaml",
             Kind::Yarn1 | Kind::Yarn4 => "app/yarn.lock",
             Kind::Bun => "app/bun.lock",
+            Kind::Deno => "app/deno.lock",
         })
     }
 

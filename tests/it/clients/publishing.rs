@@ -18,7 +18,7 @@ enum Wish {
 
 fn words(kind: Kind, wish: Wish) -> Option<&'static [&'static str]> {
     Some(match (kind, wish) {
-        (Kind::Npm | Kind::Yarn1, _) => return None,
+        (Kind::Npm | Kind::Yarn1 | Kind::Deno, _) => return None,
         (Kind::Pnpm, Wish::Publish) => &["publish", "--no-git-checks"],
         (Kind::Pnpm, Wish::Whoami) => &["whoami"],
         (Kind::Pnpm | Kind::Bun, Wish::Audit) => &["audit"],
