@@ -1,7 +1,8 @@
-//! Real clients: npm, pnpm, yarn and bun, each in a project of its own with a home of its own.
+//! Real clients: npm, pnpm, yarn, bun and deno, each in a project of its own with a home of its own.
 
 mod commands;
 mod direct;
+mod encrypted;
 mod held;
 pub mod program;
 pub mod project;

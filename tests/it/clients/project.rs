@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -27,11 +28,13 @@ pub struct Project {
     program: Program,
     folder: Arc<TempDir>,
     homes: u32,
+    /// What deno trusts; it has no setting for it in a file.
+    trusted: Option<PathBuf>,
 }
 
 impl Project {
     pub fn new(program: &Program, registry: &Url, dependencies: &[(&str, &str)]) -> Project {
-        let mut project = Project { program: program.clone(), folder: Arc::new(TempDir::new().unwrap()), homes: 0 };
+        let mut project = Project { program: program.clone(), folder: Arc::new(TempDir::new().unwrap()), homes: 0, trusted: None };
         fs::create_dir(project.path("app")).unwrap();
         let dependencies: BTreeMap<_, _> = dependencies.iter().copied().collect();
         let manifest = json!({"name": "app", "version": "1.0.0", "private": true, "dependencies": dependencies});
@@ -98,6 +101,26 @@ impl Project {
         let path = self.home().join(".npmrc");
         let text = fs::read_to_string(&path).unwrap_or_default();
         fs::write(path, format!("{text}{line}\n")).unwrap();
+    }
+
+    /// The certificate that its registry shows, in the settings of this home.
+    pub fn trust(&mut self, certificate: &Path) {
+        let path = certificate.display();
+        match self.program.kind {
+            Kind::Npm | Kind::Pnpm => self.set(&format!("cafile={path}")),
+            Kind::Yarn1 => {
+                let settings = self.home().join(".yarnrc");
+                let text = fs::read_to_string(&settings).unwrap();
+                fs::write(settings, format!("{text}cafile \"{path}\"\n")).unwrap();
+            }
+            Kind::Yarn4 => self.change_yarn_settings(|settings| settings["httpsCaFilePath"] = json!(certificate)),
+            Kind::Bun => {
+                let settings = self.path("app/bunfig.toml");
+                let text = fs::read_to_string(&settings).unwrap();
+                fs::write(settings, format!("{text}cafile = \"{path}\"\n")).unwrap();
+            }
+            Kind::Deno => self.trusted = Some(certificate.to_owned()),
+        }
     }
 
     /// As on a machine that has the lockfile and nothing else: no installed modules, no caches.
@@ -238,6 +261,9 @@ impl Project {
             .env("XDG_DATA_HOME", home.join("data"));
         // Root's yarn 1 keeps its cache outside of any home.
         command.env("XDG_CACHE_HOME", home.join("cache")).env("YARN_CACHE_FOLDER", home.join("yarn-cache"));
+        if let Some(certificate) = &self.trusted {
+            command.env("DENO_CERT", certificate);
+        }
         // npm's settings of the machine, which no home hides.
         command.env("npm_config_userconfig", home.join(".npmrc")).env("npm_config_globalconfig", home.join("no-npmrc"));
         command
