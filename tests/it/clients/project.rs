@@ -2,6 +2,7 @@
 //! gates that pnpm and yarn have of their own are off, so that what is held is held by the registry.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -28,13 +29,14 @@ pub struct Project {
     program: Program,
     folder: Arc<TempDir>,
     homes: u32,
-    /// What deno trusts; it has no setting for it in a file.
-    trusted: Option<PathBuf>,
+    /// What no file can say.
+    environment: BTreeMap<&'static str, String>,
 }
 
 impl Project {
     pub fn new(program: &Program, registry: &Url, dependencies: &[(&str, &str)]) -> Project {
-        let mut project = Project { program: program.clone(), folder: Arc::new(TempDir::new().unwrap()), homes: 0, trusted: None };
+        let mut project =
+            Project { program: program.clone(), folder: Arc::new(TempDir::new().unwrap()), homes: 0, environment: BTreeMap::new() };
         fs::create_dir(project.path("app")).unwrap();
         let dependencies: BTreeMap<_, _> = dependencies.iter().copied().collect();
         let manifest = json!({"name": "app", "version": "1.0.0", "private": true, "dependencies": dependencies});
@@ -51,7 +53,7 @@ impl Project {
         self.folder.path().join(below)
     }
 
-    fn home(&self) -> PathBuf {
+    pub fn home(&self) -> PathBuf {
         self.path(&format!("home-{}", self.homes))
     }
 
@@ -119,8 +121,12 @@ impl Project {
                 let text = fs::read_to_string(&settings).unwrap();
                 fs::write(settings, format!("{text}cafile = \"{path}\"\n")).unwrap();
             }
-            Kind::Deno => self.trusted = Some(certificate.to_owned()),
+            Kind::Deno => self.set_environment("DENO_CERT", path),
         }
+    }
+
+    pub fn set_environment(&mut self, variable: &'static str, value: impl Display) {
+        self.environment.insert(variable, value.to_string());
     }
 
     /// As on a machine that has the lockfile and nothing else: no installed modules, no caches.
@@ -182,10 +188,19 @@ impl Project {
         running.await.unwrap()
     }
 
-    /// The token that the client keeps for this registry, in its `.npmrc`.
+    /// The token that the client keeps for this registry: npm in its `.npmrc`, pnpm in a file of its own.
     pub fn kept_token(&self) -> Option<String> {
-        let text = fs::read_to_string(self.home().join(".npmrc")).ok()?;
-        text.lines().find_map(|line| line.split_once(":_authToken=").map(|(_, token)| token.trim_matches('"').to_owned()))
+        [".npmrc", "config/pnpm/auth.ini"].iter().find_map(|file| {
+            let text = fs::read_to_string(self.home().join(file)).ok()?;
+            text.lines().find_map(|line| line.split_once(":_authToken=").map(|(_, token)| token.trim_matches('"').to_owned()))
+        })
+    }
+
+    /// `yarn npm login` as this user. Its prompt wants a terminal; this is how yarn's own tests answer it.
+    pub async fn yarn_login(&self, user: &str, password: &str) -> Outcome {
+        let mut command = self.command("app", &["npm", "login"]);
+        command.env("YARN_IS_TEST_ENV", "1").env("YARN_INJECT_NPM_USER", user).env("YARN_INJECT_NPM_PASSWORD", password);
+        self.ended(command, &[]).await
     }
 
     /// The same in a build, whose provider signed `id_token` for it. No token is stored anywhere.
@@ -229,7 +244,10 @@ impl Project {
         let host = registry.as_str().trim_start_matches(registry.scheme()).trim_start_matches(':');
         let line = format!("{host}:_authToken={token}");
         match self.program.kind {
-            Kind::Npm | Kind::Pnpm | Kind::Yarn1 | Kind::Deno => self.set(&line),
+            Kind::Npm | Kind::Pnpm | Kind::Deno => self.set(&line),
+            // It looks for the token of the registry that this file names, wherever else one is named; and it sends a token for
+            // unscoped packages only when it always does.
+            Kind::Yarn1 => fs::write(self.path("app/.npmrc"), format!("registry={registry}\n{line}\nalways-auth=true\n")).unwrap(),
             Kind::Yarn4 => self.change_yarn_settings(|settings| {
                 settings["npmAuthToken"] = json!(token);
                 settings["npmAlwaysAuth"] = json!(true);
@@ -261,9 +279,7 @@ impl Project {
             .env("XDG_DATA_HOME", home.join("data"));
         // Root's yarn 1 keeps its cache outside of any home.
         command.env("XDG_CACHE_HOME", home.join("cache")).env("YARN_CACHE_FOLDER", home.join("yarn-cache"));
-        if let Some(certificate) = &self.trusted {
-            command.env("DENO_CERT", certificate);
-        }
+        command.envs(&self.environment);
         // npm's settings of the machine, which no home hides.
         command.env("npm_config_userconfig", home.join(".npmrc")).env("npm_config_globalconfig", home.join("no-npmrc"));
         command
