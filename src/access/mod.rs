@@ -69,7 +69,7 @@ pub(crate) const NAMES_OF_BUILDS: &str = "ci:";
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     /// Malformed, unknown, expired and revoked alike: who tries is not told which.
-    #[error("the token is not valid: an admin makes one with `airlock token create`")]
+    #[error("the token is not valid: sign in with `npm login`, or use one that an admin made with `airlock token create`")]
     NotValid,
     #[error("a name is 1 to {NAME_BYTES_MAX} printable ASCII characters, without a space at either end: it stands for a person")]
     NotAName,

@@ -59,6 +59,7 @@ type Api = Arc<Context>;
 
 /// Every route of [`router`], with whom it answers. `{scope}/{name}` is the same as `{package}` with the slash unencoded.
 pub const ROUTES: &[Route] = &[
+    Route::open("GET", "/"),
     Route::open("GET", "/-/airlock"),
     Route::open("GET", "/-/airlock/"),
     Route::open("GET", "/-/airlock/v1/openapi.json"),
@@ -94,6 +95,7 @@ pub const ROUTES: &[Route] = &[
 pub fn router(context: Context) -> Router {
     let calls = Arc::new(Calls::new(context.clock.clone()));
     let everyone = Router::new()
+        .route("/", get(explain::home))
         .route("/-/airlock", get(explain::home))
         .route("/-/airlock/", get(explain::home))
         // Asks for the reader's role itself, so that a browser is refused with a page.

@@ -115,7 +115,7 @@ async fn returning(api: &Api, caller: &Caller, headers: &HeaderMap, answer: Answ
 fn refused(problem: &Problem, base: &str) -> Response {
     problem.report();
     // A browser that is told 401 asks for name and password itself.
-    let status = if problem.kind == Kind::Unauthenticated { StatusCode::FORBIDDEN } else { problem.status() };
+    let status = if problem.status() == StatusCode::UNAUTHORIZED { StatusCode::FORBIDDEN } else { problem.status() };
     let mut response = page::html(status, "Not signed in", base, &page::oidc::refused(&problem.detail));
     if let Some(seconds) = problem.retry_after_seconds() {
         response.headers_mut().insert(header::RETRY_AFTER, seconds.into());

@@ -123,7 +123,7 @@ fn described() -> utoipa::openapi::OpenApi {
 
 /// The path under which a route is described: spellings of one resource are described once.
 fn path(route: &Route) -> String {
-    let template = if route.template == "/-/airlock" { "/-/airlock/" } else { route.template };
+    let template = if matches!(route.template, "/" | "/-/airlock") { "/-/airlock/" } else { route.template };
     template.replace("{scope}/{name}", "{package}").replace("{*", "{")
 }
 

@@ -74,7 +74,7 @@ pub async fn submit(State(api): State<Api>, caller: Caller, Path(session): Path<
         Ok(name) => page::html(StatusCode::OK, "Signed in", &caller.base, &page::sign_in::done(&name)),
         Err(problem) => {
             // A browser that is told 401 asks for name and password itself.
-            let status = if problem.kind == Kind::Unauthenticated { StatusCode::FORBIDDEN } else { problem.status() };
+            let status = if problem.status() == StatusCode::UNAUTHORIZED { StatusCode::FORBIDDEN } else { problem.status() };
             match shown(&api, &caller, &session, Some(&problem.detail)) {
                 Ok(page) => {
                     problem.report();

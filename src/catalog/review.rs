@@ -38,7 +38,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewError {
     /// Nothing waits under this id, or not for who asks.
-    #[error("nothing waits for review under {0}")]
+    #[error("nothing waits for review under {0}; `npm stage list` shows what does")]
     Unknown(StageId),
     #[error("not every package was looked at since the start; try again in {} seconds", .retry_after.as_secs())]
     NotYet { retry_after: Duration },

@@ -194,13 +194,15 @@ impl Catalog {
     }
 
     async fn exists(self: &Arc<Self>, release: ReleaseId, id: StageId) -> SubmitError {
-        let over = || format!("You cannot publish over the previously published version {}.", release.version);
+        // Word by word what npm's own registry says: by it tools that publish what is new know that nothing is left to do.
+        let over = || format!("You cannot publish over the previously published versions: {}.", release.version);
         let sentence = match self.explain_known(&release).await {
             Ok(explanation) => match explanation.verdict.standing {
                 Standing::Approved | Standing::Admissible => over(),
-                Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => {
-                    format!("{release} is already in quarantine (id {id}): {}", explanation.sentence)
+                Standing::Quarantined | Standing::Held { .. } | Standing::InReview => {
+                    format!("{} It is already in quarantine, see `npm stage list`: {}", over(), explanation.sentence)
                 }
+                Standing::Rejected | Standing::Revoked => format!("{release} cannot be published again: {}", explanation.sentence),
             },
             Err(_) => over(),
         };

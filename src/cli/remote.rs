@@ -170,7 +170,7 @@ impl Remote {
             request = request.header("content-type", "application/json").body(body);
         }
         let (status, text) = self.runtime.block_on(fetch(request)).map_err(|error| self.unanswered(&error))?;
-        if status.is_success() { Ok(text) } else { Err(self.refused(status, &text)) }
+        if status.is_success() { Ok(text) } else { Err(self.refused(path, status, &text)) }
     }
 
     fn unanswered(&self, error: &Unanswered) -> Failure {
@@ -193,7 +193,7 @@ impl Remote {
         }
     }
 
-    fn refused(&self, status: StatusCode, text: &str) -> Failure {
+    fn refused(&self, path: &[&str], status: StatusCode, text: &str) -> Failure {
         let Ok(problem) = serde_json::from_str::<ProblemView>(text) else {
             let wrong = format!("what answers at {} is not Airlock, or stands before it: HTTP {status}", self.base);
             return Failure::failed(wrong, "name Airlock's own address with --server URL or AIRLOCK_SERVER");
@@ -202,7 +202,9 @@ impl Remote {
         let remedy = match status {
             StatusCode::UNAUTHORIZED => self.about_token("is not accepted"),
             StatusCode::FORBIDDEN => self.about_token("does not allow it"),
-            StatusCode::CONFLICT => "see where it stands now with `airlock explain`, and decide again".to_owned(),
+            StatusCode::CONFLICT if path.last() == Some(&"decisions") => {
+                "see where it stands now with `airlock explain`, and decide again".to_owned()
+            }
             StatusCode::TOO_MANY_REQUESTS => "wait a moment and try again".to_owned(),
             other if other.is_server_error() => format!("see the log of the Airlock at {}", self.base),
             _ => String::new(),
@@ -214,11 +216,13 @@ impl Remote {
     }
 
     fn about_token(&self, verdict: &str) -> String {
-        const OTHER: &str = "give one with --token or AIRLOCK_TOKEN; an admin makes one with `airlock token create`";
+        const OTHER: &str = "give another with --token or AIRLOCK_TOKEN";
         match &self.source {
             TokenSource::Given => format!("the token that was given {verdict}; {OTHER}"),
             TokenSource::File(path) => format!("the token in {} {verdict}; {OTHER}", path.display()),
-            TokenSource::None(why) => format!("no token was sent, because {why}; {OTHER}"),
+            TokenSource::None(why) => format!(
+                "no token was sent, because {why}: run this where Airlock was started, name its configuration with --config, or give a token with --token or AIRLOCK_TOKEN"
+            ),
         }
     }
 }
@@ -389,8 +393,11 @@ mod tests {
         let problem = |status: u16, detail: &str| format!(r#"{{"type":"about:blank","title":"No","status":{status},"detail":"{detail}"}}"#);
         let forbidden = told("403 Forbidden", &problem(403, "this needs the role approver"));
         assert!(forbidden.starts_with("this needs the role approver\n") && forbidden.contains("--token"), "{forbidden}");
-        let conflict = told("409 Conflict", &problem(409, "the bytes moved \\u001b[31m"));
-        assert!(conflict.contains("airlock explain") && !conflict.contains('\u{1b}'), "{conflict}");
+        assert_eq!(told("409 Conflict", &problem(409, "the name is taken \\u001b[31m")), "the name is taken \u{fffd}[31m");
+        let (flags, _) = answering("409 Conflict", "application/problem+json", &problem(409, "the bytes moved"));
+        let decided = Remote::new(&flags).unwrap().post::<Tokens>(&["releases", "x", "1.0.0", "decisions"], &()).map(|_| ());
+        let decided = decided.unwrap_err().to_string();
+        assert!(decided.starts_with("the bytes moved\n") && decided.contains("airlock explain"), "{decided}");
         assert_eq!(told("404 Not Found", &problem(404, "left-pad@9.9.9 was never seen")), "left-pad@9.9.9 was never seen");
         assert!(!told("401 Unauthorized", &problem(401, "no")).contains("s3cret"));
     }

@@ -78,6 +78,10 @@ pub fn run(command: &UserCommand) -> Result<Outcome, Failure> {
             let order = UserOrder { name: name.clone(), role: *role, email: email.clone(), password };
             let answer = Remote::new(remote)?.post::<UserView>(&["users"], &order)?;
             say(remote, answer.text, &answer.read, "was made")?;
+            if !remote.json {
+                let how = if *no_password { "They sign in with the identity provider." } else { "They sign in with `npm login`." };
+                page::write(&format!("{how}\n"))?;
+            }
         }
         UserCommand::List { remote } => {
             let answer = Remote::new(remote)?.get::<Users>(&["users"], &[])?;

@@ -66,7 +66,9 @@ impl Caller {
         Err(if self.name.is_some() {
             Problem::new(Kind::Forbidden, format!("this needs a token with the role {words}; yours is {}", words_of(roles)))
         } else {
-            let detail = format!("this needs a token with the role {words}: an admin makes one with `airlock token create`");
+            let detail = format!(
+                "this needs a token with the role {words}: sign in with `npm login`, or use one that an admin made with `airlock token create`"
+            );
             Problem::new(Kind::Unauthenticated, detail)
         })
     }
@@ -82,7 +84,9 @@ impl Caller {
     /// # Errors
     /// 401 for a caller without a token.
     pub fn person(&self) -> Result<&str, Problem> {
-        self.name.as_deref().ok_or_else(|| Problem::new(Kind::Unauthenticated, "this needs a token, so that it is known who did it"))
+        self.name.as_deref().ok_or_else(|| {
+            Problem::new(Kind::Unauthenticated, "this needs a token, so that it is known who did it: sign in with `npm login`")
+        })
     }
 
     /// As the recall list keeps it.
@@ -161,7 +165,7 @@ mod tests {
         let (ann, reader) = (Some("ann"), Some(Role::Reader));
         check(Needs::Nothing, None, None, Ok(()));
         check(Needs::Person, ann, reader, Ok(()));
-        check(Needs::Person, None, reader, Err("401 this needs a token, so that it is known who did it"));
+        check(Needs::Person, None, reader, Err("401 this needs a token, so that it is known who did it: sign in with `npm login`"));
         check(Needs::Role(Role::Reader), None, reader, Ok(()));
         check(
             Needs::Role(Role::Approver),
@@ -173,7 +177,7 @@ mod tests {
             check(BOTH, ann, Some(role), Ok(()));
         }
         check(BOTH, ann, reader, Err("403 this needs a token with the role publisher or approver; yours is reader"));
-        let unknown = "401 this needs a token with the role publisher or approver: an admin makes one with `airlock token create`";
+        let unknown = "401 this needs a token with the role publisher or approver: sign in with `npm login`, or use one that an admin made with `airlock token create`";
         check(BOTH, None, reader, Err(unknown));
         check(BOTH, None, None, Err(unknown));
         let both = Roles::of(Role::Publisher).with(Role::Approver);

@@ -244,7 +244,7 @@ impl Door {
             identified => identified?,
         };
         if !principal.may_read() && !router::is_for_everyone(path) && !router::is_for_sign_in(method, path) {
-            let detail = "this Airlock answers only with a token: an admin makes one with `airlock token create`";
+            let detail = "this Airlock answers only with a token: sign in with `npm login`, or use one that an admin made with `airlock token create`";
             return Err(Problem::new(Kind::Unauthenticated, detail));
         }
         if is_cross_site_write(method, fields, &base) {

@@ -39,9 +39,9 @@ pub fn template(of: &str) -> Option<&'static str> {
     ROUTES.iter().copied().flatten().map(|route| route.template).find(|template| *template == of)
 }
 
-/// Whether a path is of Airlock's own pages and not of the registry.
+/// Whether a path is of Airlock's own pages and not of the registry: `/` too, which people open to see what answers there.
 pub fn is_own(path: &str) -> bool {
-    path.strip_prefix("/-/airlock").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path == "/" || path.strip_prefix("/-/airlock").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Whether a path is answered to whoever asks, under whatever name.

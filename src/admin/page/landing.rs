@@ -1,4 +1,4 @@
-//! The page at `/-/airlock/`: what this is, what it did so far, the line to paste.
+//! The page at `/-/airlock/` and at `/`: what this is, what it did so far, the line to paste.
 
 use maud::Markup;
 use maud::html;

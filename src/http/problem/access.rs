@@ -10,7 +10,8 @@ impl From<AccessError> for Problem {
     fn from(error: AccessError) -> Problem {
         let text = error.to_string();
         let kind = match &error {
-            AccessError::NotValid | AccessError::WrongPassword => Kind::Unauthenticated,
+            AccessError::NotValid => Kind::Unauthenticated,
+            AccessError::WrongPassword => Kind::WrongPassword,
             AccessError::UnknownToken(_) | AccessError::UnknownUser(_) | AccessError::NoSession => Kind::Unknown,
             AccessError::NameTaken(_)
             | AccessError::UserTaken(_)

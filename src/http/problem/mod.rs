@@ -46,6 +46,8 @@ pub enum Kind {
     /// A name that is no name in its ecosystem.
     NotAName,
     Unauthenticated,
+    /// A name with a password that are not somebody's.
+    WrongPassword,
     /// The caller's role does not cover it.
     Forbidden,
     /// A known release that is not open, or any other refusal by policy.
@@ -83,6 +85,7 @@ impl Kind {
             Kind::Malformed => (StatusCode::BAD_REQUEST, "malformed", "The request cannot be understood"),
             Kind::NotAName => (StatusCode::BAD_REQUEST, "not-a-name", "This is not a name"),
             Kind::Unauthenticated => (StatusCode::UNAUTHORIZED, "unauthenticated", "A valid token is needed"),
+            Kind::WrongPassword => (StatusCode::UNAUTHORIZED, "wrong-password", "The name or the password is wrong"),
             Kind::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "This token may not do that"),
             Kind::Refused => (StatusCode::FORBIDDEN, "refused", "This release is not open"),
             Kind::Unknown => (StatusCode::NOT_FOUND, "unknown", "Not found"),
@@ -188,7 +191,8 @@ impl Problem {
         }
     }
 
-    /// `Cache-Control: no-store`, `Retry-After`, and for 401 the two ways to present a token.
+    /// `Cache-Control: no-store`, `Retry-After`, and for 401 the two ways to present a token. After a wrong password only the
+    /// way of passwords: npm takes the first one named for what was wrong, and says so.
     pub fn headers(&self, headers: &mut http::HeaderMap) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after_seconds() {
@@ -196,6 +200,8 @@ impl Problem {
         }
         if self.kind == Kind::Unauthenticated {
             headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"airlock\""));
+        }
+        if self.status() == StatusCode::UNAUTHORIZED {
             headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"airlock\", charset=\"UTF-8\""));
         }
     }
@@ -339,6 +345,10 @@ mod tests {
         let ways: Vec<_> = parts.headers.get_all("www-authenticate").iter().collect();
         assert_eq!((parts.status.as_u16(), ways.len()), (401, 2));
         assert!(ways[0].to_str().unwrap().starts_with("Bearer"));
+        let (parts, _) = answer(AccessError::WrongPassword.into()).await;
+        let ways: Vec<_> = parts.headers.get_all("www-authenticate").iter().collect();
+        assert_eq!((parts.status.as_u16(), ways.len()), (401, 1));
+        assert!(ways[0].to_str().unwrap().starts_with("Basic"));
     }
 
     #[test]

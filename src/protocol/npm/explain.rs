@@ -45,9 +45,29 @@ struct Document<'f> {
     reason: &'f str,
 }
 
+/// What npm has commands for and Airlock has not, and where to look instead.
+fn absent(path: &str) -> Option<&'static str> {
+    const GROUPS: &str = "Airlock has no organisations and no teams: groups of people stand in its configuration, [access.groups]";
+    const HOOKS: &str = "Airlock has no hooks";
+    const TRUST: &str = "trusted publishers stand in Airlock's configuration, [[access.trusted_publishers]]";
+    if path.starts_with("/-/org/") || path.starts_with("/-/team/") {
+        Some(GROUPS)
+    } else if path.starts_with("/-/npm/v1/hooks") {
+        Some(HOOKS)
+    } else if path.starts_with("/-/package/") && path.contains("/trust") {
+        Some(TRUST)
+    } else {
+        None
+    }
+}
+
 impl Failure {
     pub fn not_served(path: &str) -> Failure {
-        Problem::new(Kind::Unknown, format!("Airlock does not serve {}", printable(path, REASON_PHRASE_BYTES_MAX / 2))).into()
+        let said = match absent(path) {
+            Some(instead) => instead.to_owned(),
+            None => format!("Airlock does not serve {}", printable(path, REASON_PHRASE_BYTES_MAX / 2)),
+        };
+        Problem::new(Kind::Unknown, said).into()
     }
 
     pub fn no_such_version(package: &impl Display, wanted: &str) -> Failure {
@@ -221,6 +241,11 @@ mod tests {
             assert_eq!(body(response).await["error"], said);
         }
         check(Failure::not_served("/-/x"), StatusCode::NOT_FOUND, "Airlock does not serve /-/x").await;
+        for (path, word) in [("/-/org/acme/user", "groups"), ("/-/team/acme/web/user", "groups"), ("/-/npm/v1/hooks", "hooks")] {
+            let said = Failure::not_served(path).problem.detail;
+            assert!(said.contains(word), "{said}");
+        }
+        assert!(Failure::not_served("/-/package/@acme%2fweb/trust").problem.detail.contains("trusted_publishers"));
         check(Failure::no_such_version(&"x", "9"), StatusCode::NOT_FOUND, "x has no version or tag \"9\"").await;
         let bad = crate::protocol::npm::path::parse("/.x").unwrap_err();
         check(bad.into(), StatusCode::BAD_REQUEST, "\".x\" is not a package name: it starts with a dot or an underscore").await;

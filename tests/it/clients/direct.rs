@@ -43,9 +43,11 @@ every_client! {
     npm = "npm",
     npm_10 = "npm-10",
     npm_12 = "npm-12",
+    pnpm_10 = "pnpm-10",
     pnpm_11 = "pnpm-11",
     pnpm_12 = "pnpm-12",
     yarn_1 = "yarn-1",
     yarn_4 = "yarn-4",
     bun = "bun",
+    deno = "deno",
 }

@@ -20,11 +20,12 @@ enum Shows {
     Only(&'static str),
 }
 
-/// Of a 403 on a tarball. npm 10, 11 and 12 print both reason phrase and `error`; pnpm 11 and yarn 4 the reason phrase.
+/// Of a 403 on a tarball. npm 10, 11 and 12 print both reason phrase and `error`; pnpm 10 and 11 and yarn 4 the reason phrase, deno the
+/// whole body.
 fn of_a_refused_tarball(program: &Program) -> Shows {
     match program.kind {
-        Kind::Npm | Kind::Yarn4 => Shows::Sentence,
-        Kind::Pnpm if program.name == "pnpm-11" => Shows::Sentence,
+        Kind::Npm | Kind::Yarn4 | Kind::Deno => Shows::Sentence,
+        Kind::Pnpm if program.name != "pnpm-12" => Shows::Sentence,
         Kind::Pnpm | Kind::Bun => Shows::Only("403"),
         Kind::Yarn1 => Shows::Only("403 Forbidden"),
     }
@@ -38,6 +39,7 @@ fn of_an_empty_packument(program: &Program) -> Shows {
         Kind::Yarn1 => Shows::Only("No valid versions found for \"only-young\""),
         Kind::Yarn4 => Shows::Only("only-young@npm:^1.0.0: No candidates found"),
         Kind::Bun => Shows::Only("No version matching \"^1.0.0\" found for specifier \"only-young\""),
+        Kind::Deno => Shows::Only("Could not find npm package 'only-young' matching '^1.0.0'"),
     }
 }
 
@@ -192,9 +194,11 @@ every_client! {
     npm = "npm",
     npm_10 = "npm-10",
     npm_12 = "npm-12",
+    pnpm_10 = "pnpm-10",
     pnpm_11 = "pnpm-11",
     pnpm_12 = "pnpm-12",
     yarn_1 = "yarn-1",
     yarn_4 = "yarn-4",
     bun = "bun",
+    deno = "deno",
 }

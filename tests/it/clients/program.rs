@@ -23,6 +23,7 @@ pub enum Kind {
     Yarn1,
     Yarn4,
     Bun,
+    Deno,
 }
 
 /// A client that can be run.
@@ -111,6 +112,7 @@ fn get(name: &str) -> Result<Program, String> {
         "yarn" if row.version.starts_with("1.") => (Kind::Yarn1, "yarn"),
         "yarn" => (Kind::Yarn4, "yarn"),
         "bun" => (Kind::Bun, "bun"),
+        "deno" => (Kind::Deno, "deno"),
         other => panic!("nobody knows how to use {other}"),
     };
     let node = on_this_machine("node").ok_or("there is no node on this machine")?;

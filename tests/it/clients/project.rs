@@ -2,7 +2,9 @@
 //! gates that pnpm and yarn have of their own are off, so that what is held is held by the registry.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -27,11 +29,14 @@ pub struct Project {
     program: Program,
     folder: Arc<TempDir>,
     homes: u32,
+    /// What no file can say.
+    environment: BTreeMap<&'static str, String>,
 }
 
 impl Project {
     pub fn new(program: &Program, registry: &Url, dependencies: &[(&str, &str)]) -> Project {
-        let mut project = Project { program: program.clone(), folder: Arc::new(TempDir::new().unwrap()), homes: 0 };
+        let mut project =
+            Project { program: program.clone(), folder: Arc::new(TempDir::new().unwrap()), homes: 0, environment: BTreeMap::new() };
         fs::create_dir(project.path("app")).unwrap();
         let dependencies: BTreeMap<_, _> = dependencies.iter().copied().collect();
         let manifest = json!({"name": "app", "version": "1.0.0", "private": true, "dependencies": dependencies});
@@ -48,7 +53,7 @@ impl Project {
         self.folder.path().join(below)
     }
 
-    fn home(&self) -> PathBuf {
+    pub fn home(&self) -> PathBuf {
         self.path(&format!("home-{}", self.homes))
     }
 
@@ -86,6 +91,10 @@ impl Project {
             Kind::Bun => {
                 write(self.path("app/bunfig.toml"), format!("[install]\nregistry = \"{registry}\"\n"));
             }
+            Kind::Deno => {
+                write(home.join(".npmrc"), format!("registry={registry}\n"));
+                write(self.path("app/deno.json"), json!({"minimumDependencyAge": 0}).to_string());
+            }
         }
     }
 
@@ -96,6 +105,30 @@ impl Project {
         fs::write(path, format!("{text}{line}\n")).unwrap();
     }
 
+    /// The certificate that its registry shows, in the settings of this home.
+    pub fn trust(&mut self, certificate: &Path) {
+        let path = certificate.display();
+        match self.program.kind {
+            Kind::Npm | Kind::Pnpm => self.set(&format!("cafile={path}")),
+            Kind::Yarn1 => {
+                let settings = self.home().join(".yarnrc");
+                let text = fs::read_to_string(&settings).unwrap();
+                fs::write(settings, format!("{text}cafile \"{path}\"\n")).unwrap();
+            }
+            Kind::Yarn4 => self.change_yarn_settings(|settings| settings["httpsCaFilePath"] = json!(certificate)),
+            Kind::Bun => {
+                let settings = self.path("app/bunfig.toml");
+                let text = fs::read_to_string(&settings).unwrap();
+                fs::write(settings, format!("{text}cafile = \"{path}\"\n")).unwrap();
+            }
+            Kind::Deno => self.set_environment("DENO_CERT", path),
+        }
+    }
+
+    pub fn set_environment(&mut self, variable: &'static str, value: impl Display) {
+        self.environment.insert(variable, value.to_string());
+    }
+
     /// As on a machine that has the lockfile and nothing else: no installed modules, no caches.
     pub fn forget_all_but_the_lockfile(&mut self, registry: &Url) {
         _ = fs::remove_dir_all(self.path("app/node_modules"));
@@ -104,7 +137,7 @@ impl Project {
 
     pub async fn install(&self) -> Outcome {
         self.run(match self.program.kind {
-            Kind::Npm | Kind::Pnpm | Kind::Yarn4 | Kind::Bun => &["install"],
+            Kind::Npm | Kind::Pnpm | Kind::Yarn4 | Kind::Bun | Kind::Deno => &["install"],
             Kind::Yarn1 => &["install", "--non-interactive", "--no-progress"],
         })
         .await
@@ -113,7 +146,7 @@ impl Project {
     /// Exactly what the lockfile says, or nothing.
     pub async fn install_frozen(&self) -> Outcome {
         self.run(match self.program.kind {
-            Kind::Npm => &["ci"],
+            Kind::Npm | Kind::Deno => &["ci"],
             Kind::Pnpm | Kind::Bun => &["install", "--frozen-lockfile"],
             Kind::Yarn1 => &["install", "--non-interactive", "--no-progress", "--frozen-lockfile"],
             Kind::Yarn4 => &["install", "--immutable"],
@@ -155,10 +188,19 @@ impl Project {
         running.await.unwrap()
     }
 
-    /// The token that the client keeps for this registry, in its `.npmrc`.
+    /// The token that the client keeps for this registry: npm in its `.npmrc`, pnpm in a file of its own.
     pub fn kept_token(&self) -> Option<String> {
-        let text = fs::read_to_string(self.home().join(".npmrc")).ok()?;
-        text.lines().find_map(|line| line.split_once(":_authToken=").map(|(_, token)| token.trim_matches('"').to_owned()))
+        [".npmrc", "config/pnpm/auth.ini"].iter().find_map(|file| {
+            let text = fs::read_to_string(self.home().join(file)).ok()?;
+            text.lines().find_map(|line| line.split_once(":_authToken=").map(|(_, token)| token.trim_matches('"').to_owned()))
+        })
+    }
+
+    /// `yarn npm login` as this user. Its prompt wants a terminal; this is how yarn's own tests answer it.
+    pub async fn yarn_login(&self, user: &str, password: &str) -> Outcome {
+        let mut command = self.command("app", &["npm", "login"]);
+        command.env("YARN_IS_TEST_ENV", "1").env("YARN_INJECT_NPM_USER", user).env("YARN_INJECT_NPM_PASSWORD", password);
+        self.ended(command, &[]).await
     }
 
     /// The same in a build, whose provider signed `id_token` for it. No token is stored anywhere.
@@ -202,7 +244,10 @@ impl Project {
         let host = registry.as_str().trim_start_matches(registry.scheme()).trim_start_matches(':');
         let line = format!("{host}:_authToken={token}");
         match self.program.kind {
-            Kind::Npm | Kind::Pnpm | Kind::Yarn1 => self.set(&line),
+            Kind::Npm | Kind::Pnpm | Kind::Deno => self.set(&line),
+            // It looks for the token of the registry that this file names, wherever else one is named; and it sends a token for
+            // unscoped packages only when it always does.
+            Kind::Yarn1 => fs::write(self.path("app/.npmrc"), format!("registry={registry}\n{line}\nalways-auth=true\n")).unwrap(),
             Kind::Yarn4 => self.change_yarn_settings(|settings| {
                 settings["npmAuthToken"] = json!(token);
                 settings["npmAlwaysAuth"] = json!(true);
@@ -234,14 +279,15 @@ impl Project {
             .env("XDG_DATA_HOME", home.join("data"));
         // Root's yarn 1 keeps its cache outside of any home.
         command.env("XDG_CACHE_HOME", home.join("cache")).env("YARN_CACHE_FOLDER", home.join("yarn-cache"));
+        command.envs(&self.environment);
         // npm's settings of the machine, which no home hides.
         command.env("npm_config_userconfig", home.join(".npmrc")).env("npm_config_globalconfig", home.join("no-npmrc"));
         command
     }
 
-    /// The version that lies in `node_modules`, in pnpm's own place for what nobody asked for by name too.
+    /// The version that lies in `node_modules`, in the own place of pnpm and deno for what nobody asked for by name too.
     pub fn installed(&self, package: &str) -> Option<String> {
-        let places = ["app/node_modules", "app/node_modules/.pnpm/node_modules"];
+        let places = ["app/node_modules", "app/node_modules/.pnpm/node_modules", "app/node_modules/.deno/node_modules"];
         let text = places.iter().find_map(|place| fs::read(self.path(place).join(package).join("package.json")).ok())?;
         let manifest: Value = serde_json::from_slice(&text).unwrap();
         Some(manifest["version"].as_str().unwrap().to_owned())
@@ -253,6 +299,7 @@ impl Project {
             Kind::Pnpm => "app/pnpm-lock.yaml",
             Kind::Yarn1 | Kind::Yarn4 => "app/yarn.lock",
             Kind::Bun => "app/bun.lock",
+            Kind::Deno => "app/deno.lock",
         })
     }
 

@@ -5,6 +5,8 @@ use serde_json::json;
 
 use super::commands::Shop;
 use super::program::Kind;
+use super::program::client;
+use super::project::Project;
 
 /// The same wish in each client's words. `None`: it has no such command.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +20,7 @@ enum Wish {
 
 fn words(kind: Kind, wish: Wish) -> Option<&'static [&'static str]> {
     Some(match (kind, wish) {
-        (Kind::Npm | Kind::Yarn1, _) => return None,
+        (Kind::Npm | Kind::Yarn1 | Kind::Deno, _) => return None,
         (Kind::Pnpm, Wish::Publish) => &["publish", "--no-git-checks"],
         (Kind::Pnpm, Wish::Whoami) => &["whoami"],
         (Kind::Pnpm | Kind::Bun, Wish::Audit) => &["audit"],
@@ -111,6 +113,43 @@ async fn yarn_4_stages() {
     stages("yarn-4").await;
 }
 
+/// yarn 1 publishes with a token that stands in `.npmrc`.
+#[tokio::test]
+async fn yarn_1() {
+    let Some(shop) = Shop::open("yarn-1", Submissions::Trusted).await else { return };
+    let otto = shop.project(&shop.airlock.user("otto", "publisher").await, &[]);
+    let folder = otto.package("@acme/web", "1.0.0");
+    let publish = ["publish", "--non-interactive", "--new-version", "1.0.0"];
+    otto.run_in(&folder, &publish).await.assert_success();
+    assert_eq!(shop.airlock.listed("@acme/web").await, ["1.0.0"]);
+    otto.run_in(&folder, &publish).await.assert_failure().assert_says("You cannot publish over the previously published versions: 1.0.0");
+    otto.run(&["tag", "add", "@acme/web@1.0.0", "old"]).await.assert_success();
+    otto.run(&["tag", "list", "@acme/web"]).await.assert_success().assert_says("old: 1.0.0");
+    otto.run(&["owner", "list", "@acme/web"]).await.assert_success().assert_says("otto");
+    let ann = shop.project(&shop.airlock.user("ann", "reader").await, &[("@acme/web", "1.0.0"), ("left-pad", "1.0.0")]);
+    ann.install().await.assert_success();
+    assert_eq!(ann.installed("@acme/web").as_deref(), Some("1.0.0"));
+    shop.airlock.upstream.assert_never_told("acme");
+}
+
+/// deno publishes nowhere here; it reads with its token what nobody without one is told of.
+#[tokio::test]
+async fn deno_reads_with_a_token() {
+    let Some(npm) = Shop::open("npm", Submissions::Trusted).await else { return };
+    let Some(deno) = client("deno").await else { return };
+    let otto = npm.project(&npm.airlock.user("otto", "publisher").await, &[]);
+    let folder = otto.package("@acme/web", "1.0.0");
+    otto.run_in(&folder, &["publish"]).await.assert_success();
+    otto.run(&["access", "set", "status=private", "@acme/web"]).await.assert_success();
+    let url = npm.airlock.url();
+    let ann = Project::new(&deno, &url, &[("@acme/web", "1.0.0"), ("left-pad", "1.0.0")]);
+    ann.install().await.assert_failure();
+    ann.login_with(&url, &npm.airlock.user("ann", "reader").await);
+    ann.install().await.assert_success();
+    assert_eq!(["@acme/web", "left-pad"].map(|package| ann.installed(package).unwrap()), ["1.0.0", "1.0.0"]);
+    npm.airlock.upstream.assert_never_told("acme");
+}
+
 macro_rules! every_client {
     ($($test:ident = $name:literal,)*) => {
         $(#[tokio::test]
@@ -121,6 +160,7 @@ macro_rules! every_client {
 }
 
 every_client! {
+    pnpm_10 = "pnpm-10",
     pnpm_11 = "pnpm-11",
     pnpm_12 = "pnpm-12",
     yarn_4 = "yarn-4",

@@ -115,7 +115,7 @@ pub fn of_route(template: &str, hidden: &Hidden) -> Option<Vec<String>> {
         "/-/airlock/v1/packages/{package}/owner" | "/-/airlock/v1/packages/{scope}/{name}/owner" => {
             vec![format!("/-/airlock/v1/packages/{own}/owner")]
         }
-        "/-/ping" | "/-/whoami" | "/-/airlock" | "/-/airlock/" => vec![template.to_owned(), format!("{template}?write=true")],
+        "/-/ping" | "/-/whoami" | "/" | "/-/airlock" | "/-/airlock/" => vec![template.to_owned(), format!("{template}?write=true")],
         "/-/airlock/livez" | "/-/airlock/readyz" | "/-/airlock/metrics" => vec![template.to_owned()],
         "/-/airlock/v1/openapi.json" | "/-/airlock/v1/audit/verify" => vec![template.to_owned()],
         "/-/airlock/r/{*subject}" => each(&|name| {

@@ -10,6 +10,7 @@ use super::sign_in;
 use super::whoami;
 use crate::support::airlock::Airlock;
 use crate::support::http::Reply;
+use crate::support::publish::Publish;
 
 const TOKENS: &str = "/-/npm/v1/tokens";
 
@@ -75,6 +76,8 @@ async fn a_token_is_made_by_who_knows_the_password_within_bounds() {
         (json!({"password": PASSWORD, "expires": 0}), 422),
         (json!({"password": PASSWORD, "expires": "soon"}), 422),
         (json!({"password": PASSWORD, "name": "x".repeat(300)}), 422),
+        (json!({"password": PASSWORD, "packages_and_scopes_permission": "no-access"}), 422),
+        (json!({"password": PASSWORD, "packages_and_scopes_permission": "read-write-stage-only"}), 422),
     ] {
         let reply = make(&airlock, &maria, &order).await;
         assert_eq!(reply.status, status, "{order}: {}", reply.text());
@@ -93,6 +96,30 @@ async fn a_token_is_made_by_who_knows_the_password_within_bounds() {
     assert_eq!(airlock.call("POST", "/-/npm/v1/user").bearer(&reader).json(&json!({"email": "eve@evil.example"})).send().await.status, 403);
     assert_eq!(airlock.call("DELETE", &format!("/-/user/token/{reader}")).bearer(&reader).send().await.status, 200);
     assert_eq!(whoami(&airlock, &reader).await.status, 401);
+}
+
+/// npm since 11 says what a token may do, and nothing where it may do nothing.
+#[tokio::test]
+async fn a_token_publishes_where_that_was_asked_for() {
+    let airlock = airlock().await;
+    make_user(&airlock, "maria", "publisher").await;
+    let maria = sign_in(&airlock, "maria").await;
+    for (number, (order, is_readonly)) in (0_u32..).zip([
+        (json!({"readonly": false}), false),
+        (json!({"packages_and_scopes_permission": "read-write"}), false),
+        (json!({"readonly": true}), true),
+        (json!({"readonly": true, "packages_and_scopes_permission": "read-write"}), true),
+        (json!({"readonly": false, "packages_and_scopes_permission": "read-only"}), true),
+        (json!({"name": null}), true),
+    ]) {
+        let mut order = order;
+        order["password"] = json!(PASSWORD);
+        let made = make(&airlock, &maria, &order).await.json();
+        assert_eq!(made["readonly"], is_readonly, "{order}");
+        let release = Publish::new("web-of-maria", &format!("1.{number}.0"));
+        let published = release.call(&airlock, made["token"].as_str().unwrap()).send().await;
+        assert_eq!(published.status, if is_readonly { 403 } else { 202 }, "{order}: {}", published.text());
+    }
 }
 
 #[tokio::test]
@@ -136,8 +163,11 @@ async fn a_profile_has_every_member_that_clients_read() {
         assert!(shown.get(member).is_some(), "{member}: {shown}");
     }
     let set = |body: Value| airlock.call("POST", "/-/npm/v1/user").bearer(&maria).json(&body).send();
-    let changed = set(json!({"email": "m@acme.example", "fullname": "M", "homepage": ""})).await;
+    let changed = set(json!({"email": "m@acme.example", "fullname": "", "homepage": null})).await;
     assert_eq!((changed.status, changed.json()["email"].clone()), (200, json!("m@acme.example")));
+    let not_kept = set(json!({"email": "other@acme.example", "fullname": "M"})).await;
+    assert_eq!(not_kept.status, 422, "{}", not_kept.text());
+    assert_eq!(airlock.call("GET", "/-/npm/v1/user").bearer(&maria).send().await.json()["email"], "m@acme.example");
     assert_eq!(set(json!({"email": "no address"})).await.status, 422);
     let refused = set(json!({"tfa": {"mode": "auth-only", "password": PASSWORD}})).await;
     assert!(refused.status == 403 && refused.json()["error"].as_str().unwrap().contains("second factor"), "{}", refused.text());

@@ -95,6 +95,23 @@ async fn a_name_that_upstream_has_is_not_published() {
     assert!(airlock.upstream.log().iter().all(|one| one.method == "GET"), "nothing is sent on");
 }
 
+/// Valid in a scope, whatever they begin with; and device names of another system, which are files here.
+#[tokio::test]
+async fn unusual_names_are_published_and_served() {
+    let airlock = Scenario::new().gated_by(|config| config.policy.submissions = Submissions::Trusted).await;
+    let maria = airlock.user("maria", "publisher").await;
+    for name in ["@acme/_x", "@acme/-x", "@con/x", "aux.1", "nul.2", "a.b_c"] {
+        let reply = airlock.publish(&maria, name, "1.0.0").await;
+        assert_eq!(reply.status, 201, "{name}: {}", reply.text());
+        assert_eq!(airlock.listed(name).await, ["1.0.0"], "{name}");
+        assert_eq!(airlock.tarball(name, "1.0.0").await.status, 200, "{name}");
+    }
+    for name in ["@acme/-", "@acme/.x", "-x", "_x"] {
+        let reply = airlock.publish(&maria, name, "1.0.0").await;
+        assert!([400, 422].contains(&reply.status), "{name}: {}", reply.text());
+    }
+}
+
 #[tokio::test]
 async fn names_that_differ_in_case_are_one() {
     let airlock = Scenario::new().gated_by(trusting).await;

@@ -150,14 +150,21 @@ async fn a_version_is_published_once() {
     };
     assert_eq!(airlock.publish(&maria, "@acme/web", "1.0.0").await.status, 201);
     let other = || Publish::new("@acme/web", "1.0.0").file("other.js", "2");
-    assert_eq!(refused(&maria, other()).await, "You cannot publish over the previously published version 1.0.0.");
-    assert_eq!(refused(&airlock.admin_token(), other()).await, "You cannot publish over the previously published version 1.0.0.");
+    assert_eq!(refused(&maria, other()).await, "You cannot publish over the previously published versions: 1.0.0.");
+    assert_eq!(refused(&airlock.admin_token(), other()).await, "You cannot publish over the previously published versions: 1.0.0.");
     assert_eq!(refused(&eve, other()).await, "you are not an owner of @acme/web");
     assert_eq!(refused(&eve, Publish::new("@acme/web", "2.0.0")).await, "you are not an owner of @acme/web");
     // One that waits is there as well.
     assert_eq!(Publish::new("@acme/web", "1.1.0").staged(&airlock, &maria).send().await.status, 201);
     let said = refused(&maria, Publish::new("@acme/web", "1.1.0")).await;
-    assert!(said.starts_with("@acme/web@1.1.0 is already in quarantine (id "), "{said}");
+    assert!(
+        said.starts_with("You cannot publish over the previously published versions: 1.1.0. It is already in quarantine, see"),
+        "{said}"
+    );
+    // What people turned away is no success for anybody's tools.
+    assert_eq!(airlock.decide("@acme/web", "1.1.0", "reject", "it sends mail").await.status, 200);
+    let said = refused(&maria, Publish::new("@acme/web", "1.1.0")).await;
+    assert!(said.starts_with("@acme/web@1.1.0 cannot be published again: "), "{said}");
     // And so is one whose file would have the same name.
     let twin = Publish::new("@acme/web", "1.0.0+build").call(&airlock, &maria).send().await;
     assert_eq!(twin.status, 422, "{}", twin.text());

@@ -9,6 +9,7 @@ pub mod provider;
 pub mod publish;
 pub mod scenario;
 pub mod slow;
+pub mod tuf;
 pub mod upstream;
 
 use std::future::Future;

@@ -205,7 +205,8 @@ async fn one_document_by_version_and_by_tag() {
         ("/@acme/web/next", "@acme/web has no version or tag \"next\""),
         ("/@acme/web/-/web-9.9.9.tgz", "@acme/web has no file \"web-9.9.9.tgz\""),
         ("/nobody", "nobody is not known, neither here nor at the upstream registry"),
-        ("/-/npm/v1/hooks", "Airlock does not serve /-/npm/v1/hooks"),
+        ("/-/npm/v1/hooks", "Airlock has no hooks"),
+        ("/-/all", "Airlock does not serve /-/all"),
     ] {
         let response = scene.ask("GET", path, &[]).await;
         assert_eq!((response.status(), text(response.headers(), "cache-control")), (StatusCode::NOT_FOUND, "no-store"), "{path}");

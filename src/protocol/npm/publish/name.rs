@@ -55,9 +55,12 @@ pub fn new_name_fault(name: &str) -> Option<&'static str> {
     if name.bytes().any(|byte| b"~'!()*".contains(&byte)) {
         return Some("a new name has none of ~'!()*");
     }
-    let unscoped = name.rsplit('/').next().unwrap_or(name);
-    if name.split('/').any(|part| part.trim_start_matches('@').starts_with(['.', '_'])) || unscoped.starts_with('-') {
-        return Some("a new name does not begin with a dot, an underscore or a dash");
+    match name.split_once('/') {
+        None if name.starts_with(['.', '_', '-']) => return Some("a new name does not begin with a dot, an underscore or a dash"),
+        // A dash alone is what paths have before a file.
+        Some((_, "-")) => return Some("a new name is more than a dash"),
+        Some((_, unscoped)) if unscoped.starts_with('.') => return Some("a new name does not begin with a dot"),
+        None | Some(_) => {}
     }
     if BUILT_IN.contains(&name) {
         return Some("Node has a module of that name itself");
@@ -71,10 +74,10 @@ mod tests {
 
     #[test]
     fn new_names_are_plainer_than_old_ones() {
-        for good in ["left-pad", "@acme/web", "@acme/http", "a.b", "x_y", "9"] {
+        for good in ["left-pad", "@acme/web", "@acme/http", "a.b", "x_y", "9", "@acme/_x", "@acme/-x"] {
             assert_eq!(new_name_fault(good), None, "{good}");
         }
-        for bad in ["JSONStream", "@Acme/web", "a~b", "it's", "excited!", "http", "-x", "@acme/_x", "@acme/.x", "fs"] {
+        for bad in ["JSONStream", "@Acme/web", "a~b", "it's", "excited!", "http", "-x", "_x", "@acme/-", "@acme/.x", "fs"] {
             assert!(new_name_fault(bad).is_some(), "{bad}");
         }
     }

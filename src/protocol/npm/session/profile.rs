@@ -3,6 +3,7 @@
 use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
@@ -27,7 +28,13 @@ struct Changes {
     email: Option<String>,
     #[serde(default)]
     tfa: Option<Value>,
+    /// What npm sends besides.
+    #[serde(flatten)]
+    other: Map<String, Value>,
 }
+
+/// What npm lets its users write about themselves, and nobody here reads.
+const NOT_KEPT: [&str; 5] = ["fullname", "homepage", "freenode", "twitter", "github"];
 
 #[derive(Deserialize)]
 struct Passwords {
@@ -53,6 +60,11 @@ pub async fn change(registry: &Registry, call: Call<'_>) -> Result<Response, Fai
     let changes: Changes = body(call).await?;
     if !matches!(changes.tfa, None | Some(Value::Null | Value::Bool(false))) {
         return Err(Problem::new(Kind::Forbidden, "there is no second factor here: sign in with an identity provider that has one").into());
+    }
+    let is_said = |key: &&str| changes.other.get(*key).and_then(Value::as_str).is_some_and(|said| !said.is_empty());
+    if let Some(key) = NOT_KEPT.into_iter().find(is_said) {
+        let said = format!("of a user Airlock keeps the password and the e-mail address, and no {key}");
+        return Err(Problem::new(Kind::Unacceptable, said).into());
     }
     let access = &registry.access;
     if access.is_narrow(&caller.principal).await.map_err(Problem::from)? {

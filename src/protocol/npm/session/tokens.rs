@@ -17,6 +17,7 @@ use crate::model::finding::printable;
 use crate::model::pattern::PackagePattern;
 use crate::model::token::Role;
 use crate::model::token::Token;
+use crate::model::token::TokenKind;
 use crate::protocol::npm::call::Call;
 use crate::protocol::npm::call::told;
 use crate::protocol::npm::explain::Failure;
@@ -60,13 +61,31 @@ impl Order {
         };
         let packages = packages.into_iter().chain(scopes).map(pattern).collect::<Result<Vec<PackagePattern>, Problem>>()?;
         let making = Making {
-            is_readonly: self.readonly == Some(true) || self.packages_and_scopes_permission.as_deref() == Some("read-only"),
+            is_readonly: only_reads(self.readonly, self.packages_and_scopes_permission.as_deref())?,
             label: self.name.filter(|name| !name.is_empty()),
             lives_for_days: self.expires.map(|expires| days(&expires)).transpose()?.flatten(),
             cidr: self.cidr_whitelist.unwrap_or_default(),
             packages,
         };
         Ok((self.password, making))
+    }
+}
+
+/// Whether the token that is asked for only reads. npm up to 10, pnpm and libraries say so or the contrary; npm since 11 says
+/// neither, whatever `--read-only` it was told, but what the token may do with packages: without a word of that it may not
+/// publish.
+///
+/// # Errors
+/// A permission that no token here has: what was asked for is less than what would be given.
+fn only_reads(readonly: Option<bool>, permission: Option<&str>) -> Result<bool, Problem> {
+    match (readonly, permission) {
+        (Some(true), None | Some("read-only" | "read-write")) | (Some(false) | None, Some("read-only")) | (None, None) => Ok(true),
+        (Some(false), None) | (Some(false) | None, Some("read-write")) => Ok(false),
+        (_, Some("read-write-stage-only")) => {
+            let said = "no token here stages only: choose read-write, and what is published waits where policy.submissions is \"workflow\"";
+            Err(Problem::new(Kind::Unacceptable, said))
+        }
+        (_, Some(_)) => Err(Problem::new(Kind::Unacceptable, "a token's permission for packages is read-only or read-write")),
     }
 }
 
@@ -89,7 +108,7 @@ fn shown(token: &Token, whole: Option<&str>) -> Value {
     json!({
         "key": token.id,
         "token": whole.map_or_else(|| format!("{PREFIX}{beginning}"), str::to_owned),
-        "name": token.label.as_deref().unwrap_or_default(),
+        "name": token.label.as_deref().unwrap_or(if token.kind == TokenKind::Session { "signed in" } else { "" }),
         "cidr_whitelist": cidr,
         "readonly": token.role == Role::Reader,
         "created": token.created_at.to_string(),
