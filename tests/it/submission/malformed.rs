@@ -236,7 +236,7 @@ fn tarballs(rows: &mut Rows) {
 }
 
 fn names(rows: &mut Rows) {
-    for name in ["@acme/Web", "@acme/.web", "@acme/_web", "@acme/we!b", "@acme/we b", "@acme/\u{442}"] {
+    for name in ["@acme/Web", "@acme/.web", "@acme/-", "@acme/we!b", "@acme/we b", "@acme/\u{442}"] {
         rows.named(name, &format!("/{}", percent(name)));
     }
     rows.named("node_modules", "/node_modules");
