@@ -14,6 +14,7 @@ use url::form_urlencoded;
 
 use crate::catalog::amend::AmendError;
 use crate::catalog::amend::Wish;
+use crate::catalog::amend::may_change;
 use crate::catalog::exposure::Exposed;
 use crate::ecosystem::json::Bounds;
 use crate::ecosystem::json::strict;
@@ -290,6 +291,10 @@ async fn with_owners(
     change: impl FnOnce(&mut BTreeSet<String>) -> Result<(), AmendError>,
 ) -> Result<Response, Failure> {
     let Some(state) = registry.catalog.hosted(package).await? else { return Err(of_upstream(package).into()) };
+    if let Some(local) = &state.local {
+        // Who may change nothing is told that, whatever is wrong with it besides.
+        may_change(local, &package.name, &caller.principal).map_err(Problem::from)?;
+    }
     let mut names = state.local.as_ref().map(|local| local.owners.clone()).unwrap_or_default();
     change(&mut names).map_err(Problem::from)?;
     amend(registry, caller, package, &[Wish::Owners { names }]).await?;
