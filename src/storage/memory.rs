@@ -48,6 +48,8 @@ struct Inner {
     /// What the next commits come to, for tests of who commits.
     #[cfg(test)]
     faults: std::collections::VecDeque<CommitError>,
+    #[cfg(test)]
+    is_stalled: bool,
 }
 
 impl MemoryState {
@@ -59,6 +61,12 @@ impl MemoryState {
     #[cfg(test)]
     pub fn fail_next(&self, error: CommitError) {
         self.inner().faults.push_back(error);
+    }
+
+    /// The next commit comes to no end, and writes nothing.
+    #[cfg(test)]
+    pub fn stall_next(&self) {
+        self.inner().is_stalled = true;
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -85,6 +93,10 @@ impl Inner {
 #[async_trait]
 impl State for MemoryState {
     async fn commit(&self, batch: Batch) -> Result<Sequence, CommitError> {
+        #[cfg(test)]
+        if std::mem::take(&mut self.inner().is_stalled) {
+            std::future::pending::<()>().await;
+        }
         let mut inner = self.inner();
         if inner.closed {
             return Err(CommitError::Closed);

@@ -1,0 +1,61 @@
+//! Many at once: who waits has not failed.
+
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_who_say_the_same_at_once_are_looked_at_once() {
+    let (access, _) = access_to(&Arc::new(MemoryState::new()), Anonymous::Reader);
+    access.make_user(otto(Role::Publisher, "a good password"), &root()).await.unwrap();
+    let access = Arc::new(access);
+    let ask = async |name: &str, passwords: Vec<String>| {
+        let before = access.passwords.computed();
+        let asked = passwords.into_iter().map(|password| {
+            let (access, authorization) = (Arc::clone(&access), basic(name, &password));
+            tokio::spawn(async move { access.identify(Some(&authorization), HERE).await.map(|principal| principal.roles) })
+        });
+        let answers = futures_util::future::join_all(asked).await.into_iter().map(Result::unwrap).collect::<Vec<_>>();
+        (answers, access.passwords.computed() - before)
+    };
+    let (answers, computed) = ask("otto", vec!["a good password".to_owned(); 50]).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(computed, 1);
+    // Who guesses gets no further at once than one after the other, with one guess or with fifty.
+    for (name, guesses) in [("maria", vec!["wrong".to_owned(); 50]), ("eve", (0..50).map(|n| format!("guess {n}")).collect())] {
+        let (answers, computed) = ask(name, guesses).await;
+        let refused = answers.iter().filter(|answer| matches!(answer, Err(AccessError::NotValid))).count();
+        let blocked = answers.iter().filter(|answer| matches!(answer, Err(AccessError::TooManyAttempts(_)))).count();
+        assert_eq!((refused, blocked, computed), (10, 40, 10), "{name}: {answers:?}");
+    }
+    let (answers, computed) = ask("otto", vec!["a good password".to_owned(); 50]).await;
+    assert!(answers.iter().all(Result::is_ok) && computed == 0, "what was right a moment ago needs no attempt");
+    let (answers, _) = ask("otto", vec!["another".to_owned()]).await;
+    assert!(matches!(answers[..], [Err(AccessError::TooManyAttempts(_))]), "twenty failed from here");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_people_behind_one_address_sign_in_at_once() {
+    let (access, _) = access_to(&Arc::new(MemoryState::new()), Anonymous::Reader);
+    for n in 0..30 {
+        let new = NewUser { name: format!("user{n}"), ..otto(Role::Reader, "a good password") };
+        access.make_user(new, &root()).await.unwrap();
+    }
+    let access = Arc::new(access);
+    let asked = (0..30).map(|n| {
+        let access = Arc::clone(&access);
+        tokio::spawn(async move { access.sign_in(&format!("user{n}"), "a good password", HERE).await.map(|signed_in| signed_in.name) })
+    });
+    for answer in futures_util::future::join_all(asked).await {
+        answer.unwrap().unwrap();
+    }
+}
+
+#[test]
+fn sign_ins_that_wait_are_counted_by_subscriber() {
+    let (access, _) = access_to(&Arc::new(MemoryState::new()), Anonymous::Reader);
+    let from = |net: u16, host: u16| IpAddr::from([0x2001, 0xdb8, 0, net, 0, 0, 0, host]);
+    for host in 0..10 {
+        assert!(access.begin_web(from(1, host), None).is_ok());
+    }
+    assert!(matches!(access.begin_web(from(1, 99), None), Err(AccessError::TooManySessions)));
+    assert!(access.begin_web(from(2, 1), None).is_ok());
+}
