@@ -26,7 +26,7 @@ struct Known {
     restricted: HashSet<PackageId>,
     /// By their names in lower case; nearly always one.
     homes: HashMap<String, Vec<PackageId>>,
-    /// Whether any of them has a capital: only then does a name without one need to be looked for.
+    /// Whether any of them has, or had, a capital: only then does a name without one need to be looked for.
     any_capital: bool,
 }
 
@@ -43,6 +43,7 @@ impl Known {
         self.restricted.remove(package);
         if let Some(local) = local {
             names.push(package.clone());
+            self.any_capital |= has_capital(package);
             if local.restricted {
                 self.restricted.insert(package.clone());
             }
@@ -50,7 +51,6 @@ impl Known {
         if !names.is_empty() {
             self.homes.insert(key, names);
         }
-        self.any_capital = self.homes.values().flatten().any(has_capital);
     }
 
     fn twin(&self, package: &PackageId) -> Option<&PackageId> {

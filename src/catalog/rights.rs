@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::amend::AmendError;
 use crate::catalog::names::Whose;
+use crate::catalog::submit::RETRY_AFTER;
 use crate::catalog::submit::SubmitError;
 use crate::model::package::PackageId;
 use crate::model::package::PackageName;
@@ -32,7 +33,7 @@ fn owns(local: &Local, by: &Principal) -> bool {
 
 /// Whether `by` may publish another release of a package that is, or was, at home here. Without an owner it is whose who
 /// comes first.
-pub fn may_add(local: &Local, package: &PackageId, by: &Principal) -> Result<(), SubmitError> {
+fn may_add(local: &Local, package: &PackageId, by: &Principal) -> Result<(), SubmitError> {
     if local.owners.is_empty() || owns(local, by) || by.oversteps(&package.name) {
         Ok(())
     } else {
@@ -52,23 +53,46 @@ impl Catalog {
         }
     }
 
-    /// Whether `by` may publish under the name, as far as that can be told without asking upstream: whether a new name is
-    /// upstream's is asked when the release is there.
-    pub async fn may_publish(&self, package: &PackageId, by: &Principal) -> Result<(), SubmitError> {
+    /// Whether `by` may publish under the name now. A new one is asked of upstream, which may have it.
+    pub async fn may_publish(self: &Arc<Self>, package: &PackageId, by: &Principal) -> Result<(), SubmitError> {
+        let whose = self.whose_to_publish(package, by).await?;
+        claimed(package, by, whose).map(drop)
+    }
+
+    /// Whose the name is, for somebody who may try to publish under it.
+    ///
+    /// # Errors
+    /// `UpstreamSilent` where upstream does not answer: then the name is nobody's to take.
+    pub(super) async fn whose_to_publish(self: &Arc<Self>, package: &PackageId, by: &Principal) -> Result<Whose, SubmitError> {
         if by.name.is_none() || !by.reaches(&package.name) {
             return Err(SubmitError::NotInReach(package.clone()));
         }
-        let state = self.state.package(package).await.map_err(CatalogError::from)?;
-        match self.known_whose(package, &state) {
-            Some(Whose::Ours(state) | Whose::Free(state)) => may_add_to(&state, package, by),
-            Some(Whose::Upstreams) => Err(SubmitError::NameOfUpstream(package.clone())),
-            Some(Whose::Twin(twin)) => Err(SubmitError::NameOfTwin { package: package.clone(), twin }),
-            None => Ok(()),
+        match self.whose(package).await {
+            Err(CatalogError::Upstream { package, why, retry_after }) => {
+                Err(SubmitError::UpstreamSilent { package, why, retry_after: retry_after.unwrap_or(RETRY_AFTER) })
+            }
+            whose => Ok(whose?),
         }
     }
 }
 
-/// As [`may_add`], whether the name is ours or was.
-pub fn may_add_to(state: &PackageState, package: &PackageId, by: &Principal) -> Result<(), SubmitError> {
-    state.local.as_ref().or(state.given_up.as_ref()).map_or(Ok(()), |local| may_add(local, package, by))
+/// A name that may be published under, as of a state.
+pub(super) struct Claim {
+    pub before: Arc<PackageState>,
+    /// It is nobody's yet.
+    pub is_new: bool,
+}
+
+/// The name, if it is for `by` to publish under.
+pub(super) fn claimed(package: &PackageId, by: &Principal, whose: Whose) -> Result<Claim, SubmitError> {
+    let (before, is_new) = match whose {
+        Whose::Ours(before) => (before, false),
+        Whose::Free(before) => (before, true),
+        Whose::Upstreams => return Err(SubmitError::NameOfUpstream(package.clone())),
+        Whose::Twin(twin) => return Err(SubmitError::NameOfTwin { package: package.clone(), twin }),
+    };
+    if let Some(local) = before.local.as_ref().or(before.given_up.as_ref()) {
+        may_add(local, package, by)?;
+    }
+    Ok(Claim { before, is_new })
 }

@@ -16,7 +16,8 @@ use crate::catalog::amend::TAGS_MAX;
 use crate::catalog::explanation::Explanation;
 use crate::catalog::local::Change;
 use crate::catalog::names::Whose;
-use crate::catalog::rights::may_add_to;
+use crate::catalog::rights::Claim;
+use crate::catalog::rights::claimed;
 use crate::catalog::upload::Received;
 use crate::ecosystem::Dist;
 use crate::model::actor::Actor;
@@ -39,13 +40,12 @@ use crate::storage::record::Amendment;
 use crate::storage::record::Command;
 use crate::storage::record::Inspection;
 use crate::storage::record::Local;
-use crate::storage::record::PackageState;
 use crate::storage::record::Submission;
 
 /// How often a submission is thought out anew because the package changed meanwhile.
 const ATTEMPTS_MAX: usize = 8;
 /// When a client comes again that found all places taken, or no upstream.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// What somebody wants to publish, read and found to agree with itself.
 #[derive(Debug)]
@@ -80,13 +80,6 @@ pub struct Submitted {
     pub explanation: Explanation,
 }
 
-/// A name that may be published under, as of a state.
-struct Claim {
-    before: Arc<PackageState>,
-    /// It is nobody's yet.
-    is_new: bool,
-}
-
 /// The bytes of a submission, before and after they are kept.
 struct Coming {
     received: Option<blob::Received>,
@@ -108,7 +101,11 @@ impl Catalog {
     pub async fn submit(self: &Arc<Self>, offer: Offer, received: Received, by: &Principal) -> Result<Submitted, SubmitError> {
         let release = ReleaseId { package: offer.package.clone(), version: offer.version.clone() };
         let Some(name) = &by.name else { return Err(SubmitError::NotInReach(offer.package)) };
-        self.claim(&offer, by).await?;
+        // Before anything is looked into, and once more when it is recorded: only then is upstream asked whether it has the name.
+        let before = self.state.package(&offer.package).await.map_err(CatalogError::from)?;
+        if let Some(whose) = self.known_whose(&offer.package, &before) {
+            self.fitting(&offer, by, whose).await?;
+        }
         let draft = self.draft(&offer, &received, name, by).await?;
         let digest = *received.0.content.digest();
         // Whoever submits the same bytes meanwhile waits, so that nobody takes away what another one found there.
@@ -145,30 +142,21 @@ impl Catalog {
 
     /// Whether this submitter may publish this version under this name, as the package is now.
     async fn claim(self: &Arc<Self>, offer: &Offer, by: &Principal) -> Result<Claim, SubmitError> {
+        let whose = self.whose_to_publish(&offer.package, by).await?;
+        self.fitting(offer, by, whose).await
+    }
+
+    /// Whether the version is free under a name of which it is known whose it is.
+    async fn fitting(self: &Arc<Self>, offer: &Offer, by: &Principal, whose: Whose) -> Result<Claim, SubmitError> {
         let package = &offer.package;
-        if !by.reaches(&package.name) {
-            return Err(SubmitError::NotInReach(package.clone()));
-        }
-        let whose = match self.whose(package).await {
-            Err(CatalogError::Upstream { package, why, retry_after }) => {
-                return Err(SubmitError::UpstreamSilent { package, why, retry_after: retry_after.unwrap_or(RETRY_AFTER) });
-            }
-            whose => whose?,
-        };
-        let (before, is_new) = match whose {
-            Whose::Ours(before) => (before, false),
-            Whose::Free(before) => (before, true),
-            Whose::Upstreams => return Err(SubmitError::NameOfUpstream(package.clone())),
-            Whose::Twin(twin) => return Err(SubmitError::NameOfTwin { package: package.clone(), twin }),
-        };
-        if let Some(fault) = offer.name_fault.as_ref().filter(|_| is_new) {
+        let claim = claimed(package, by, whose)?;
+        if let Some(fault) = offer.name_fault.as_ref().filter(|_| claim.is_new) {
             return Err(SubmitError::Disagrees(format!("{} cannot be a new package: {fault}", package.name)));
         }
-        may_add_to(&before, package, by)?;
-        if let Some(local) = before.local.as_ref().or(before.given_up.as_ref()) {
+        if let Some(local) = claim.before.local.as_ref().or(claim.before.given_up.as_ref()) {
             self.is_free(offer, local).await?;
         }
-        Ok(Claim { before, is_new })
+        Ok(claim)
     }
 
     /// Whether the version is nobody's, and there is room for its tags.

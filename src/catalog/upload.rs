@@ -14,7 +14,6 @@ use tokio::sync::Mutex;
 use tokio::sync::MutexGuard;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
-use tokio::sync::SemaphorePermit;
 
 use crate::catalog::Catalog;
 use crate::catalog::submit::SubmitError;
@@ -49,8 +48,8 @@ pub(super) struct Docks {
     of_one: std::sync::Mutex<HashMap<String, Arc<Semaphore>>>,
     gathered: Arc<Semaphore>,
     /// A large text takes many times its length while it is read: one that is written at a time, and some that are asked.
-    written: Semaphore,
-    asked: Semaphore,
+    written: Arc<Semaphore>,
+    asked: Arc<Semaphore>,
     /// By digest: who keeps bytes and records that they are there does so alone.
     keeping: [Mutex<()>; KEEPING_LOCKS],
     pub(super) tables: Semaphore,
@@ -62,8 +61,8 @@ impl Default for Docks {
             all: Arc::new(Semaphore::new(BODIES_MAX)),
             of_one: std::sync::Mutex::default(),
             gathered: Arc::new(Semaphore::new(GATHERED_BYTES_MAX / SHARE_BYTES)),
-            written: Semaphore::new(1),
-            asked: Semaphore::new(ASKED_MAX),
+            written: Arc::new(Semaphore::new(1)),
+            asked: Arc::new(Semaphore::new(ASKED_MAX)),
             keeping: Default::default(),
             tables: Semaphore::new(EXAMINED_MAX),
         }
@@ -161,14 +160,15 @@ impl Catalog {
         self.docks.turn(caller).await
     }
 
-    /// Leave to read so much text. `None`: it is small, and needs none.
-    pub async fn desk(&self, kind: Text, bytes: usize) -> Option<SemaphorePermit<'_>> {
+    /// Leave to read so much text. `None`: it is small, and needs none. To be held by the reading itself, which goes on when
+    /// nobody waits for it any more.
+    pub async fn desk(&self, kind: Text, bytes: usize) -> Option<OwnedSemaphorePermit> {
         if bytes <= FREE_BYTES {
             return None;
         }
         match kind {
-            Text::Written => self.docks.written.acquire().await.ok(),
-            Text::Asked => self.docks.asked.acquire().await.ok(),
+            Text::Written => Arc::clone(&self.docks.written).acquire_owned().await.ok(),
+            Text::Asked => Arc::clone(&self.docks.asked).acquire_owned().await.ok(),
         }
     }
 

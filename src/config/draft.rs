@@ -16,7 +16,6 @@ use crate::config::server::Tls;
 use crate::config::upstream::Scope;
 use crate::config::upstream::Secret;
 use crate::config::value::Value;
-use crate::model::pattern::PackagePattern;
 
 /// A secret is one line. More than this is some other file.
 const SECRET_BYTES_MAX: u64 = 16 * 1_024;
@@ -95,7 +94,6 @@ impl Draft {
         self.finish_tls();
         self.check_ages();
         self.check_upstream_is_another();
-        self.check_what_is_trusted();
         (self.config, self.faults)
     }
 
@@ -133,27 +131,6 @@ impl Draft {
         if age.floor > age.minimum {
             let remedy = "the floor is what nothing goes below, so lower it or raise the minimum";
             self.across(&["policy.release_age.floor", "policy.release_age.minimum"], "the floor is above the minimum age", remedy);
-        }
-    }
-
-    /// Trust is for registries that whoever runs Airlock runs as well: whoever publishes in the public one is anybody.
-    fn check_what_is_trusted(&mut self) {
-        let Config { upstream, policy, .. } = &self.config;
-        if upstream.own {
-            return;
-        }
-        let is_private = |scope: &str| policy.private_scopes.iter().any(|own| own.eq_ignore_ascii_case(scope));
-        let is_routed =
-            |pattern: &&PackagePattern| pattern.scope().is_some_and(|scope| upstream.of_scope(scope).is_some() || is_private(scope));
-        let open: Vec<String> =
-            policy.trusted.iter().flat_map(|one| &one.packages).filter(|one| !is_routed(one)).map(ToString::to_string).collect();
-        if !open.is_empty() {
-            let wrong = format!("{}: whoever publishes it at the default upstream would be trusted", open.join(", "));
-            let remedy = "give its scope an upstream of its own in [upstream.scopes], or set upstream.own = true if you run the default one yourself";
-            // Scopes are read apart: while one of them is at fault, nobody knows which there are.
-            if !self.faults.iter().any(|fault| fault.key.starts_with("upstream.scopes")) {
-                self.across(&["policy.trusted", "policy.private_scopes", "upstream.own"], wrong, remedy);
-            }
         }
     }
 

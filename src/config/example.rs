@@ -8,6 +8,7 @@ use crate::config::key::Shown;
 use crate::config::quantity::write_duration;
 use crate::config::server::Server;
 use crate::model::finding::Action;
+use crate::model::pattern::PackagePattern;
 use crate::model::time::Timestamp;
 
 const HEAD: &str = "\
@@ -94,6 +95,18 @@ fn set(is: bool) -> &'static str {
     if is { "(set)" } else { "none" }
 }
 
+/// Whether packages of this pattern come from the upstream that everything else comes from, and that is not said to be one's own.
+fn is_from_the_default(config: &Config, pattern: &PackagePattern) -> bool {
+    let upstream = &config.upstream;
+    let default = upstream.url.as_ref().map(url::Url::origin);
+    let is_private = |scope: &str| config.policy.private_scopes.iter().any(|own| own.eq_ignore_ascii_case(scope));
+    match pattern.scope() {
+        Some(scope) if is_private(scope) => false,
+        Some(scope) => !upstream.own && upstream.of_scope(scope).is_none_or(|own| Some(own.url.origin()) == default),
+        None => !upstream.own,
+    }
+}
+
 /// What is allowed and probably not meant, one sentence each.
 pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
     const YARN_1_WAITS: std::time::Duration = std::time::Duration::from_secs(30);
@@ -123,15 +136,12 @@ pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
     for trusted in &policy.trusted {
         let names: Vec<String> = trusted.packages.iter().map(ToString::to_string).collect();
         out.push(format!("policy.trusted: nobody looks into {} ({})", names.join(", "), trusted.reason));
-        let default = config.upstream.url.as_ref().filter(|_| !config.upstream.own).map(url::Url::origin);
-        for pattern in &trusted.packages {
-            let own = pattern.scope().and_then(|scope| config.upstream.of_scope(scope));
-            if own.is_some_and(|own| Some(own.url.origin()) == default) {
-                out.push(format!(
-                    "policy.trusted has {pattern}, which comes from the registry that everything else comes from: WHOEVER publishes under \
-                     that scope there is trusted"
-                ));
-            }
+        for pattern in trusted.packages.iter().filter(|pattern| is_from_the_default(config, pattern)) {
+            out.push(format!(
+                "policy.trusted has {pattern}, which comes from the default upstream: WHOEVER publishes under that name there is trusted; \
+                 give its scope an upstream of its own in [upstream.scopes], make it private, or, if you run the default upstream \
+                 yourself, say upstream.own = true"
+            ));
         }
     }
     for net in config.server.trusted_proxies.iter().filter(|net| net.prefix_len() == 0) {
@@ -303,6 +313,7 @@ mod tests {
             (own("https://b.example/"), 1),
             ("policy.private_scopes = [\"@acme\"]".to_owned(), 1),
             ("upstream.own = true".to_owned(), 1),
+            (String::new(), 2),
             (own("https://a.example/acme/"), 2),
             (own("https://a.example/acme/") + "\nupstream.own = true", 1),
         ] {

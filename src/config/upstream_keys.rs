@@ -59,7 +59,7 @@ pub(super) fn keys() -> Vec<Key> {
         ),
         Key::new(
             "upstream.own",
-            "true: you run that registry yourself; only then may policy.trusted name packages that come from it",
+            "true: you run that registry yourself, so that policy.trusted may well name packages that come from it",
             |config| Some(config.upstream.own.to_string()),
             |draft, value| {
                 draft.config.upstream.own = value.switch()?;

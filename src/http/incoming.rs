@@ -172,17 +172,22 @@ impl Sent {
     /// # Errors
     /// 413 too large, 400 not gzip.
     pub async fn decoded(self) -> Result<Bytes, Problem> {
+        if !self.is_gzip {
+            return Ok(self.bytes);
+        }
+        tokio::task::spawn_blocking(move || self.decode()).await.map_err(|error| Problem::internal(error.to_string()))?
+    }
+
+    /// As [`Sent::decoded`], on the thread that asks.
+    pub fn decode(self) -> Result<Bytes, Problem> {
         let Sent { bytes, is_gzip, bytes_max } = self;
         if !is_gzip {
             return Ok(bytes);
         }
-        let decode = move || {
-            let mut plain = Vec::new();
-            let read = MultiGzDecoder::new(&*bytes).take(bytes_max.saturating_add(1)).read_to_end(&mut plain);
-            read.map_err(|_| Problem::new(Kind::Malformed, "the request body is not gzip, as its Content-Encoding says"))?;
-            if plain.len() as u64 > bytes_max { Err(too_large(bytes_max)) } else { Ok(Bytes::from(plain)) }
-        };
-        tokio::task::spawn_blocking(decode).await.map_err(|error| Problem::internal(error.to_string()))?
+        let mut plain = Vec::new();
+        let read = MultiGzDecoder::new(&*bytes).take(bytes_max.saturating_add(1)).read_to_end(&mut plain);
+        read.map_err(|_| Problem::new(Kind::Malformed, "the request body is not gzip, as its Content-Encoding says"))?;
+        if plain.len() as u64 > bytes_max { Err(too_large(bytes_max)) } else { Ok(Bytes::from(plain)) }
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::catalog::amend::Wish;
 use crate::catalog::exposure::Exposed;
 use crate::catalog::exposure::ExposedRelease;
+use crate::model::actor::is_one_name;
 use crate::model::finding::printable;
 use crate::model::package::Version;
 use crate::protocol::npm::tag;
@@ -185,8 +186,12 @@ fn of_owners(view: &Exposed, maintainers: &Value) -> Result<Option<Wish>, NotADi
         Some(shown) => names(shown)?,
         None => BTreeSet::new(),
     };
-    let missing = |from: &BTreeSet<String>, of: &BTreeSet<String>| of.difference(from).cloned().collect();
-    Ok((written != before).then(|| Wish::Owners { added: missing(&before, &written), removed: missing(&written, &before) }))
+    // In whatever case: it is the same person.
+    let missing = |from: &BTreeSet<String>, of: &BTreeSet<String>| -> BTreeSet<String> {
+        of.iter().filter(|name| !from.iter().any(|one| is_one_name(one, name))).cloned().collect()
+    };
+    let (added, removed) = (missing(&before, &written), missing(&written, &before));
+    Ok((!added.is_empty() || !removed.is_empty()).then_some(Wish::Owners { added, removed }))
 }
 
 /// Nobody stars for another.

@@ -54,7 +54,7 @@ fn absent(path: &str) -> Option<&'static str> {
         Some(GROUPS)
     } else if path.starts_with("/-/npm/v1/hooks") {
         Some(HOOKS)
-    } else if path.starts_with("/-/package/") && path.contains("/trust") {
+    } else if path.starts_with("/-/package/") && (path.ends_with("/trust") || path.contains("/trust/")) {
         Some(TRUST)
     } else {
         None

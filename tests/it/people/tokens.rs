@@ -108,7 +108,7 @@ async fn askers(airlock: &Airlock, anonymous: Anonymous) -> Vec<Asker> {
     let made = airlock.call("POST", "/-/npm/v1/tokens").bearer(&root).json(&order).send().await.json();
     askers.push(Asker::of("an admin's token for reading", Role::Reader, made["token"].as_str().unwrap().to_owned()));
     // Whoever's it is, it publishes these and no others, and is otherwise for reading.
-    let order = json!({"password": PASSWORD, "packages": ["left-pad"], "scopes": ["@acme"]});
+    let order = json!({"password": PASSWORD, "packages": ["left-pad"], "scopes": ["@acme"], "readonly": false});
     let bound = airlock.call("POST", "/-/npm/v1/tokens").bearer(&root).json(&order).send().await.json();
     askers.push(Asker::of("an admin's token for some packages", Role::Publisher, bound["token"].as_str().unwrap().to_owned()));
     let (revoked, id) = token(airlock, "over", "admin").await;

@@ -64,7 +64,7 @@ async fn by_no_route_is_another_package_changed() {
     let body = json!({"name": "otto", "password": PASSWORD});
     let otto = airlock.call("PUT", "/-/user/org.couchdb.user:otto").json(&body).send().await.json()["token"].as_str().unwrap().to_owned();
     let token = async |packages: &[&str]| {
-        let order = json!({"password": PASSWORD, "packages": packages});
+        let order = json!({"password": PASSWORD, "packages": packages, "readonly": false});
         airlock.call("POST", "/-/npm/v1/tokens").bearer(&otto).json(&order).send().await.json()["token"].as_str().unwrap().to_owned()
     };
     let (for_another, for_it) = (token(&["@acme/app"]).await, token(&[WEB, "left-pad"]).await);

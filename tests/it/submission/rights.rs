@@ -8,7 +8,11 @@ use crate::support::scenario::Scenario;
 use crate::support::slow::Slow;
 
 async fn world() -> (Airlock, String, String) {
-    let airlock = Scenario::new().package("left-pad", |p| _ = p.release("1.0.0")).gated_by(trusting).await;
+    let airlock = Scenario::new()
+        .package("left-pad", |p| _ = p.release("1.0.0"))
+        .package("never-asked-for", |p| _ = p.release("1.0.0"))
+        .gated_by(trusting)
+        .await;
     let maria = airlock.user("maria", "publisher").await;
     let eve = airlock.user("eve", "publisher").await;
     assert_eq!(airlock.publish(&maria, "@acme/web", "1.0.0").await.status, 201);
@@ -32,6 +36,7 @@ async fn a_stranger_is_refused_before_the_body() {
         (&maria, "PUT", theirs.as_str(), "belongs to the upstream registry"),
         (&maria, "PUT", "/-/package/left-pad/dist-tags/next", "belongs to the upstream registry"),
         (&maria, "POST", "/-/stage/package/left-pad", "belongs to the upstream registry"),
+        (&maria, "POST", "/-/stage/package/never-asked-for", "belongs to the upstream registry"),
         (&maria, "POST", "/-/stage/package/@acme%2fWeb", "differs only in its case from @acme/web"),
     ] {
         let answer = Slow::begin(&airlock, method, path, token).await.answer().await;

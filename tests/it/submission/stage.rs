@@ -145,7 +145,7 @@ async fn a_narrow_token_turns_down_only_what_it_might_have_submitted() {
     make_user(&airlock, "maria", "publisher").await;
     let maria = sign_in(&airlock, "maria").await;
     let made = async |packages: Value| {
-        let order = json!({"password": PASSWORD, "packages": packages});
+        let order = json!({"password": PASSWORD, "packages": packages, "readonly": false});
         let made = airlock.call("POST", "/-/npm/v1/tokens").bearer(&maria).json(&order).send().await;
         assert_eq!(made.status, 201, "{}", made.text());
         made.json()["token"].as_str().unwrap().to_owned()
@@ -234,7 +234,7 @@ async fn a_token_for_some_packages_is_for_them_here_too() {
     assert_eq!(airlock.as_admin("POST", "/-/airlock/v1/users").json(&order).send().await.status, 201);
     let body = json!({"name": "otto", "password": PASSWORD});
     let otto = airlock.call("PUT", "/-/user/org.couchdb.user:otto").json(&body).send().await.json()["token"].as_str().unwrap().to_owned();
-    let order = json!({"password": PASSWORD, "packages": ["@acme/app"]});
+    let order = json!({"password": PASSWORD, "packages": ["@acme/app"], "readonly": false});
     let bound =
         airlock.call("POST", "/-/npm/v1/tokens").bearer(&otto).json(&order).send().await.json()["token"].as_str().unwrap().to_owned();
     for (token, name) in [(&otto, WEB), (&bound, "@acme/app")] {

@@ -79,14 +79,18 @@ async fn read<T: Send + 'static>(
     let sent = Sent::gather(headers, body, bytes_max).await.map_err(in_words)?;
     let length = usize::try_from(sent.length_at_most()).unwrap_or(usize::MAX);
     let desk = registry.catalog.desk(Text::Asked, length).await;
-    let text = sent.decoded().await.map_err(in_words)?;
-    let parsed = if desk.is_none() {
-        parse(&text)
-    } else {
-        tokio::task::spawn_blocking(move || parse(&text)).await.map_err(|crash| Problem::internal(crash.to_string()))?
+    if desk.is_none() {
+        return Ok(parse(&sent.decoded().await.map_err(in_words)?)?);
+    }
+    let read = move || {
+        let text = sent.decode()?;
+        let parsed = parse(&text);
+        // Only now: nobody may wait for this any more.
+        drop((text, desk));
+        Ok::<_, Problem>(parsed)
     };
-    drop(desk);
-    Ok(parsed?)
+    let read = tokio::task::spawn_blocking(read).await.map_err(|crash| Problem::internal(crash.to_string()))?;
+    Ok(read.map_err(in_words)??)
 }
 
 impl From<NotAQuestion> for Problem {

@@ -82,9 +82,14 @@ async fn come_in(
     let name = package.clone();
     // Reading it strictly takes long where it is large.
     let desk = registry.catalog.desk(Text::Written, scanned.skeleton.len()).await;
-    let checked = tokio::task::spawn_blocking(move || check(&scanned, &Came { package: &name, bytes, by: &by, staged })).await;
-    drop(desk);
-    let checked = checked.map_err(|crash| Problem::internal(crash.to_string()))?.map_err(Problem::from)?;
+    let check = move || {
+        let checked = check(&scanned, &Came { package: &name, bytes, by: &by, staged });
+        // Only now, and with the turn: nobody may wait for this any more.
+        drop((scanned, desk));
+        (checked, turn)
+    };
+    let (checked, turn) = tokio::task::spawn_blocking(check).await.map_err(|crash| Problem::internal(crash.to_string()))?;
+    let checked = checked.map_err(Problem::from)?;
     match (checked, received) {
         (check::Body::Packument(changed), None) => Ok(Outcome::Packument(Box::new(Written { packument: *changed, turn }))),
         (check::Body::Release(offer), Some(received)) => {
@@ -104,9 +109,12 @@ pub async fn written(registry: &Registry, mut call: Call<'_>) -> Result<Written,
     let Arrived { scanned, received: _, bytes: _, turn } = arrived(registry, &mut call, &hearing).await?;
     let desk = registry.catalog.desk(Text::Written, scanned.skeleton.len()).await;
     let bounds = Bounds { bytes_max: PACKUMENT_BYTES_MAX, depth_max: DEPTH_MAX };
-    let read = tokio::task::spawn_blocking(move || strict(&scanned.skeleton, bounds)).await;
-    drop(desk);
-    let read = read.map_err(|crash| Problem::internal(crash.to_string()))?;
+    let read = move || {
+        let read = strict(&scanned.skeleton, bounds);
+        drop((scanned, desk));
+        (read, turn)
+    };
+    let (read, turn) = tokio::task::spawn_blocking(read).await.map_err(|crash| Problem::internal(crash.to_string()))?;
     let packument = read.map_err(|fault| Problem::new(Kind::Malformed, format!("the body cannot be read: {fault}")))?;
     Ok(Written { packument, turn })
 }
