@@ -1,8 +1,9 @@
 //! What the core must ask of a package format. No I/O: a dialect says what to ask and how to hear, never how to fetch.
-//! `archive` and `json` are strict readers that several formats share.
+//! `archive`, `json` and `tree` are strict readers that several formats share.
 
 pub mod archive;
 pub mod json;
+pub mod tree;
 
 use std::cmp::Ordering;
 
