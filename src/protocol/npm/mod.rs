@@ -15,6 +15,7 @@ pub mod head;
 pub mod inspect;
 pub mod integrity;
 pub mod keys;
+pub mod lockfile;
 pub mod manage;
 pub mod manifest;
 pub mod needs;
