@@ -22,6 +22,7 @@ pub mod needs;
 pub mod order;
 pub mod path;
 pub mod publish;
+pub mod range;
 pub mod read;
 pub mod render;
 pub mod routes;
