@@ -17,6 +17,8 @@ pub struct Lockfile {
     pub format: &'static str,
     /// As the file states it: `3`, `9.0`.
     pub edition: String,
+    /// The folders of the project and of the parts of its workspace, as far as the format tells; the project's own is empty.
+    pub projects: Vec<String>,
     pub entries: Vec<Locked>,
 }
 
@@ -75,8 +77,8 @@ pub struct Want {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum By {
-    /// The project, or a part of its workspace.
-    Project,
+    /// The project, or a part of its workspace: by its place in [`Lockfile::projects`].
+    Project(usize),
     /// The entry at this place.
     Entry(usize),
     /// The format does not tell who.

@@ -57,10 +57,14 @@ pub fn read(text: &str, tree: &Node<'_>) -> Result<Lockfile, Fault> {
         if let Some(alias) = alias {
             draft.alias(place, alias);
         }
-        blocks.push((place, reference.starts_with("workspace:"), key, one));
+        let by = match reference.strip_prefix("workspace:") {
+            Some(folder) => draft.project(key.at(), folder)?,
+            None => By::Entry(place),
+        };
+        blocks.push((place, by, key, one));
     }
-    for (place, is_project, _, one) in &blocks {
-        join(&mut draft, &found, &mut wanted_by_some, if *is_project { By::Project } else { By::Entry(*place) }, one)?;
+    for (_, by, _, one) in &blocks {
+        join(&mut draft, &found, &mut wanted_by_some, *by, one)?;
     }
     // What is patched is wanted by its patch.
     for (place, _, key, _) in blocks.iter().filter(|(place, ..)| !wanted_by_some.contains(place)) {

@@ -44,7 +44,7 @@ pub fn read(text: &str, tree: &Node<'_>) -> Result<Lockfile, Fault> {
     for (folder, project) in tree.get("workspaces").map(Node::pairs).unwrap_or_default() {
         // What a part of the workspace has for itself lies below its name.
         let from = project.text_of("name").filter(|_| !folder.text.is_empty()).unwrap_or_default();
-        wants.push((from, By::Project, project));
+        wants.push((from, draft.project(folder.at(), &folder.text)?, project));
     }
     for (key, one) in tree.get("packages").map(Node::pairs).unwrap_or_default() {
         if key.text.len() > PATH_BYTES_MAX || key.text.matches('/').count() > NAMES_MAX {

@@ -48,10 +48,11 @@ pub fn read(text: &str, tree: &Node<'_>) -> Result<Lockfile, Fault> {
             }
         }
     }
+    let project = draft.project(0, "")?;
     for (key, resolved) in tree.get("specifiers").map(Node::pairs).unwrap_or_default() {
         let Some((name, range)) = key.text.strip_prefix("npm:").and_then(split_at) else { continue };
         let Some(target) = resolved.text().and_then(|version| found.get(format!("{name}@{version}").as_str())).copied() else { continue };
-        draft.want(target, key.at(), Want { by: By::Project, range: Some(range.into()), kind: WantKind::Needed })?;
+        draft.want(target, key.at(), Want { by: project, range: Some(range.into()), kind: WantKind::Needed })?;
     }
     for (key, one) in tree.get("jsr").map(Node::pairs).unwrap_or_default() {
         let (name, version) = split_at(&key.text).unwrap_or((&key.text, ""));

@@ -34,16 +34,27 @@ const PUBLIC_HOST: [&str; 2] = ["registry.npm", "js.org"];
 pub struct Draft<'t> {
     lines: Lines<'t>,
     entries: Vec<Locked>,
+    projects: Vec<String>,
     wants: usize,
 }
 
 impl<'t> Draft<'t> {
     pub fn new(text: &'t str) -> Draft<'t> {
-        Draft { lines: Lines::new(text), entries: Vec::new(), wants: 0 }
+        Draft { lines: Lines::new(text), entries: Vec::new(), projects: Vec::new(), wants: 0 }
     }
 
     pub fn fault(&self, at: usize, why: impl Into<String>) -> Fault {
         self.lines.fault(at, why)
+    }
+
+    /// Adds a project, by its folder.
+    pub fn project(&mut self, at: usize, folder: &str) -> Result<By, Fault> {
+        if self.projects.len() == LOCKED_MAX {
+            return Err(self.fault(at, format!("more than {LOCKED_MAX} projects")));
+        }
+        let folder = if folder == "." { "" } else { folder };
+        self.projects.push(printable(folder, TOLD_BYTES_MAX));
+        Ok(By::Project(self.projects.len() - 1))
     }
 
     /// Adds an entry. Its place is what wants name it by.
@@ -98,13 +109,13 @@ impl<'t> Draft<'t> {
     }
 
     pub fn finish(self, format: &'static str, edition: &str) -> Lockfile {
-        Lockfile { format, edition: printable(edition, TOLD_BYTES_MAX), entries: self.entries }
+        Lockfile { format, edition: printable(edition, TOLD_BYTES_MAX), projects: self.projects, entries: self.entries }
     }
 
     /// As [`Draft::finish`], for formats that do not say of an entry what it is for: it is for developing, or optional, if nothing
     /// else wants it.
     pub fn finish_with_purposes(mut self, format: &'static str, edition: &str) -> Lockfile {
-        let used = reached(&self.entries, |want| want.by != By::Project || want.kind != WantKind::Dev);
+        let used = reached(&self.entries, |want| want.kind != WantKind::Dev || !matches!(want.by, By::Project(_)));
         let needed = reached(&self.entries, |want| want.kind != WantKind::Optional);
         for ((entry, used), needed) in self.entries.iter_mut().zip(used).zip(needed) {
             let is_wanted = !entry.wants.is_empty();
@@ -124,7 +135,7 @@ fn reached(entries: &[Locked], counts: impl Fn(&Want) -> bool) -> Vec<bool> {
         for want in entry.wants.iter().filter(|want| counts(want)) {
             match want.by {
                 By::Entry(by) => wanted_by.get_mut(by).into_iter().for_each(|wants| wants.push(at)),
-                By::Project | By::Unknown => next.push(at),
+                By::Project(_) | By::Unknown => next.push(at),
             }
         }
     }

@@ -42,7 +42,7 @@ pub fn read(text: &str, tree: &Node<'_>, is_shrinkwrap: bool) -> Result<Lockfile
 /// What stands at a path.
 #[derive(Clone, Copy)]
 enum At {
-    Project,
+    Project(By),
     Entry(usize),
 }
 
@@ -62,7 +62,10 @@ fn by_path(mut draft: Draft<'_>, packages: &Node<'_>, format: &'static str, edit
             );
         }
         let is_project = path != "node_modules" && !path.starts_with(MODULES) && !path.contains("/node_modules/");
-        let at = if is_project { At::Project } else { At::Entry(folder(&mut draft, key.at(), path, one)?) };
+        let at = match is_project {
+            true => At::Project(draft.project(key.at(), path)?),
+            false => At::Entry(folder(&mut draft, key.at(), path, one)?),
+        };
         folders.at.insert(path.to_owned(), at);
         let fields = [
             ("dependencies", WantKind::Needed),
@@ -183,7 +186,8 @@ fn join(draft: &mut Draft<'_>, folders: &Folders<'_>) -> Result<(), Fault> {
     for (from, all, kind) in &folders.wants {
         let by = match folders.at.get(from) {
             Some(At::Entry(place)) => By::Entry(*place),
-            Some(At::Project) | None => By::Project,
+            Some(At::Project(by)) => *by,
+            None => By::Unknown,
         };
         for (key, range) in all.pairs() {
             let Some(range) = range.text() else {

@@ -52,15 +52,16 @@ pub fn read(text: &str, documents: &[Node<'_>]) -> Result<Lockfile, Fault> {
                 }
             }
         }
-        let projects = document.get("importers").map(Node::pairs).unwrap_or_default().iter().map(|(_, project)| project);
+        let projects = document.get("importers").map(Node::pairs).unwrap_or_default().iter().map(|(folder, project)| (&*folder.text, project));
         // Of a project alone, version 6 writes what it asks for at the top.
-        for project in projects.chain([document]) {
+        for (folder, project) in projects.chain([("", document)]) {
+            let by = draft.project(project.at(), folder)?;
             for (field, kind) in OF_PROJECTS {
                 for (name, one) in project.get(field).map(Node::pairs).unwrap_or_default() {
                     let specifier = one.text_of("specifier").map(|range| from_catalog(document, &name.text, range));
                     let range = specifier.and_then(|range| wanted(range).range).map(Box::from);
                     if let Some(reference) = one.get("version") {
-                        join(&mut draft, &found, name, reference, Want { by: By::Project, range, kind })?;
+                        join(&mut draft, &found, name, reference, Want { by, range, kind })?;
                     }
                 }
             }

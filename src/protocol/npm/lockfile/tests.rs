@@ -59,7 +59,8 @@ fn told_of(one: &Locked, lockfile: &Lockfile) -> String {
     }
     for want in &one.wants {
         let by = match want.by {
-            By::Project => "the project",
+            By::Project(at) if lockfile.projects[at].is_empty() => "the project",
+            By::Project(at) => &lockfile.projects[at],
             By::Unknown => "?",
             By::Entry(at) => &lockfile.entries[at].name,
         };

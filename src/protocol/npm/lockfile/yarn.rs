@@ -167,6 +167,7 @@ fn quoted(rest: &str) -> Option<(usize, Cow<'_, str>)> {
 
 pub fn read(text: &str, blocks: &[Block<'_>]) -> Result<Lockfile, Fault> {
     let mut draft = Draft::new(text);
+    let project = draft.project(0, "")?;
     let mut found: HashMap<&str, usize> = HashMap::new();
     for block in blocks {
         let Some(first) = block.wanted.first() else { continue };
@@ -196,7 +197,7 @@ pub fn read(text: &str, blocks: &[Block<'_>]) -> Result<Lockfile, Fault> {
             }
             let Some(target) = found.get(&*pattern.text).copied() else { continue };
             let range = split_at(&pattern.text).and_then(|(_, range)| wanted(range).range).map(Box::from);
-            draft.want(target, pattern.at, Want { by: By::Project, range, kind: WantKind::Needed })?;
+            draft.want(target, pattern.at, Want { by: project, range, kind: WantKind::Needed })?;
         }
     }
     Ok(draft.finish_with_purposes("yarn.lock", EDITION))
