@@ -25,6 +25,7 @@ pub mod publish;
 pub mod range;
 pub mod read;
 pub mod render;
+pub mod requirements;
 pub mod routes;
 #[cfg(test)]
 mod sample;

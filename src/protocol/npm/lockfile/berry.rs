@@ -10,23 +10,24 @@ use percent_encoding::percent_decode_str;
 use crate::ecosystem::tree::Fault;
 use crate::ecosystem::tree::Node;
 use crate::model::lockfile::By;
-use crate::model::lockfile::Lockfile;
 use crate::model::lockfile::Source;
 use crate::model::lockfile::Stated;
 use crate::model::lockfile::Want;
 use crate::model::lockfile::WantKind;
 use crate::protocol::npm::lockfile::draft::Draft;
 use crate::protocol::npm::lockfile::draft::Place;
+use crate::protocol::npm::lockfile::draft::Read;
 use crate::protocol::npm::lockfile::draft::place_of;
 use crate::protocol::npm::lockfile::draft::split_at;
 use crate::protocol::npm::lockfile::draft::wanted;
+use crate::protocol::npm::lockfile::rewrite::Spot;
 
 const CHECKSUM: &str = "yarn's checksum is of the zip file that it makes, not of the registry's tarball";
 /// Where an address stands for a tarball that lies elsewhere than is usual.
 const ARCHIVE: &str = "__archiveUrl=";
 const METADATA: &str = "__metadata";
 
-pub fn read(text: &str, tree: &Node<'_>) -> Result<Lockfile, Fault> {
+pub fn read(text: &str, tree: &Node<'_>) -> Result<Read, Fault> {
     let mut draft = Draft::new(text);
     let edition = tree.get(METADATA).and_then(|metadata| metadata.text_of("version")).unwrap_or_default();
     if edition.parse::<u32>().is_err() {
@@ -46,7 +47,11 @@ pub fn read(text: &str, tree: &Node<'_>) -> Result<Lockfile, Fault> {
         let version = one.text_of("version").unwrap_or_default();
         let (target, source) = source(&draft, key.at(), name, reference, version)?;
         let stated = if one.has("checksum") { Stated::NotComparable(CHECKSUM) } else { Stated::Nothing };
+        let spot = spot(one, &source);
         let place = draft.add(key.at(), target, version, source, stated)?;
+        if let Some(spot) = spot {
+            draft.spot(Some(place), spot);
+        }
         let mut alias = None;
         for descriptor in key.text.split(',').map(str::trim) {
             alias = alias.or_else(|| split_at(descriptor).map(|(name, _)| name).filter(|name| *name != target));
@@ -94,6 +99,12 @@ fn source<'l>(draft: &Draft<'_>, at: usize, name: &'l str, reference: &'l str, v
         Place::Web | Place::Other => Source::Elsewhere { address: reference.to_owned() },
     };
     Ok((name, source))
+}
+
+/// Where an address of a tarball stands, percent-encoded behind its locator.
+fn spot(one: &Node<'_>, source: &Source) -> Option<Spot> {
+    let Source::Registry { release, address: Some(address) } = source else { return None };
+    Some(Spot { release: release.clone(), at: one.get("resolution")?.at(), address: address.clone(), is_encoded: true })
 }
 
 fn join(draft: &mut Draft<'_>, found: &HashMap<&str, usize>, some: &mut HashSet<usize>, by: By, one: &Node<'_>) -> Result<(), Fault> {

@@ -6,17 +6,18 @@ use std::collections::HashMap;
 use crate::ecosystem::tree::Fault;
 use crate::ecosystem::tree::Node;
 use crate::model::lockfile::By;
-use crate::model::lockfile::Lockfile;
 use crate::model::lockfile::Source;
 use crate::model::lockfile::Stated;
 use crate::model::lockfile::Want;
 use crate::model::lockfile::WantKind;
 use crate::protocol::npm::lockfile::draft::Draft;
 use crate::protocol::npm::lockfile::draft::Place;
+use crate::protocol::npm::lockfile::draft::Read;
 use crate::protocol::npm::lockfile::draft::place_of;
 use crate::protocol::npm::lockfile::draft::split_at;
 use crate::protocol::npm::lockfile::draft::stated;
 use crate::protocol::npm::lockfile::draft::wanted;
+use crate::protocol::npm::lockfile::rewrite::Spot;
 use crate::protocol::npm::order::semantic;
 
 /// How many names deep a package may be found, and how long its path may be, in bytes.
@@ -32,7 +33,7 @@ const FIELDS: [(&str, WantKind); 4] = [
     ("peerDependencies", WantKind::Peer),
 ];
 
-pub fn read(text: &str, tree: &Node<'_>) -> Result<Lockfile, Fault> {
+pub fn read(text: &str, tree: &Node<'_>) -> Result<Read, Fault> {
     let mut draft = Draft::new(text);
     let edition = tree.get("lockfileVersion").and_then(Node::word).unwrap_or_default();
     if !matches!(edition, "0" | "1" | "2") {
@@ -108,7 +109,11 @@ fn entry(draft: &mut Draft<'_>, at: usize, path: &str, one: &Node<'_>) -> Result
         Some(integrity) if !matches!(place_of(reference), Place::Other) || is_release => stated(Some(integrity), None),
         Some(_) | None => Stated::Nothing,
     };
+    let release = (is_release && !address.is_empty()).then(|| draft.release(at, name, reference)).transpose()?;
     let place = draft.add(at, name, if is_release { reference } else { "" }, source, stated)?;
+    if let (Some(release), Some(second)) = (release, elements.get(1)) {
+        draft.spot(Some(place), Spot { release, at: second.at(), address: address.to_owned(), is_encoded: false });
+    }
     draft.alias(place, last_name(path).1);
     Ok(place)
 }

@@ -6,16 +6,17 @@ use std::collections::HashMap;
 use crate::ecosystem::tree::Fault;
 use crate::ecosystem::tree::Node;
 use crate::model::lockfile::By;
-use crate::model::lockfile::Lockfile;
 use crate::model::lockfile::Source;
 use crate::model::lockfile::Stated;
 use crate::model::lockfile::Want;
 use crate::model::lockfile::WantKind;
 use crate::protocol::npm::lockfile::draft::Draft;
+use crate::protocol::npm::lockfile::draft::Read;
 use crate::protocol::npm::lockfile::draft::split_at;
 use crate::protocol::npm::lockfile::draft::stated;
+use crate::protocol::npm::lockfile::rewrite::Spot;
 
-pub fn read(text: &str, tree: &Node<'_>) -> Result<Lockfile, Fault> {
+pub fn read(text: &str, tree: &Node<'_>) -> Result<Read, Fault> {
     let mut draft = Draft::new(text);
     let edition = tree.get("version").and_then(Node::word).unwrap_or_default();
     if !matches!(edition, "4" | "5") {
@@ -31,8 +32,12 @@ pub fn read(text: &str, tree: &Node<'_>) -> Result<Lockfile, Fault> {
         // Behind an underscore stand the peers that it is beside.
         let version = version.split('_').next().unwrap_or(version);
         let address = one.text_of("tarball").map(str::to_owned);
-        let source = Source::Registry { release: draft.release(key.at(), name, version)?, address };
+        let release = draft.release(key.at(), name, version)?;
+        let source = Source::Registry { release: release.clone(), address: address.clone() };
         let place = draft.add(key.at(), name, version, source, stated(one.text_of("integrity"), None))?;
+        if let Some((address, node)) = address.zip(one.get("tarball")) {
+            draft.spot(Some(place), Spot { release, at: node.at(), address, is_encoded: false });
+        }
         found.insert(&key.text, place);
         by_name.insert(name, place);
         packages.push((place, one));

@@ -20,6 +20,7 @@ use crate::model::package::Version;
 use crate::model::release::ReleaseId;
 use crate::protocol::npm::claims::is_exotic;
 use crate::protocol::npm::integrity;
+use crate::protocol::npm::lockfile::rewrite::Spot;
 
 /// Longest name, version and address that is told, in bytes.
 const TOLD_BYTES_MAX: usize = 512;
@@ -36,11 +37,16 @@ pub struct Draft<'t> {
     entries: Vec<Locked>,
     projects: Vec<String>,
     wants: usize,
+    /// Addresses, with the entry that each is of; none of what is written twice.
+    spots: Vec<(Option<usize>, Spot)>,
 }
+
+/// What a reader makes of a lockfile: the lockfile, and where its addresses of a registry's files stand.
+pub type Read = (Lockfile, Vec<Spot>);
 
 impl<'t> Draft<'t> {
     pub fn new(text: &'t str) -> Draft<'t> {
-        Draft { lines: Lines::new(text), entries: Vec::new(), projects: Vec::new(), wants: 0 }
+        Draft { lines: Lines::new(text), entries: Vec::new(), projects: Vec::new(), wants: 0, spots: Vec::new() }
     }
 
     pub fn fault(&self, at: usize, why: impl Into<String>) -> Fault {
@@ -108,13 +114,33 @@ impl<'t> Draft<'t> {
         Ok(ReleaseId { package, version })
     }
 
-    pub fn finish(self, format: &'static str, edition: &str) -> Lockfile {
-        Lockfile { format, edition: printable(edition, TOLD_BYTES_MAX), projects: self.projects, entries: self.entries }
+    /// What is wanted by its address is no registry's, whatever its entry looks like.
+    pub fn is_wanted_by_address(&mut self, place: usize) {
+        if let Some(entry) = self.entries.get_mut(place)
+            && let Source::Registry { address: Some(address), .. } = &entry.source
+        {
+            entry.source = Source::Elsewhere { address: address.clone() };
+        }
+    }
+
+    /// Notes where the address of a registry's file stands.
+    pub fn spot(&mut self, place: Option<usize>, spot: Spot) {
+        self.spots.push((place, spot));
+    }
+
+    pub fn finish(self, format: &'static str, edition: &str) -> Read {
+        let entries = self.entries;
+        let is_registrys = |place: Option<usize>| match place.and_then(|place| entries.get(place)).map(|entry| &entry.source) {
+            Some(Source::Registry { .. } | Source::Bundled) | None => true,
+            Some(Source::Elsewhere { .. } | Source::Local) => false,
+        };
+        let spots = self.spots.into_iter().filter(|(place, _)| is_registrys(*place)).map(|(_, spot)| spot).collect();
+        (Lockfile { format, edition: printable(edition, TOLD_BYTES_MAX), projects: self.projects, entries }, spots)
     }
 
     /// As [`Draft::finish`], for formats that do not say of an entry what it is for: it is for developing, or optional, if nothing
     /// else wants it.
-    pub fn finish_with_purposes(mut self, format: &'static str, edition: &str) -> Lockfile {
+    pub fn finish_with_purposes(mut self, format: &'static str, edition: &str) -> Read {
         let used = reached(&self.entries, |want| want.kind != WantKind::Dev || !matches!(want.by, By::Project(_)));
         let needed = reached(&self.entries, |want| want.kind != WantKind::Optional);
         for ((entry, used), needed) in self.entries.iter_mut().zip(used).zip(needed) {

@@ -7,7 +7,11 @@ mod deno;
 mod draft;
 mod package_lock;
 mod pnpm;
+pub mod rewrite;
+pub mod steps;
 mod yarn;
+
+pub use crate::protocol::npm::lockfile::draft::wanted;
 
 use crate::ecosystem::tree::Fault;
 use crate::ecosystem::tree::Node;
@@ -16,6 +20,7 @@ use crate::ecosystem::tree::json;
 use crate::ecosystem::tree::yaml;
 use crate::model::lockfile::LOCKFILE_BYTES_MAX;
 use crate::model::lockfile::Lockfile;
+use crate::protocol::npm::lockfile::rewrite::Spot;
 
 /// How the first line of bun's older lockfile begins, which is no text.
 const BUN_BINARY: &[u8] = b"#!/usr/bin/env bun\nbun-lockfile-format-v0\n";
@@ -34,17 +39,23 @@ pub enum Sorted<'t> {
 
 /// Reads a lockfile. `name`: what the file is called, where that is known.
 pub fn read(text: &[u8], name: Option<&str>) -> Result<Lockfile, Fault> {
+    read_with_addresses(text, name).map(|(_, lockfile, _)| lockfile)
+}
+
+/// As [`read`], with the text, and where in it addresses of a registry's files stand.
+fn read_with_addresses<'t>(text: &'t [u8], name: Option<&str>) -> Result<(&'t str, Lockfile, Vec<Spot>), Fault> {
     let text = decoded(text)?;
     // Comments and last commas become blanks, so that every place in it is the same as in the text.
     let plain = if text.trim_start().starts_with(['{', '/']) { commented_json(text) } else { text.into() };
-    match sorted(&plain, name)? {
+    let (lockfile, spots) = match sorted(&plain, name)? {
         Sorted::PackageLock { tree, is_shrinkwrap } => package_lock::read(&plain, &tree, is_shrinkwrap),
         Sorted::Bun(tree) => bun::read(&plain, &tree),
         Sorted::Deno(tree) => deno::read(&plain, &tree),
         Sorted::Pnpm(documents) => pnpm::read(&plain, &documents),
         Sorted::Berry(tree) => berry::read(&plain, &tree),
         Sorted::Yarn(blocks) => yarn::read(&plain, &blocks),
-    }
+    }?;
+    Ok((text, lockfile, spots))
 }
 
 fn first_line(why: impl Into<String>) -> Fault {

@@ -6,17 +6,18 @@ use std::collections::HashMap;
 use crate::ecosystem::tree::Fault;
 use crate::ecosystem::tree::Node;
 use crate::model::lockfile::By;
-use crate::model::lockfile::Lockfile;
 use crate::model::lockfile::Source;
 use crate::model::lockfile::Want;
 use crate::model::lockfile::WantKind;
 use crate::protocol::npm::lockfile::draft::Draft;
 use crate::protocol::npm::lockfile::draft::Place;
+use crate::protocol::npm::lockfile::draft::Read;
 use crate::protocol::npm::lockfile::draft::is_replaced_by_npm;
 use crate::protocol::npm::lockfile::draft::place_of;
 use crate::protocol::npm::lockfile::draft::split_at;
 use crate::protocol::npm::lockfile::draft::stated;
 use crate::protocol::npm::lockfile::draft::wanted;
+use crate::protocol::npm::lockfile::rewrite::Spot;
 
 const MODULES: &str = "node_modules/";
 /// How many folders deep packages may lie in packages, and how long a path may be, in bytes.
@@ -25,7 +26,7 @@ const PATH_BYTES_MAX: usize = 4_096;
 /// Bytes of paths that are looked for, over a whole lockfile: a large one needs a hundredth.
 const LOOKED_FOR_BYTES_MAX: usize = 2_000_000_000;
 
-pub fn read(text: &str, tree: &Node<'_>, is_shrinkwrap: bool) -> Result<Lockfile, Fault> {
+pub fn read(text: &str, tree: &Node<'_>, is_shrinkwrap: bool) -> Result<Read, Fault> {
     let format = if is_shrinkwrap { "npm-shrinkwrap" } else { "package-lock" };
     let edition = tree.get("lockfileVersion").and_then(Node::word).unwrap_or("1");
     let draft = Draft::new(text);
@@ -34,7 +35,14 @@ pub fn read(text: &str, tree: &Node<'_>, is_shrinkwrap: bool) -> Result<Lockfile
         return Err(draft.fault(at, format!("lockfileVersion {edition:?} is not known; 1, 2 and 3 are")));
     }
     match tree.get("packages") {
-        Some(packages) => by_path(draft, packages, format, edition),
+        Some(packages) => {
+            let mut draft = draft;
+            // Version 2 has everything in the older form besides.
+            if let Some(older) = tree.get("dependencies") {
+                older_addresses(&mut draft, older, 0)?;
+            }
+            by_path(draft, packages, format, edition)
+        }
         None => nested(draft, tree, format, edition),
     }
 }
@@ -52,7 +60,7 @@ struct Folders<'n> {
     wants: Vec<(String, &'n Node<'n>, WantKind)>,
 }
 
-fn by_path(mut draft: Draft<'_>, packages: &Node<'_>, format: &'static str, edition: &str) -> Result<Lockfile, Fault> {
+fn by_path(mut draft: Draft<'_>, packages: &Node<'_>, format: &'static str, edition: &str) -> Result<Read, Fault> {
     let mut folders = Folders { at: HashMap::new(), wants: Vec::new() };
     for (key, one) in packages.pairs() {
         let path = &*key.text;
@@ -99,7 +107,34 @@ fn folder(draft: &mut Draft<'_>, at: usize, path: &str, one: &Node<'_>) -> Resul
     let place = draft.add(at, name, version, source, stated(one.text_of("integrity"), None))?;
     draft.alias(place, key);
     flags(draft, place, one);
+    spot(draft, Some(place), at, name, version, one);
     Ok(place)
+}
+
+/// Notes where the address of a registry's file stands.
+fn spot(draft: &mut Draft<'_>, place: Option<usize>, at: usize, name: &str, version: &str, one: &Node<'_>) {
+    let Some(node) = one.get("resolved") else { return };
+    let Some(address) = node.text().filter(|address| place_of(address) == Place::Web) else { return };
+    if let Ok(release) = draft.release(at, name, version) {
+        draft.spot(place, Spot { release, at: node.at(), address: address.to_owned(), is_encoded: false });
+    }
+}
+
+fn older_addresses(draft: &mut Draft<'_>, all: &Node<'_>, depth: usize) -> Result<(), Fault> {
+    if depth > FOLDERS_MAX {
+        return Err(draft.fault(all.at(), format!("deeper than {FOLDERS_MAX} packages")));
+    }
+    for (key, one) in all.pairs() {
+        let stands = one.text_of("version").unwrap_or_default();
+        let (name, version) = stands.strip_prefix("npm:").and_then(split_at).unwrap_or((&key.text, stands));
+        if !version.contains([':', '/']) {
+            spot(draft, None, key.at(), name, version, one);
+        }
+        if let Some(inner) = one.get("dependencies") {
+            older_addresses(draft, inner, depth + 1)?;
+        }
+    }
+    Ok(())
 }
 
 fn flags(draft: &mut Draft<'_>, place: usize, one: &Node<'_>) {
@@ -125,7 +160,7 @@ fn source(draft: &Draft<'_>, at: usize, name: &str, version: &str, resolved: Opt
     })
 }
 
-fn nested(mut draft: Draft<'_>, tree: &Node<'_>, format: &'static str, edition: &str) -> Result<Lockfile, Fault> {
+fn nested(mut draft: Draft<'_>, tree: &Node<'_>, format: &'static str, edition: &str) -> Result<Read, Fault> {
     let mut folders = Folders { at: HashMap::new(), wants: Vec::new() };
     if let Some(all) = tree.get("dependencies") {
         descend(&mut draft, &mut folders, "", all, 0)?;
@@ -177,6 +212,7 @@ fn old_folder(draft: &mut Draft<'_>, at: usize, key: &str, one: &Node<'_>) -> Re
     let place = draft.add(at, name, version, source, stated(one.text_of("integrity"), None))?;
     draft.alias(place, key);
     flags(draft, place, one);
+    spot(draft, Some(place), at, name, version, one);
     Ok(place)
 }
 
@@ -194,9 +230,13 @@ fn join(draft: &mut Draft<'_>, folders: &Folders<'_>) -> Result<(), Fault> {
                 return Err(draft.fault(range.at(), format!("what is wanted of {:?} is no text", &*key.text)));
             };
             let place = found(folders, from, &key.text, &mut budget);
+            let is_address = place_of(range.trim()) == Place::Web;
             if let Some(place) = place.ok_or_else(|| draft.fault(key.at(), "its folders lie too deep in each other"))? {
                 let range = wanted(range).range.map(Box::from);
                 draft.want(place, key.at(), Want { by, range, kind: *kind })?;
+                if is_address {
+                    draft.is_wanted_by_address(place);
+                }
             }
         }
     }

@@ -8,22 +8,23 @@ use crate::ecosystem::tree::Fault;
 use crate::ecosystem::tree::Key;
 use crate::ecosystem::tree::Node;
 use crate::model::lockfile::By;
-use crate::model::lockfile::Lockfile;
 use crate::model::lockfile::Source;
 use crate::model::lockfile::Want;
 use crate::model::lockfile::WantKind;
 use crate::protocol::npm::lockfile::draft::Draft;
 use crate::protocol::npm::lockfile::draft::Place;
+use crate::protocol::npm::lockfile::draft::Read;
 use crate::protocol::npm::lockfile::draft::place_of;
 use crate::protocol::npm::lockfile::draft::split_at;
 use crate::protocol::npm::lockfile::draft::stated;
 use crate::protocol::npm::lockfile::draft::wanted;
+use crate::protocol::npm::lockfile::rewrite::Spot;
 
 const OF_PROJECTS: [(&str, WantKind); 3] =
     [("dependencies", WantKind::Needed), ("devDependencies", WantKind::Dev), ("optionalDependencies", WantKind::Optional)];
 const OF_PACKAGES: [(&str, WantKind); 2] = [("dependencies", WantKind::Needed), ("optionalDependencies", WantKind::Optional)];
 
-pub fn read(text: &str, documents: &[Node<'_>]) -> Result<Lockfile, Fault> {
+pub fn read(text: &str, documents: &[Node<'_>]) -> Result<Read, Fault> {
     let mut draft = Draft::new(text);
     let mut found = Found::default();
     let mut edition = "";
@@ -52,7 +53,8 @@ pub fn read(text: &str, documents: &[Node<'_>]) -> Result<Lockfile, Fault> {
                 }
             }
         }
-        let projects = document.get("importers").map(Node::pairs).unwrap_or_default().iter().map(|(folder, project)| (&*folder.text, project));
+        let projects =
+            document.get("importers").map(Node::pairs).unwrap_or_default().iter().map(|(folder, project)| (&*folder.text, project));
         // Of a project alone, version 6 writes what it asks for at the top.
         for (folder, project) in projects.chain([("", document)]) {
             let by = draft.project(project.at(), folder)?;
@@ -118,7 +120,15 @@ fn package<'n>(draft: &mut Draft<'_>, found: &mut Found<'n>, key: &Key<'_>, one:
         }
         (Some(_) | None, _) => Source::Elsewhere { address: reference.to_owned() },
     };
+    let release = match &source {
+        Source::Registry { release, .. } => Some(release.clone()),
+        Source::Elsewhere { .. } | Source::Local | Source::Bundled => None,
+    };
     let place = draft.add(key.at(), name, version, source, stated(resolution.text_of("integrity"), None))?;
+    if let (Some(release), Some(node)) = (release, resolution.get("tarball")) {
+        let address = node.text().unwrap_or_default().to_owned();
+        draft.spot(Some(place), Spot { release, at: node.at(), address, is_encoded: false });
+    }
     found.places.insert(known.to_owned(), place);
     if let Some(peers) = one.get("peerDependencies") {
         found.peers.insert(place, peers);

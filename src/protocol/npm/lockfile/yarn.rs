@@ -7,16 +7,17 @@ use std::collections::HashMap;
 use crate::ecosystem::tree::Fault;
 use crate::ecosystem::tree::Lines;
 use crate::model::lockfile::By;
-use crate::model::lockfile::Lockfile;
 use crate::model::lockfile::Source;
 use crate::model::lockfile::Want;
 use crate::model::lockfile::WantKind;
 use crate::protocol::npm::lockfile::draft::Draft;
 use crate::protocol::npm::lockfile::draft::Place;
+use crate::protocol::npm::lockfile::draft::Read;
 use crate::protocol::npm::lockfile::draft::place_of;
 use crate::protocol::npm::lockfile::draft::split_at;
 use crate::protocol::npm::lockfile::draft::stated;
 use crate::protocol::npm::lockfile::draft::wanted;
+use crate::protocol::npm::lockfile::rewrite::Spot;
 
 /// The version of the syntax that is read.
 const EDITION: &str = "1";
@@ -165,7 +166,7 @@ fn quoted(rest: &str) -> Option<(usize, Cow<'_, str>)> {
     Some((at + 1, text))
 }
 
-pub fn read(text: &str, blocks: &[Block<'_>]) -> Result<Lockfile, Fault> {
+pub fn read(text: &str, blocks: &[Block<'_>]) -> Result<Read, Fault> {
     let mut draft = Draft::new(text);
     let project = draft.project(0, "")?;
     let mut found: HashMap<&str, usize> = HashMap::new();
@@ -226,7 +227,15 @@ fn entry(draft: &mut Draft<'_>, block: &Block<'_>, first: &Word<'_>) -> Result<u
     };
     // Behind the address of a repository stands which of its commits it is.
     let sha1 = sha1.filter(|_| !matches!(source, Source::Elsewhere { .. }) || place_of(address) == Place::Web);
+    let release = match &source {
+        Source::Registry { release, address: Some(_) } => Some(release.clone()),
+        Source::Registry { .. } | Source::Elsewhere { .. } | Source::Local | Source::Bundled => None,
+    };
+    let address = address.to_owned();
     let place = draft.add(first.at, name, version, source, stated(block.text("integrity"), sha1))?;
+    if let Some((release, word)) = release.zip(block.field("resolved")) {
+        draft.spot(Some(place), Spot { release, at: word.at, address, is_encoded: false });
+    }
     draft.alias(place, key);
     Ok(place)
 }
