@@ -189,7 +189,7 @@ impl Catalog {
                     .map_err(|crash| CatalogError::Storage(crash.to_string()))?;
                 world = known;
                 let questions = match planned {
-                    Planned::Plan(plan) => return Ok(Some(plan)),
+                    Planned::Plan(plan) => return Ok::<Option<Plan>, CatalogError>(Some(plan)),
                     Planned::Ask(questions) => by_package(questions),
                 };
                 asked.extend(questions.keys().cloned());
@@ -230,19 +230,14 @@ impl Catalog {
             let needs = question.needs.into_iter().map(|version| (version, Vec::new())).collect();
             return Ok(Answer { package, open: Some(Vec::new()), needs });
         };
-        let open = if question.open {
-            let view = self.view(&shelf).await?;
+        let view = self.view(&shelf).await?;
+        let open = question.open.then(|| {
             let mut open: Vec<Version> = view.exposed.releases().iter().map(|release| release.version.clone()).collect();
             open.sort_by(|left, right| format.precedence(left, right));
-            Some(open)
-        } else {
-            None
-        };
-        // Also of what is not open: only which packages it names is used of it.
-        let needs_of = |version: &Version| {
-            let row = shelf.index.row(version).filter(|row| row.unreadable.is_none());
-            row.map(|row| format.requirements(&shelf.index.manifest(row))).unwrap_or_default()
-        };
+            open
+        });
+        // Nothing of the text of what is not listed is told, not even which range it has.
+        let needs_of = |version: &Version| view.exposed.release(version).map(|release| format.requirements(&release.manifest)).unwrap_or_default();
         let needs = question.needs.iter().map(|version| (version.clone(), needs_of(version))).collect();
         Ok(Answer { package, open, needs })
     }
