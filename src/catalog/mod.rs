@@ -12,6 +12,7 @@ pub mod foresight;
 pub mod glance;
 pub mod kept;
 pub mod local;
+pub mod lockfile;
 pub mod names;
 pub mod passthrough;
 pub mod queue;
@@ -36,6 +37,7 @@ use quick_cache::DefaultHashBuilder;
 use quick_cache::OptionsBuilder;
 use quick_cache::sync::Cache;
 use quick_cache::sync::DefaultLifecycle;
+use tokio::sync::Semaphore;
 
 use crate::catalog::exposure::Exposed;
 use crate::catalog::foresight::Foresight;
@@ -97,6 +99,9 @@ pub struct Catalog {
     seal: Seal,
     passed: Passthrough,
     docks: Arc<Docks>,
+    docks: Docks,
+    /// One for each lockfile in memory.
+    lockfiles: Semaphore,
     clock: Clock,
     fresh_for: Duration,
     shelves: Shelves,
@@ -242,6 +247,8 @@ impl Catalog {
             seal: Seal::new(key_file),
             passed: Passthrough::default(),
             docks: Arc::default(),
+            docks: Docks::default(),
+            lockfiles: Semaphore::new(lockfile::AT_ONCE),
             clock,
             fresh_for: config.fresh_for,
             shelves: shelves(),
