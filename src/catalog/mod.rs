@@ -99,7 +99,6 @@ pub struct Catalog {
     seal: Seal,
     passed: Passthrough,
     docks: Arc<Docks>,
-    docks: Docks,
     /// One for each lockfile in memory.
     lockfiles: Semaphore,
     clock: Clock,
@@ -247,7 +246,6 @@ impl Catalog {
             seal: Seal::new(key_file),
             passed: Passthrough::default(),
             docks: Arc::default(),
-            docks: Docks::default(),
             lockfiles: Semaphore::new(lockfile::AT_ONCE),
             clock,
             fresh_for: config.fresh_for,
