@@ -24,6 +24,7 @@ use crate::quarantine::approval::is_covered;
 use crate::quarantine::approval::is_vouched_for;
 use crate::quarantine::checks::inspection;
 use crate::quarantine::checks::screening;
+use crate::quarantine::context::Context;
 use crate::quarantine::trust::Trust;
 use crate::storage::record::Inspection;
 use crate::storage::record::LocalRelease;
@@ -49,6 +50,7 @@ pub struct Case<'a> {
     /// Whether people approved any release of the package before.
     pub approved_before: bool,
     pub policy: &'a Policy,
+    pub context: &'a Context,
     pub now: Timestamp,
 }
 
@@ -285,6 +287,7 @@ pub fn judge_all(
     index: &Index,
     state: &PackageState,
     policy: &Policy,
+    context: &Context,
     substance: impl Fn(&[u8]) -> DocumentDigest,
     now: Timestamp,
 ) -> Standings {
@@ -305,6 +308,7 @@ pub fn judge_all(
         name_counts_from,
         approved_before,
         policy,
+        context,
         now,
     };
     let verdicts: Vec<Verdict> = index.rows.iter().map(|row| judge(&case(row))).collect();

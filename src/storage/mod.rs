@@ -18,3 +18,4 @@ pub mod sled;
 pub mod state;
 pub mod summary;
 pub mod users;
+pub mod waivers;
