@@ -2,6 +2,7 @@
 
 use crate::config::policy::Listing;
 use crate::config::policy::Policy;
+use crate::model::change::Change;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
@@ -22,6 +23,8 @@ use crate::quarantine::approval::approvals;
 use crate::quarantine::approval::count;
 use crate::quarantine::approval::is_covered;
 use crate::quarantine::approval::is_vouched_for;
+use crate::quarantine::checks::change;
+use crate::quarantine::checks::change::Circumstances;
 use crate::quarantine::checks::inspection;
 use crate::quarantine::checks::screening;
 use crate::quarantine::context::Context;
@@ -122,14 +125,23 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 
     let first_of_package = policy.review.new_packages && !case.approved_before;
     let screened = screening::screen(row, state, &age, first_of_package).into_iter().chain(contradicts_pin(row, state));
-    let screened = screened.map(|finding| (finding, Stage::Screening));
-    let examined = inspections.iter().flat_map(|one| inspection::examine(one)).map(|finding| (finding, Stage::Inspection));
+    let screened: Vec<(Finding, Stage)> = screened.map(|finding| (finding, Stage::Screening)).collect();
+    let around = Circumstances {
+        version: &row.version,
+        by_a_stranger: screened.iter().any(|(finding, _)| change::is_of_a_stranger(finding.kind)),
+        new_package: policy.release_age.new_package,
+        now,
+    };
+    let changes: Vec<&Change> = inspections.iter().filter_map(|one| one.facts.change.as_ref()).collect();
+    let changed = changes.iter().flat_map(|one| change::examine(one, &around));
+    let examined = inspections.iter().flat_map(|one| inspection::examine(one)).chain(changed).map(|finding| (finding, Stage::Inspection));
 
     let decisions: Vec<&Decision> = state.map_or(&[][..], |state| &state.decisions).iter().filter(|one| one.counts_at(now)).collect();
     let behind = behind(policy, submission);
     let approvals = approvals(&decisions, digest.as_ref(), case.substance.as_ref(), behind);
     let needed = policy.review.approvals.max(1);
     let findings: Vec<Judged> = screened
+        .into_iter()
         .chain(examined)
         .map(|(finding, stage)| {
             let action = trust.action(finding.kind, action(policy, &finding, row, state));
@@ -167,7 +179,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let instants = [Some(window.opens_at), Some(window.floor_at), window.exemption_ends].into_iter().flatten();
     // What is trusted has no age to wait for.
     let instants = instants.filter(|_| trust == Trust::Nothing);
-    let changes_at = instants.chain(expiries).filter(|at| *at > now).min();
+    let ripening = changes.iter().flat_map(|one| change::ripens_at(one, policy.release_age.new_package));
+    let changes_at = instants.chain(expiries).chain(ripening.clone()).filter(|at| *at > now).min();
     let decided = state.map_or(&[][..], |state| &state.decisions).iter().flat_map(|one| [Some(one.at), one.expires_at]).flatten();
     let seen = state.into_iter().flat_map(|state| [state.changed_at, state.removed_at, state.seen_at]).flatten();
     let open = standing == Standing::Approved || standing == Standing::Admissible;
@@ -175,7 +188,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let inspected_at = inspections.iter().map(|one| one.at).filter(|_| !open || policy.listing == Listing::Approved);
     let opened = [Some(window.opens_at), Some(window.floor_at), window.exemption_ended].into_iter().flatten();
     let opened = opened.filter(|_| trust == Trust::Nothing);
-    let changed_at = decided.chain(seen).chain(opened).chain(inspected_at).filter(|at| *at <= now).max();
+    let changed_at = decided.chain(seen).chain(opened).chain(ripening).chain(inspected_at).filter(|at| *at <= now).max();
     let strict = findings.iter().any(|one| one.action == Action::Reject) || (now < window.floor_at && submission.is_none());
     Verdict {
         standing,
