@@ -5,8 +5,8 @@
 
 pub mod age;
 pub mod approval;
-pub mod checks;
 pub mod change;
+pub mod checks;
 pub mod chronicle;
 pub mod context;
 pub mod decide;
