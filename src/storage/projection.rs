@@ -20,7 +20,7 @@ use crate::storage::record::ReleaseState;
 use crate::storage::record::Sight;
 
 /// Raised when the fold gives another state for the same records: what was kept by another one is built anew.
-pub const EDITION: u16 = 2;
+pub const EDITION: u16 = 3;
 
 /// The package a command changes, if it changes one. Jobs change none: what is known of a package does not depend on them.
 pub fn package(command: &Command) -> Option<&PackageId> {
@@ -123,6 +123,9 @@ fn inspected(release: &mut ReleaseState, file: &str, inspection: &Inspection) {
     let earlier = release.inspections.get(file).filter(|earlier| earlier.pins());
     let pinned = release.pins.get(file).or_else(|| earlier.map(|earlier| &earlier.digest));
     if pinned.is_none_or(|pinned| *pinned == inspection.digest) {
+        if inspection.pins() {
+            release.first_inspected_at.get_or_insert(inspection.at);
+        }
         release.inspections.insert(file.to_owned(), Arc::new(inspection.clone()));
     }
 }
