@@ -102,8 +102,15 @@ impl Catalog {
         Ok(Change { package: package.clone(), at, commands, state, index: Arc::new(index), before: Arc::clone(before), listed, is_seen })
     }
 
-    /// Commits a change, with the sight of what it makes, in one batch. In force when it returns.
-    pub async fn commit_change(&self, change: Change, actor: Actor) -> Result<Arc<PackageState>, ChangeError> {
+    /// Commits a change, with the sight of what it makes, in one batch. In force when it returns. Once begun it goes on, also
+    /// when nobody waits for it any more: what is foretold is settled.
+    pub async fn commit_change(self: &Arc<Self>, change: Change, actor: Actor) -> Result<Arc<PackageState>, ChangeError> {
+        let this = Arc::clone(self);
+        let committed = tokio::spawn(async move { this.commit_all_of(change, actor).await }).await;
+        committed.unwrap_or_else(|crash| Err(CatalogError::Storage(crash.to_string()).into()))
+    }
+
+    async fn commit_all_of(&self, change: Change, actor: Actor) -> Result<Arc<PackageState>, ChangeError> {
         let Change { package, at, mut commands, state: after, index, before, listed, is_seen } = change;
         let mut document = None;
         // What was never published needs no sight.
@@ -129,7 +136,7 @@ impl Catalog {
     }
 
     /// The shelf of a package that is at home here, composed from what the ledger has of it now. `None`: nothing is published.
-    pub(super) async fn composed_anew(&self, package: &PackageId) -> Result<Refreshed, CatalogError> {
+    pub(super) async fn composed_anew(self: &Arc<Self>, package: &PackageId) -> Result<Refreshed, CatalogError> {
         for _ in 0..ATTEMPTS_MAX {
             let before = self.state.package(package).await?;
             let change = self.change(package, &before, Vec::new()).await?;
@@ -154,7 +161,7 @@ impl Catalog {
     }
 
     /// The shelf whose document was lost, composed and kept again.
-    async fn restored(&self, package: &PackageId, state: &Arc<PackageState>) -> Result<Refreshed, CatalogError> {
+    async fn restored(self: &Arc<Self>, package: &PackageId, state: &Arc<PackageState>) -> Result<Refreshed, CatalogError> {
         let Change { index, at, .. } = self.change(package, state, Vec::new()).await?;
         if index.rows.is_empty() {
             return Ok(None);
