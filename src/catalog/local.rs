@@ -319,10 +319,16 @@ fn with_earlier(index: Index, tags: &BTreeMap<String, Vec<Version>>) -> Index {
     Index { source: DocumentDigest::of(&said), earlier, ..index }
 }
 
+/// The source of an index that was composed here while nothing was published, or when the name was given to upstream. Upstream
+/// saying that there is nothing is another.
+pub(super) fn source_of_nothing_here() -> DocumentDigest {
+    DocumentDigest::of(b"composed of nothing")
+}
+
 fn nothing_of(package: &PackageId) -> Index {
     Index {
         package: package.clone(),
-        source: DocumentDigest::of(b""),
+        source: source_of_nothing_here(),
         frame: Bytes::from_static(b"{}"),
         pointers: Vec::new(),
         earlier: Vec::new(),

@@ -16,6 +16,7 @@ use crate::catalog::UNKNOWN_FOR;
 use crate::catalog::Unknown;
 use crate::catalog::exposure::expose;
 use crate::catalog::kept;
+use crate::catalog::local::source_of_nothing_here;
 use crate::catalog::shelf::Heard;
 use crate::catalog::shelf::Shelf;
 use crate::ecosystem::Fetched;
@@ -417,10 +418,9 @@ fn missing(path: &UpstreamPath) -> Unreadable {
     Unreadable::Malformed(format!("{} is named and not there", path.0))
 }
 
-/// What was composed here while nothing was published, or when the name was given to upstream: it says nothing of what
-/// upstream has.
+/// It says nothing of what upstream has.
 fn is_composed_of_nothing(index: &Index) -> bool {
-    index.rows.is_empty() && index.source == DocumentDigest::of(b"")
+    index.rows.is_empty() && index.source == source_of_nothing_here()
 }
 
 /// What upstream said.

@@ -107,25 +107,52 @@ impl Catalog {
             self.fitting(&offer, by, whose).await?;
         }
         let draft = self.draft(&offer, &received, name, by).await?;
-        let digest = *received.0.content.digest();
-        // Whoever submits the same bytes meanwhile waits, so that nobody takes away what another one found there.
-        let _alone = self.docks.keeping(&digest).await;
-        let mut bytes = Coming { received: Some(received.0), kept: None };
-        if let Err(error) = self.record(&offer, &draft, &mut bytes, by).await {
-            if bytes.kept == Some(Kept::New) && error.leaves_nothing_recorded() {
-                self.quarantine.discard(&digest).await;
-            }
-            return Err(error);
-        }
+        // Upstream may take long to say that it does not have the name: nobody else waits for that.
+        let claim = self.claim(&offer, by).await?;
+        let asked_restricted = offer.asks_restricted;
+        let (this, by) = (Arc::clone(self), by.clone());
+        // Once bytes are kept it goes on, also when nobody waits for it any more: they are recorded or taken away.
+        let recorded = tokio::spawn(async move { this.keep_and_record(&offer, &draft, claim, received.0, &by).await });
+        recorded.await.map_err(|crash| CatalogError::Storage(crash.to_string()))??;
         tracing::info!(%release, by = name, "published");
         let explanation = self.explain_known(&release).await?;
-        Ok(Submitted { id: StageId::of(&release), asked_restricted: offer.asks_restricted, explanation, release })
+        Ok(Submitted { id: StageId::of(&release), asked_restricted, explanation, release })
+    }
+
+    async fn keep_and_record(
+        self: &Arc<Self>,
+        offer: &Offer,
+        draft: &Draft,
+        claim: Claim,
+        received: blob::Received,
+        by: &Principal,
+    ) -> Result<(), SubmitError> {
+        let digest = *received.content.digest();
+        // Whoever submits the same bytes meanwhile waits, so that nobody takes away what another one found there.
+        let _alone = self.docks.keeping(&digest).await;
+        let mut bytes = Coming { received: Some(received), kept: None };
+        let recorded = self.record(offer, draft, claim, &mut bytes, by).await;
+        if bytes.kept == Some(Kept::New) && recorded.as_ref().is_err_and(SubmitError::leaves_nothing_recorded) {
+            self.quarantine.discard(&digest).await;
+        }
+        recorded
     }
 
     /// Keeps the bytes and then records that they are there.
-    async fn record(self: &Arc<Self>, offer: &Offer, draft: &Draft, bytes: &mut Coming, by: &Principal) -> Result<(), SubmitError> {
+    async fn record(
+        self: &Arc<Self>,
+        offer: &Offer,
+        draft: &Draft,
+        claim: Claim,
+        bytes: &mut Coming,
+        by: &Principal,
+    ) -> Result<(), SubmitError> {
+        let mut claimed = Some(claim);
         for _ in 0..ATTEMPTS_MAX {
-            let claim = self.claim(offer, by).await?;
+            let claim = match claimed.take() {
+                Some(claim) => claim,
+                None => self.claim(offer, by).await?,
+            };
             let change = self.change(&offer.package, &claim.before, commands(draft, &claim)).await?;
             self.is_bearable(&change, &draft.release)?;
             if let Some(received) = bytes.received.take() {
@@ -152,6 +179,11 @@ impl Catalog {
         let claim = claimed(package, by, whose)?;
         if let Some(fault) = offer.name_fault.as_ref().filter(|_| claim.is_new) {
             return Err(SubmitError::Disagrees(format!("{} cannot be a new package: {fault}", package.name)));
+        }
+        if claim.is_new
+            && let Some(twin) = self.twin_of_upstream(package).await?
+        {
+            return Err(SubmitError::NameOfUpstreamsTwin { package: package.clone(), twin });
         }
         if let Some(local) = claim.before.local.as_ref().or(claim.before.given_up.as_ref()) {
             self.is_free(offer, local).await?;

@@ -83,7 +83,7 @@ fn packument(versions: &[&str]) -> String {
     format!(r#"{{"name":"x","dist-tags":{{}},"versions":{{{}}}}}"#, versions.join(","))
 }
 
-/// Before an upstream that gives `answer` to every question, or none at all while there is none.
+/// Before an upstream that gives `answer` to every question, 404 where that is empty, or none at all while there is none.
 async fn world() -> World {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
@@ -97,7 +97,8 @@ async fn world() -> World {
                 let mut request = [0; 8_192];
                 let _ = connection.read(&mut request).await;
                 let Some(body) = answers.lock().unwrap().clone() else { return std::future::pending().await };
-                let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                let status = if body.is_empty() { "404 Not Found" } else { "200 OK" };
+                let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
                 let _ = connection.write_all(format!("{head}{body}").as_bytes()).await;
             });
         }
@@ -129,6 +130,10 @@ async fn world() -> World {
 impl World {
     fn says(&self, versions: &[&str]) {
         *self.answer.lock().unwrap() = Some(packument(versions));
+    }
+
+    fn has_nothing(&self) {
+        *self.answer.lock().unwrap() = Some(String::new());
     }
 
     async fn document(&self) -> DocumentDigest {

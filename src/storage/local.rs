@@ -213,6 +213,10 @@ impl State for LocalState {
         Ok(self.shared.shelf.summary().locals.iter().cloned().collect())
     }
 
+    async fn names_alike(&self, package: &PackageId) -> Result<Vec<PackageId>, ReadError> {
+        Ok(self.shared.shelf.summary().names_alike(package))
+    }
+
     async fn stars_of(&self, user: &str) -> Result<Vec<PackageId>, ReadError> {
         Ok(self.shared.shelf.summary().stars_of.get(user).into_iter().flatten().cloned().collect())
     }

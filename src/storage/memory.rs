@@ -142,6 +142,10 @@ impl State for MemoryState {
         Ok(self.inner().summary.locals.iter().cloned().collect())
     }
 
+    async fn names_alike(&self, package: &PackageId) -> Result<Vec<PackageId>, ReadError> {
+        Ok(self.inner().summary.names_alike(package))
+    }
+
     async fn stars_of(&self, user: &str) -> Result<Vec<PackageId>, ReadError> {
         Ok(self.inner().summary.stars_of.get(user).into_iter().flatten().cloned().collect())
     }

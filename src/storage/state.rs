@@ -146,6 +146,9 @@ pub trait State: Send + Sync {
     /// The packages that are at home here, in order.
     async fn locals(&self) -> Result<Vec<PackageId>, ReadError>;
 
+    /// The packages of which anything is recorded and whose names differ from this one's in their case only, in order. Goes over all.
+    async fn names_alike(&self, package: &PackageId) -> Result<Vec<PackageId>, ReadError>;
+
     /// What the user of this name starred, in order.
     async fn stars_of(&self, user: &str) -> Result<Vec<PackageId>, ReadError>;
 

@@ -14,6 +14,7 @@ use http::HeaderMap;
 use http::StatusCode;
 use serde_json::Value;
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::catalog::advisories::Advisory;
 use crate::catalog::advisories::InUse;
@@ -50,7 +51,7 @@ type Advisories = BTreeMap<String, Vec<Value>>;
 /// `POST /-/npm/v1/security/advisories/bulk`: versions by package.
 pub async fn bulk(registry: &Registry, call: Call<'_>) -> Result<Response, Failure> {
     let Call { request, caller, body } = call;
-    let asked = read(registry, &request.headers, body, question::bulk).await?;
+    let (asked, _place) = read(registry, &request.headers, body, question::bulk).await?;
     let in_use = asked.iter().map(|(name, versions)| in_use(name, versions)).collect::<Result<Vec<InUse>, Problem>>()?;
     let known = known_against(registry, caller, &in_use).await?;
     noticed(registry, caller, &in_use, told(StatusCode::OK, &known)?).await
@@ -59,18 +60,19 @@ pub async fn bulk(registry: &Registry, call: Call<'_>) -> Result<Response, Failu
 /// `POST /-/npm/v1/security/audits` and `…/audits/quick`: a whole tree.
 pub async fn quick(registry: &Registry, call: Call<'_>) -> Result<Response, Failure> {
     let Call { request, caller, body } = call;
-    let tree = read(registry, &request.headers, body, Tree::parse).await?;
+    let (tree, _place) = read(registry, &request.headers, body, Tree::parse).await?;
     let in_use = tree.in_use();
     let known = known_against(registry, caller, &in_use).await?;
     noticed(registry, caller, &in_use, told(StatusCode::OK, &tree.report(&known))?).await
 }
 
+/// What is asked, and the leave to keep it until it is answered.
 async fn read<T: Send + 'static>(
     registry: &Registry,
     headers: &HeaderMap,
     body: Body,
     parse: fn(&[u8]) -> Result<T, NotAQuestion>,
-) -> Result<T, Problem> {
+) -> Result<(T, Option<OwnedSemaphorePermit>), Problem> {
     let bytes_max = BODY_BYTES_MAX.min(registry.body_bytes_max);
     let in_words = |problem: Problem| match problem.kind {
         Kind::TooLarge => Problem::new(Kind::TooLarge, format!("an audit asks in at most {bytes_max} bytes, decoded")),
@@ -78,9 +80,10 @@ async fn read<T: Send + 'static>(
     };
     let sent = Sent::gather(headers, body, bytes_max).await.map_err(in_words)?;
     let length = usize::try_from(sent.length_at_most()).unwrap_or(usize::MAX);
+    let place = registry.catalog.answering(length).await?;
     let desk = registry.catalog.desk(Text::Asked, length).await;
     if desk.is_none() {
-        return Ok(parse(&sent.decoded().await.map_err(in_words)?)?);
+        return Ok((parse(&sent.decoded().await.map_err(in_words)?)?, place));
     }
     let read = move || {
         let text = sent.decode()?;
@@ -90,7 +93,7 @@ async fn read<T: Send + 'static>(
         Ok::<_, Problem>(parsed)
     };
     let read = tokio::task::spawn_blocking(read).await.map_err(|crash| Problem::internal(crash.to_string()))?;
-    Ok(read.map_err(in_words)??)
+    Ok((read.map_err(in_words)??, place))
 }
 
 impl From<NotAQuestion> for Problem {
