@@ -133,6 +133,7 @@ impl App {
                 tracing::error!(%error, "a worker ended badly");
             }
         }
+        self.catalog.finish().await;
         let pulls = Arc::clone(&self.pulls);
         if let Err(error) = tokio::task::spawn_blocking(move || pulls.close()).await {
             tracing::error!(%error, "pulls could not be written down");

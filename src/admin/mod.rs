@@ -5,6 +5,7 @@ mod cursor;
 mod decisions;
 mod explain;
 mod idempotency;
+mod lockfile;
 mod oidc;
 mod openapi;
 mod ownership;
@@ -72,6 +73,7 @@ pub const ROUTES: &[Route] = &[
     Route::new("GET", "/-/airlock/v1/releases/{scope}/{name}/{version}", Role::Reader),
     Route::new("GET", "/-/airlock/v1/packages/{package}", Role::Reader),
     Route::new("GET", "/-/airlock/v1/packages/{scope}/{name}", Role::Reader),
+    Route::new("POST", lockfile::PATH, Role::Reader),
     Route::new("GET", "/-/airlock/v1/releases", Role::Approver),
     Route::new("GET", "/-/airlock/v1/queue", Role::Approver),
     Route::new("GET", "/-/airlock/v1/audit", Role::Approver),
@@ -109,7 +111,8 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/v1/releases/{package}/{version}", get(releases::one))
         .route("/-/airlock/v1/releases/{scope}/{name}/{version}", get(releases::one))
         .route("/-/airlock/v1/packages/{package}", get(releases::package))
-        .route("/-/airlock/v1/packages/{scope}/{name}", get(releases::package));
+        .route("/-/airlock/v1/packages/{scope}/{name}", get(releases::package))
+        .route(lockfile::PATH, post(lockfile::check));
     let approvers = Router::new()
         .route("/-/airlock/v1/releases", get(releases::list))
         .route("/-/airlock/v1/queue", get(releases::queue))

@@ -27,6 +27,7 @@ use crate::admin::ROUTES;
 use crate::admin::audit;
 use crate::admin::decisions;
 use crate::admin::explain;
+use crate::admin::lockfile;
 use crate::admin::oidc;
 use crate::admin::ownership;
 use crate::admin::recall;
@@ -64,6 +65,7 @@ const PROBLEM: &str = "ProblemView";
         releases::queue,
         releases::one,
         releases::package,
+        lockfile::check,
         decisions::decide,
         recall::pulls,
         audit::list,
@@ -166,13 +168,20 @@ fn complete(operation: &mut Operation, route: &Route) {
     if route.method == "DELETE" {
         fails.push(("404", "No such token"));
     }
-    if route.method != "GET" {
+    let brings_a_file = route.template == lockfile::PATH;
+    if brings_a_file {
+        fails.push(("413", "The lockfile is larger than 64 MB"));
+        fails.push(("415", "The body's content coding is not read"));
+        fails.push(("422", "The lockfile cannot be read; the text names the line"));
+        fails.push(("503", "Others are being looked at; ask again after `Retry-After`"));
+    }
+    if route.method != "GET" && !brings_a_file {
         fails.push(("409", "It is not as it was, or nothing is left to do"));
         fails.push(("422", "Understood, but not acceptable; the text names the field"));
         fails.push(("507", "The disk is full; nothing was changed"));
         operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
     }
-    if matches!(route.method, "POST" | "PUT") {
+    if matches!(route.method, "POST" | "PUT") && !brings_a_file {
         fails.push(("413", "The body is larger than 64 KiB"));
         fails.push(("415", "The body is not JSON"));
     }

@@ -7,6 +7,8 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
@@ -77,6 +79,22 @@ impl ChangeError {
     }
 }
 
+/// Counted while it lives.
+struct UnderWay(Arc<watch::Sender<usize>>);
+
+impl UnderWay {
+    fn begun(count: &Arc<watch::Sender<usize>>) -> UnderWay {
+        count.send_modify(|count| *count += 1);
+        UnderWay(Arc::clone(count))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
 impl Catalog {
     /// Whether the name is one of this registry's own.
     pub async fn is_at_home(&self, package: &PackageId) -> Result<bool, CatalogError> {
@@ -106,8 +124,25 @@ impl Catalog {
     /// when nobody waits for it any more: what is foretold is settled.
     pub async fn commit_change(self: &Arc<Self>, change: Change, actor: Actor) -> Result<Arc<PackageState>, ChangeError> {
         let this = Arc::clone(self);
-        let committed = tokio::spawn(async move { this.commit_all_of(change, actor).await }).await;
-        committed.unwrap_or_else(|crash| Err(CatalogError::Storage(crash.to_string()).into()))
+        self.finished(async move { this.commit_all_of(change, actor).await }).await?
+    }
+
+    /// Does it to its end, also when nobody waits for it any more; who closes waits for all of it.
+    pub(super) async fn finished<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, CatalogError> {
+        let under_way = UnderWay::begun(&self.under_way);
+        let work = async move {
+            let done = work.await;
+            drop(under_way);
+            done
+        };
+        let done = tokio::spawn(work.in_current_span()).await;
+        done.map_err(|crash| CatalogError::Storage(crash.to_string()))
+    }
+
+    /// Waits for what goes on though nobody waits for it.
+    pub async fn finish(&self) {
+        // An error says that nothing can be under way any more.
+        _ = self.under_way.subscribe().wait_for(|count| *count == 0).await;
     }
 
     async fn commit_all_of(&self, change: Change, actor: Actor) -> Result<Arc<PackageState>, ChangeError> {

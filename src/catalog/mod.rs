@@ -12,6 +12,7 @@ pub mod foresight;
 pub mod glance;
 pub mod kept;
 pub mod local;
+pub mod lockfile;
 pub mod names;
 pub mod passthrough;
 pub mod queue;
@@ -36,6 +37,8 @@ use quick_cache::DefaultHashBuilder;
 use quick_cache::OptionsBuilder;
 use quick_cache::sync::Cache;
 use quick_cache::sync::DefaultLifecycle;
+use tokio::sync::Semaphore;
+use tokio::sync::watch;
 
 use crate::catalog::exposure::Exposed;
 use crate::catalog::foresight::Foresight;
@@ -97,6 +100,10 @@ pub struct Catalog {
     seal: Seal,
     passed: Passthrough,
     docks: Arc<Docks>,
+    /// How many changes go on by themselves.
+    under_way: Arc<watch::Sender<usize>>,
+    /// One for each lockfile in memory.
+    lockfiles: Semaphore,
     clock: Clock,
     fresh_for: Duration,
     shelves: Shelves,
@@ -242,6 +249,8 @@ impl Catalog {
             seal: Seal::new(key_file),
             passed: Passthrough::default(),
             docks: Arc::default(),
+            under_way: Arc::new(watch::Sender::new(0)),
+            lockfiles: Semaphore::new(lockfile::AT_ONCE),
             clock,
             fresh_for: config.fresh_for,
             shelves: shelves(),

@@ -61,7 +61,8 @@ impl Catalog {
     pub(super) async fn twin_of_upstream(&self, package: &PackageId) -> Result<Option<PackageId>, CatalogError> {
         for twin in self.state.names_alike(package).await? {
             let state = self.state.package(&twin).await?;
-            if state.local.is_none() && state.last_sight.is_some() {
+            let is_upstreams = state.local.is_none() && (state.last_sight.is_some() || state.given_up.is_some());
+            if is_upstreams && !self.is_never_asked(&twin) {
                 return Ok(Some(twin));
             }
         }

@@ -19,6 +19,7 @@ use crate::catalog::names::Whose;
 use crate::catalog::rights::Claim;
 use crate::catalog::rights::claimed;
 use crate::catalog::upload::Received;
+use crate::catalog::upload::Turn;
 use crate::ecosystem::Dist;
 use crate::model::actor::Actor;
 use crate::model::digest::Integrity;
@@ -98,7 +99,8 @@ struct Draft {
 
 impl Catalog {
     /// Publishes a release in the name of `by`. Durable when it returns.
-    pub async fn submit(self: &Arc<Self>, offer: Offer, received: Received, by: &Principal) -> Result<Submitted, SubmitError> {
+    /// `turn` is kept until it is recorded, also when nobody waits for it any more.
+    pub async fn submit(self: &Arc<Self>, offer: Offer, received: Received, by: &Principal, turn: Turn) -> Result<Submitted, SubmitError> {
         let release = ReleaseId { package: offer.package.clone(), version: offer.version.clone() };
         let Some(name) = &by.name else { return Err(SubmitError::NotInReach(offer.package)) };
         // Before anything is looked into, and once more when it is recorded: only then is upstream asked whether it has the name.
@@ -107,14 +109,20 @@ impl Catalog {
             self.fitting(&offer, by, whose).await?;
         }
         let draft = self.draft(&offer, &received, name, by).await?;
-        // Upstream may take long to say that it does not have the name: nobody else waits for that.
+        // Upstream may take long to say that it does not have the name: nobody else waits for that, unless the package changes meanwhile.
         let claim = self.claim(&offer, by).await?;
         let asked_restricted = offer.asks_restricted;
         let (this, by) = (Arc::clone(self), by.clone());
         // Once bytes are kept it goes on, also when nobody waits for it any more: they are recorded or taken away.
-        let recorded = tokio::spawn(async move { this.keep_and_record(&offer, &draft, claim, received.0, &by).await });
-        recorded.await.map_err(|crash| CatalogError::Storage(crash.to_string()))??;
-        tracing::info!(%release, by = name, "published");
+        let recording = self.finished(async move {
+            let recorded = this.keep_and_record(&offer, &draft, claim, received.0, &by).await;
+            if recorded.is_ok() {
+                tracing::info!(release = %draft.release, by = draft.submission.by, "published");
+            }
+            drop(turn);
+            recorded
+        });
+        recording.await??;
         let explanation = self.explain_known(&release).await?;
         Ok(Submitted { id: StageId::of(&release), asked_restricted, explanation, release })
     }
@@ -155,6 +163,8 @@ impl Catalog {
             };
             let change = self.change(&offer.package, &claim.before, commands(draft, &claim)).await?;
             self.is_bearable(&change, &draft.release)?;
+            // Once more, for keeping may have been waited for: what is heard of in between is seldom, and harms nobody but itself.
+            self.is_nobodys_twin(&offer.package, &claim).await?;
             if let Some(received) = bytes.received.take() {
                 bytes.kept = Some(self.quarantine.keep(received).await?);
             }
@@ -180,11 +190,7 @@ impl Catalog {
         if let Some(fault) = offer.name_fault.as_ref().filter(|_| claim.is_new) {
             return Err(SubmitError::Disagrees(format!("{} cannot be a new package: {fault}", package.name)));
         }
-        if claim.is_new
-            && let Some(twin) = self.twin_of_upstream(package).await?
-        {
-            return Err(SubmitError::NameOfUpstreamsTwin { package: package.clone(), twin });
-        }
+        self.is_nobodys_twin(package, &claim).await?;
         if let Some(local) = claim.before.local.as_ref().or(claim.before.given_up.as_ref()) {
             self.is_free(offer, local).await?;
         }

@@ -27,8 +27,10 @@ use crate::storage::blob::Receiving;
 /// until one of their own is through.
 pub const BODIES_MAX: usize = 48;
 pub const BODIES_OF_ONE_MAX: usize = 6;
-/// The same of bodies whose senders may publish nothing under the name: apart, so that they hold up nobody who may.
+/// The same of bodies whose senders may publish nothing under the name: apart, so that they hold up nobody who may, and not
+/// themselves where they may.
 pub const BODIES_OF_STRANGERS_MAX: usize = 8;
+pub const BODIES_OF_ONE_STRANGER_MAX: usize = 2;
 /// How long a body waits for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(20);
 /// What is gathered of a body in memory that nobody else has to go without, in bytes: nearly all are smaller.
@@ -37,8 +39,9 @@ const FREE_BYTES: usize = 256 * 1_024;
 const GATHERED_BYTES_MAX: usize = 96 * 1_024 * 1_024;
 /// What is taken of that at once, in bytes.
 const SHARE_BYTES: usize = 256 * 1_024;
-/// Large questions that are read at once, and that are answered at once: until then what was read is in memory.
+/// Large questions that are read at once.
 const ASKED_MAX: usize = 4;
+/// Large questions that are answered at once: until then what was read is in memory.
 const ANSWERED_MAX: usize = 16;
 /// Locks for bytes that are being kept; more than are kept at once, so that hardly two share one.
 const KEEPING_LOCKS: usize = 32;
@@ -145,16 +148,25 @@ impl Docks {
         Some(lock.lock().await)
     }
 
+    async fn answering(&self, bytes: usize) -> Option<Option<OwnedSemaphorePermit>> {
+        if bytes <= FREE_BYTES {
+            return Some(None);
+        }
+        let place = Arc::clone(&self.answered).acquire_owned();
+        tokio::time::timeout(TURN_WAIT, place).await.ok()?.ok().map(Some)
+    }
+
     async fn turn(self: &Arc<Self>, caller: &str, sender: Sender) -> Result<Turn, SubmitError> {
-        let all = match sender {
-            Sender::Publisher => &self.all,
-            Sender::Stranger => &self.strangers,
+        let (all, caller, of_one_max) = match sender {
+            Sender::Publisher => (&self.all, caller.to_owned(), BODIES_OF_ONE_MAX),
+            // No name has a blank in it.
+            Sender::Stranger => (&self.strangers, format!("stranger {caller}"), BODIES_OF_ONE_STRANGER_MAX),
         };
         let places = {
             let mut of_one = lock(&self.of_one);
-            Arc::clone(of_one.entry(caller.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(BODIES_OF_ONE_MAX))))
+            Arc::clone(of_one.entry(caller.clone()).or_insert_with(|| Arc::new(Semaphore::new(of_one_max))))
         };
-        let mut own = Own { docks: Arc::clone(self), caller: caller.to_owned(), places: Some(Arc::clone(&places)), place: None };
+        let mut own = Own { docks: Arc::clone(self), caller, places: Some(Arc::clone(&places)), place: None };
         let both = async {
             // First one's own: who waits for that keeps nobody else waiting.
             own.place = places.acquire_owned().await.ok();
@@ -179,18 +191,10 @@ impl Catalog {
         self.docks.turn(caller, sender).await
     }
 
-    /// Leave to keep what was read of so large a question until it is answered, for which upstreams may be waited for. `None`:
-    /// it is small, and needs none.
-    ///
-    /// # Errors
-    /// Others wait already, and for long.
-    pub async fn answering(&self, bytes: usize) -> Result<Option<OwnedSemaphorePermit>, SubmitError> {
-        if bytes <= FREE_BYTES {
-            return Ok(None);
-        }
-        let place = Arc::clone(&self.docks.answered).acquire_owned();
-        let place = tokio::time::timeout(TURN_WAIT, place).await.map_err(|_| SubmitError::TooManyAtOnce)?;
-        Ok(place.ok())
+    /// Leave to keep what was read of a question of so many bytes until it is answered, for which upstreams may be waited for:
+    /// `Some(None)` for a small one, which needs none. `None`: others wait already, and for long.
+    pub async fn answering(&self, bytes: usize) -> Option<Option<OwnedSemaphorePermit>> {
+        self.docks.answering(bytes).await
     }
 
     /// Leave to read so much text. `None`: it is small, and needs none. To be held by the reading itself, which goes on when
@@ -277,6 +281,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn large_questions_wait_for_a_place_and_small_ones_need_none() {
+        let docks = Docks::default();
+        let mut places = Vec::new();
+        for _ in 0..ANSWERED_MAX {
+            places.push(docks.answering(FREE_BYTES + 1).await.unwrap().unwrap());
+        }
+        assert!(docks.answering(FREE_BYTES + 1).await.is_none(), "after a while");
+        assert!(docks.answering(FREE_BYTES).await.unwrap().is_none());
+        places.pop();
+        assert!(docks.answering(FREE_BYTES + 1).await.unwrap().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn strangers_hold_up_strangers_only() {
         let docks = Arc::new(Docks::default());
         let mut strangers = Vec::new();
@@ -289,8 +306,12 @@ mod tests {
             publishers.push(docks.turn(&format!("publisher-{number}"), Sender::Publisher).await.unwrap());
         }
         assert!(matches!(docks.turn("one more", Sender::Publisher).await, Err(SubmitError::TooManyAtOnce)));
-        strangers.pop();
-        docks.turn("one more", Sender::Stranger).await.unwrap();
+        strangers.truncate(2);
+        let of_one = [docks.turn("eve", Sender::Stranger).await.unwrap(), docks.turn("eve", Sender::Stranger).await.unwrap()];
+        assert!(matches!(docks.turn("eve", Sender::Stranger).await, Err(SubmitError::TooManyAtOnce)));
+        publishers.pop();
+        docks.turn("eve", Sender::Publisher).await.unwrap();
+        drop(of_one);
     }
 
     #[tokio::test]

@@ -1,12 +1,14 @@
 //! The command line: one subcommand a file. Exit 0 done or green, 1 held, denied or failed, 2 wrong usage or configuration.
 
 mod audit;
+mod check;
 mod check_config;
 mod decide;
 mod explain;
 mod failure;
 mod health;
 mod init;
+mod lock;
 mod page;
 mod queue;
 mod remote;
@@ -50,6 +52,12 @@ enum Command {
     Queue(queue::QueueFlags),
     /// Says where a package or release stands, every finding, and what would change it; exit 1 if the release is not open
     Explain(explain::ExplainFlags),
+    /// Says of every release in a lockfile whether it may be installed, when what is held opens, and which changes make it green;
+    /// exit 1 if an install would not go through
+    Check(check::CheckLockfileFlags),
+    /// Changes lockfiles
+    #[command(subcommand)]
+    Lock(lock::LockCommand),
     /// Approves a release
     Approve(decide::DecisionFlags),
     /// Rejects a release
@@ -104,6 +112,8 @@ fn dispatch(line: Line, clock: &Clock) -> Result<Outcome, Failure> {
         Some(Command::CheckConfig(flags)) => check_config::run(&flags, clock),
         Some(Command::Queue(flags)) => queue::run(&flags),
         Some(Command::Explain(flags)) => explain::run(&flags),
+        Some(Command::Check(flags)) => check::run(&flags),
+        Some(Command::Lock(command)) => lock::run(&command),
         Some(Command::Approve(flags)) => decide::run(&flags, Verb::Approve, clock),
         Some(Command::Reject(flags)) => decide::run(&flags, Verb::Reject, clock),
         Some(Command::Hold(flags)) => decide::run(&flags, Verb::Hold, clock),
@@ -140,6 +150,10 @@ mod tests {
             "queue --limit 5 --server http://127.0.0.1:1 --token t --json",
             "explain left-pad",
             "explain @acme/web@1.0.0 --json",
+            "check package-lock.json",
+            "check pnpm-lock.yaml --json --server http://127.0.0.1:1 --token t",
+            "lock rewrite yarn.lock",
+            "lock rewrite yarn.lock --registry https://airlock.example/ --output -",
             "approve left-pad@1.3.0 --reason why --expires 30d",
             "reject left-pad@1.3.0 --reason why",
             "hold left-pad@1.3.0 --reason why --expires 30d",
@@ -177,7 +191,9 @@ mod tests {
     fn wrong_usage_is_exit_2() {
         for text in [
             "worker",
-            "check x",
+            "check",
+            "lock",
+            "lock rewrite",
             "policy test",
             "backup x",
             "approve left-pad@1.3.0",

@@ -1,18 +1,22 @@
 //! What the core must ask of a package format. No I/O: a dialect says what to ask and how to hear, never how to fetch.
-//! `archive` and `json` are strict readers that several formats share.
+//! `archive`, `json` and `tree` are strict readers that several formats share.
 
 pub mod archive;
 pub mod json;
+pub mod tree;
 
 use std::cmp::Ordering;
 
 use crate::ecosystem::json::JsonFault;
+use crate::ecosystem::tree::Fault;
 use crate::model::digest::Digest;
 use crate::model::digest::DocumentDigest;
 use crate::model::facts::Facts;
 use crate::model::index::Artifact;
 use crate::model::index::Index;
 use crate::model::local::LocalPackage;
+use crate::model::lockfile::Lockfile;
+use crate::model::lockfile::WantKind;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
@@ -82,6 +86,34 @@ pub struct Need {
     pub range: String,
 }
 
+/// What a release asks for of another package, as its manifest has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Requirement {
+    pub package: PackageId,
+    pub range: String,
+    pub kind: WantKind,
+}
+
+/// A change of a lockfile that is to be made with the client that wrote it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shift<'s> {
+    pub package: &'s PackageId,
+    pub from: &'s Version,
+    pub to: &'s Version,
+    /// The folders of the projects that want it themselves; the project's own is empty.
+    pub projects: Vec<&'s str>,
+    /// Names of packages that want it.
+    pub parents: Vec<&'s str>,
+    /// As which ranges it is wanted, as far as that is known.
+    pub ranges: Vec<&'s str>,
+    /// The client would choose that version by itself, if it chose anew.
+    pub is_first_choice: bool,
+    /// The lockfile has other releases of the package besides.
+    pub has_siblings: bool,
+    /// Where it stands in the lockfile.
+    pub line: u32,
+}
+
 /// The file of a release that was submitted here, as it was measured.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Dist {
@@ -142,6 +174,31 @@ pub trait Ecosystem: Send + Sync {
     /// Which of `versions` a client takes for a range of [`Need`]. A guess as well.
     fn choose<'v>(&self, _range: &str, _pointers: &'v [(String, Version)], _versions: &[&'v Version]) -> Option<&'v Version> {
         None
+    }
+
+    /// A lockfile of one of the format's clients. `name`: what the file is called, where that is known.
+    fn lockfile(&self, _text: &[u8], _name: Option<&str>) -> Result<Lockfile, Fault> {
+        Err(Fault { line: 1, why: Unreadable::Reserved(self.id()).to_string() })
+    }
+
+    /// What a release asks for of other packages, all of it that a registry can serve.
+    fn requirements(&self, _manifest: &[u8]) -> Vec<Requirement> {
+        Vec::new()
+    }
+
+    /// Whether a version satisfies a range; `None` where `range` is none.
+    fn satisfies(&self, _range: &str, _version: &Version) -> Option<bool> {
+        None
+    }
+
+    /// The package and the file that a path under a registry's base is of, without a leading slash.
+    fn artifact_at(&self, _path: &str) -> Option<(PackageId, String)> {
+        None
+    }
+
+    /// How the client of a lockfile is told to make these changes: a line each, for a shell or for people.
+    fn steps(&self, _lockfile: &Lockfile, _shifts: &[Shift<'_>]) -> Vec<String> {
+        Vec::new()
     }
 
     /// The name under which the file of a release that was submitted here is served. Two releases of one package that would

@@ -11,6 +11,7 @@ pub mod finding;
 pub mod index;
 pub mod job;
 pub mod local;
+pub mod lockfile;
 pub mod package;
 pub mod pattern;
 pub mod principal;

@@ -10,6 +10,7 @@ mod gate;
 mod harness;
 mod identity;
 mod index;
+mod lockfile;
 mod npm;
 mod people;
 mod rest;

@@ -44,6 +44,23 @@ async fn one_wrong_password_said_many_times_at_once_is_hardly_more_than_one_atte
     access.identify(Some(&basic("otto", "a good password")), HERE).await.unwrap();
 }
 
+/// Else whoever guesses has as many guesses as they like while somebody works: a right one would be told from a wrong one.
+#[tokio::test]
+async fn what_was_right_a_moment_ago_is_a_guess_from_elsewhere() {
+    let (access, _) = access_to(&Arc::new(MemoryState::new()), Anonymous::Reader);
+    access.make_user(otto(Role::Publisher, "a good password"), &root()).await.unwrap();
+    let right = basic("otto", "a good password");
+    access.identify(Some(&right), HERE).await.unwrap();
+    let there = IpAddr::from([198, 51, 100, 7]);
+    for n in 0..10 {
+        let guess = access.identify(Some(&basic("otto", &format!("guess {n}"))), there).await;
+        assert!(matches!(guess, Err(AccessError::NotValid)), "{guess:?}");
+    }
+    let guess = access.identify(Some(&right), there).await;
+    assert!(matches!(guess, Err(AccessError::TooManyAttempts(_))), "{guess:?}");
+    access.identify(Some(&right), HERE).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_people_behind_one_address_sign_in_at_once() {
     let (access, _) = access_to(&Arc::new(MemoryState::new()), Anonymous::Reader);

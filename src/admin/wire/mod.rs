@@ -1,6 +1,7 @@
 //! The admin API's words on the wire: what the server writes and the command line reads. All times are RFC 3339 with `Z`.
 
 mod asked;
+mod locked;
 
 pub use asked::AuditQuery;
 pub use asked::DecisionOrder;
@@ -11,6 +12,14 @@ pub use asked::ReleasesQuery;
 pub use asked::TokenOrder;
 pub use asked::UserEdit;
 pub use asked::UserOrder;
+pub use locked::ChangeView;
+pub use locked::LockedIntegrity;
+pub use locked::LockedVerdict;
+pub use locked::LockedView;
+pub use locked::LockfileQuery;
+pub use locked::LockfileView;
+pub use locked::PlanView;
+pub use locked::StuckView;
 
 use serde::Deserialize;
 use serde::Serialize;

@@ -22,7 +22,7 @@ pub enum SubmitError {
     NameOfTwin { package: PackageId, twin: PackageId },
     /// Were it published, nobody could have the other one any more.
     #[error(
-        "{} differs only in its case from {}, which comes from the upstream registry and is in use here; an admin can assign the name to this one",
+        "{} differs only in its case from {}, which comes from the upstream registry and was asked for here; an admin can assign the name to this one",
         package.name, twin.name
     )]
     NameOfUpstreamsTwin { package: PackageId, twin: PackageId },

@@ -113,9 +113,8 @@ async fn a_change_goes_on_when_nobody_waits_for_it_any_more() {
     let mut commit = Box::pin(catalog.commit_change(change, Actor::Airlock));
     assert!(commit.as_mut().now_or_never().is_none());
     drop(commit);
-    while world.state.package(&package()).await.unwrap().local.is_none() || !catalog.is_restricted(&package()) {
-        tokio::task::yield_now().await;
-    }
+    catalog.finish().await;
+    assert!(catalog.is_restricted(&package()));
     assert_eq!(world.versions().await, ["1.0.0"]);
 }
 

@@ -3,10 +3,13 @@
 use crate::catalog::CatalogError;
 use crate::catalog::advisories::NotAudited;
 use crate::catalog::explanation::DecideOrFind;
+use crate::catalog::lockfile::NotChecked;
 use crate::catalog::passthrough::NotPassed;
 use crate::catalog::review::ReviewError;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
+use crate::http::problem::REASON_PHRASE_BYTES_MAX;
+use crate::model::finding::printable;
 use crate::quarantine::decide::DecideError;
 use crate::quarantine::gate::NotForReview;
 
@@ -36,6 +39,18 @@ impl From<NotAudited> for Problem {
             NotAudited::Upstream { retry_after: Some(wait), .. } => Problem::new(Kind::NotYet, text).retry_after(wait),
             NotAudited::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text),
             NotAudited::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotChecked> for Problem {
+    fn from(error: NotChecked) -> Problem {
+        let text = printable(&error.to_string(), REASON_PHRASE_BYTES_MAX);
+        match error {
+            NotChecked::Unreadable(_) => Problem::new(Kind::Unacceptable, text),
+            NotChecked::TooManyPackages => Problem::new(Kind::TooLarge, text),
+            NotChecked::Busy { retry_after } => Problem::new(Kind::NotYet, text).retry_after(retry_after),
+            NotChecked::Catalog(error) => error.into(),
         }
     }
 }

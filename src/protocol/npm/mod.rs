@@ -15,14 +15,17 @@ pub mod head;
 pub mod inspect;
 pub mod integrity;
 pub mod keys;
+pub mod lockfile;
 pub mod manage;
 pub mod manifest;
 pub mod needs;
 pub mod order;
 pub mod path;
 pub mod publish;
+pub mod range;
 pub mod read;
 pub mod render;
+pub mod requirements;
 pub mod routes;
 #[cfg(test)]
 mod sample;
@@ -50,16 +53,22 @@ use crate::ecosystem::Ecosystem;
 use crate::ecosystem::Fetched;
 use crate::ecosystem::Need;
 use crate::ecosystem::Reading;
+use crate::ecosystem::Requirement;
+use crate::ecosystem::Shift;
 use crate::ecosystem::Track;
 use crate::ecosystem::Unreadable;
 use crate::ecosystem::UpstreamPath;
+use crate::ecosystem::tree::Fault;
 use crate::model::digest::DocumentDigest;
 use crate::model::facts::Facts;
 use crate::model::index::Artifact;
 use crate::model::local::LocalPackage;
+use crate::model::lockfile::Lockfile;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
+use crate::protocol::npm::path::Target;
+use crate::protocol::npm::range::Range;
 
 /// The core's questions, answered for npm.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,6 +109,30 @@ impl Ecosystem for Npm {
 
     fn choose<'v>(&self, range: &str, pointers: &'v [(String, Version)], versions: &[&'v Version]) -> Option<&'v Version> {
         needs::choose(range, pointers, versions)
+    }
+
+    fn lockfile(&self, text: &[u8], name: Option<&str>) -> Result<Lockfile, Fault> {
+        lockfile::read(text, name)
+    }
+
+    fn requirements(&self, manifest: &[u8]) -> Vec<Requirement> {
+        requirements::requirements(manifest)
+    }
+
+    fn satisfies(&self, range: &str, version: &Version) -> Option<bool> {
+        let range = Range::parse(range)?;
+        Some(order::semantic(version.as_str()).is_some_and(|version| range.is_satisfied_by(&version)))
+    }
+
+    fn artifact_at(&self, path: &str) -> Option<(PackageId, String)> {
+        match path::parse(&format!("/{path}")) {
+            Ok(Target::Tarball(tarball)) => Some((PackageId { ecosystem: EcosystemId::Npm, name: tarball.package }, tarball.file)),
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    fn steps(&self, lockfile: &Lockfile, shifts: &[Shift<'_>]) -> Vec<String> {
+        lockfile::steps::steps(lockfile, shifts)
     }
 
     fn describe(&self, frame: &[u8], manifest: &[u8]) -> Description {

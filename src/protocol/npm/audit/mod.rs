@@ -6,6 +6,7 @@ mod tree;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -45,6 +46,9 @@ const PATH: &str = "-/npm/v1/security/advisories/bulk";
 /// A question, decoded: the older ones come with every place of a tree and more.
 const BODY_BYTES_MAX: u64 = 8 * 1_024 * 1_024;
 
+/// When a client comes again that found too many others.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
 /// Advisories by package, as npm's bulk answer has them.
 type Advisories = BTreeMap<String, Vec<Value>>;
 
@@ -80,20 +84,26 @@ async fn read<T: Send + 'static>(
     };
     let sent = Sent::gather(headers, body, bytes_max).await.map_err(in_words)?;
     let length = usize::try_from(sent.length_at_most()).unwrap_or(usize::MAX);
-    let place = registry.catalog.answering(length).await?;
     let desk = registry.catalog.desk(Text::Asked, length).await;
     if desk.is_none() {
-        return Ok((parse(&sent.decoded().await.map_err(in_words)?)?, place));
+        return Ok((parse(&sent.decoded().await.map_err(in_words)?)?, None));
     }
     let read = move || {
         let text = sent.decode()?;
         let parsed = parse(&text);
         // Only now: nobody may wait for this any more.
+        let length = text.len();
         drop((text, desk));
-        Ok::<_, Problem>(parsed)
+        Ok::<_, Problem>((parsed, length))
     };
     let read = tokio::task::spawn_blocking(read).await.map_err(|crash| Problem::internal(crash.to_string()))?;
-    Ok((read.map_err(in_words)??, place))
+    let (parsed, length) = read.map_err(in_words)?;
+    let too_many = || {
+        let text = "too many large audits are being answered at once; try again in a moment";
+        Problem::new(Kind::TooManyRequests, text).retry_after(ASK_AGAIN_AFTER)
+    };
+    let place = registry.catalog.answering(length).await.ok_or_else(too_many)?;
+    Ok((parsed?, place))
 }
 
 impl From<NotAQuestion> for Problem {
