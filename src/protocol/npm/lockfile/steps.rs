@@ -91,11 +91,11 @@ fn npm(shifts: &[Shift<'_>]) -> Vec<String> {
 fn pnpm(lockfile: &Lockfile, shifts: &[Shift<'_>]) -> Vec<String> {
     let all = if lockfile.projects.iter().any(|folder| !folder.is_empty()) { " --recursive" } else { "" };
     let update = |texts: Vec<String>| (!texts.is_empty()).then(|| format!("pnpm update{all} --lockfile-only {}", words(texts)));
-    let (own, others): (Vec<&Shift<'_>>, Vec<&Shift<'_>>) = shifts.iter().partition(|shift| !shift.projects.is_empty());
-    let (chosen, pinned): (Vec<&Shift<'_>>, Vec<&Shift<'_>>) = others.into_iter().partition(|shift| shift.is_first_choice);
-    // All at once: it looks up what else is locked, and finds nothing of what is not open.
-    let moved = own.into_iter().map(release).chain(chosen.into_iter().map(name));
-    let mut lines: Vec<String> = update(moved.collect()).into_iter().collect();
+    let (chosen, others): (Vec<&Shift<'_>>, Vec<&Shift<'_>>) = shifts.iter().partition(|shift| shift.is_first_choice);
+    let (own, pinned): (Vec<&Shift<'_>>, Vec<&Shift<'_>>) = others.into_iter().partition(|shift| !shift.projects.is_empty());
+    // All that it would choose at once: it looks up what else is locked, and finds nothing of what is not open.
+    let mut lines: Vec<String> = update(chosen.into_iter().map(name).collect()).into_iter().collect();
+    lines.extend(update(own.into_iter().map(release).collect()));
     for shift in pinned {
         let range = shift.ranges.first().map_or_else(|| shift.from.to_string(), |range| (*range).to_owned());
         let pin = json!({ format!("{}@{range}", shift.package.name): shift.to.as_str() });
@@ -225,7 +225,7 @@ mod tests {
                 "npm uninstall --package-lock-only @acme/web",
             ],
         );
-        check("pnpm-lock", "9.0", &shifts, &["pnpm update --recursive --lockfile-only left@1.2.0 @acme/web"]);
+        check("pnpm-lock", "9.0", &shifts, &["pnpm update --recursive --lockfile-only left @acme/web"]);
         check(
             "yarn.lock",
             "1",
