@@ -26,6 +26,7 @@ use crate::quarantine::approval::is_of_another;
 use crate::quarantine::approval::is_vouched_for;
 use crate::quarantine::checks::inspection;
 use crate::quarantine::checks::screening;
+use crate::quarantine::context::Context;
 use crate::quarantine::trust::Trust;
 use crate::storage::record::Inspection;
 use crate::storage::record::LocalRelease;
@@ -51,6 +52,7 @@ pub struct Case<'a> {
     /// Whether people approved any release of the package before.
     pub approved_before: bool,
     pub policy: &'a Policy,
+    pub context: &'a Context,
     pub now: Timestamp,
 }
 
@@ -297,6 +299,7 @@ pub fn judge_all(
     index: &Index,
     state: &PackageState,
     policy: &Policy,
+    context: &Context,
     substance: impl Fn(&[u8]) -> DocumentDigest,
     now: Timestamp,
 ) -> Standings {
@@ -317,6 +320,7 @@ pub fn judge_all(
         name_counts_from,
         approved_before,
         policy,
+        context,
         now,
     };
     let verdicts: Vec<Verdict> = index.rows.iter().map(|row| judge(&case(row))).collect();

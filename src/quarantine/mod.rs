@@ -7,6 +7,7 @@ pub mod age;
 pub mod approval;
 pub mod checks;
 pub mod chronicle;
+pub mod context;
 pub mod decide;
 pub mod gate;
 pub mod intake;
@@ -33,7 +34,9 @@ use crate::model::index::Index;
 use crate::model::job::Job;
 use crate::model::job::Work;
 use crate::model::package::EcosystemId;
+use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
+use crate::quarantine::context::Context;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::judge_all;
 use crate::quarantine::parked::Parked;
@@ -124,7 +127,8 @@ impl Quarantine {
     /// Where every release of a package stands at `now`.
     pub fn standings(&self, index: &Index, state: &PackageState, now: Timestamp) -> Standings {
         let substance = |manifest: &[u8]| self.substance(index.package.ecosystem, manifest);
-        let mut standings = judge_all(index, state, &self.policy, substance, now);
+        let context = self.context(&index.package, now);
+        let mut standings = judge_all(index, state, &self.policy, &context, substance, now);
         self.parked.set_aside(index, &mut standings);
         standings
     }
@@ -137,8 +141,13 @@ impl Quarantine {
         }
     }
 
-    /// Another number whenever [`Quarantine::standings`] may come out otherwise at the same revision and time.
-    pub fn given_up_changes(&self) -> u64 {
+    /// What is known beyond the package's own index and records.
+    fn context(&self, _package: &PackageId, _now: Timestamp) -> Context {
+        Context::default()
+    }
+
+    /// Another number whenever [`Quarantine::standings`] of the package may come out otherwise at the same revision and time.
+    pub fn outside_changes(&self, _package: &PackageId) -> u64 {
         self.parked.changes()
     }
 

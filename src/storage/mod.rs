@@ -19,3 +19,4 @@ pub mod sled;
 pub mod state;
 pub mod summary;
 pub mod users;
+pub mod waivers;

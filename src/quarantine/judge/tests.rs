@@ -127,6 +127,7 @@ impl Given {
             name_counts_from: ago(self.name_age),
             approved_before: self.approved_before,
             policy: &self.policy,
+            context: &Context::default(),
             now,
         })
     }
@@ -365,7 +366,7 @@ fn all_of_a_package_is_judged_in_order_until_the_next_change() {
         rows: vec![young, old],
         text: bytes::Bytes::new(),
     };
-    let standings = judge_all(&index, &PackageState::default(), &Policy::default(), DocumentDigest::of, now());
+    let standings = judge_all(&index, &PackageState::default(), &Policy::default(), &Context::default(), DocumentDigest::of, now());
     let shown: Vec<&str> = standings.verdicts.iter().map(|verdict| verdict.standing.as_str()).collect();
     assert_eq!(shown, ["held", "admissible"]);
     assert_eq!(standings.valid_until, Some(ago(HOUR).plus(DAY)));
