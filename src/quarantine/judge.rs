@@ -2,6 +2,7 @@
 
 use crate::config::policy::Listing;
 use crate::config::policy::Policy;
+use crate::model::advisory::AdvisoryKind;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
@@ -14,6 +15,7 @@ use crate::model::index::Row;
 use crate::model::package::PackageId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
+use crate::quarantine::advised::Said;
 use crate::quarantine::age::Age;
 use crate::quarantine::age::AgeRule;
 use crate::quarantine::age::People;
@@ -24,6 +26,7 @@ use crate::quarantine::approval::count;
 use crate::quarantine::approval::is_covered;
 use crate::quarantine::approval::is_of_another;
 use crate::quarantine::approval::is_vouched_for;
+use crate::quarantine::checks::advisories;
 use crate::quarantine::checks::inspection;
 use crate::quarantine::checks::screening;
 use crate::quarantine::context::Context;
@@ -74,6 +77,18 @@ pub struct Verdict {
     pub digest: Option<Digest>,
     /// Why policy asks neither its age nor what is inside, where it does not.
     pub trusted: Option<Box<str>>,
+    /// The advisory whose fix it is, where that is why its age is enough.
+    pub fix_of: Option<Box<str>>,
+    /// The gravest vulnerability that is known of it.
+    pub gravest: Option<Box<Vulnerability>>,
+}
+
+/// A known vulnerability of a release, in short.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Vulnerability {
+    pub id: Box<str>,
+    /// CVSS base score in tenths; 0 where there is none.
+    pub score: u8,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -127,10 +142,24 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let screened = screened.map(|finding| (finding, Stage::Screening));
     let examined = inspections.iter().flat_map(|one| inspection::examine(one)).map(|finding| (finding, Stage::Inspection));
 
+    let said = case.context.advised.said.get(&row.version).map_or(&[][..], Vec::as_slice);
+    let advised = advisories::examine(said, in_use_since(state), now);
+
     let decisions: Vec<&Decision> = state.map_or(&[][..], |state| &state.decisions).iter().filter(|one| one.counts_at(now)).collect();
     let approvals = approvals(&decisions, digest.as_ref(), case.substance.as_ref(), not_by_themselves(policy, submission));
     let needed = policy.review.approvals.max(1);
+    let given = count(approvals.iter().copied());
+    // Who submitted it is one person, whether their own approval counts or not: below the floor somebody else is needed.
+    let has_another = approvals.iter().any(|one| is_of_another(one, submission));
+    let are_two = if submission.is_some() { has_another } else { given >= PAIR };
+    let people = People { given, needed, are_two };
+    let fix_of = case.context.advised.fixes.get(&row.version).map(|id| &**id);
+    let window = Window::of(case.policy, case.package, &case.row.version, age.counts_from, case.name_counts_from, fix_of, now);
+    let by_people = window.opened_by_people(approvals.iter().map(|one| one.at).max(), people);
+    let opened_at = by_people.map_or(window.opens_at, |at| at.min(window.opens_at));
+    let advised = advised.into_iter().chain(advisories::stale(case.context.feed, opened_at, now));
     let findings: Vec<Judged> = screened
+        .chain(advised.map(|finding| (finding, Stage::Screening)))
         .chain(examined)
         .map(|(finding, stage)| {
             let action = trust.action(finding.kind, action(policy, &finding, row, state));
@@ -139,12 +168,6 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         })
         .collect();
 
-    let given = count(approvals.iter().copied());
-    // Who submitted it is one person, whether their own approval counts or not: below the floor somebody else is needed.
-    let has_another = approvals.iter().any(|one| is_of_another(one, submission));
-    let are_two = if submission.is_some() { has_another } else { given >= PAIR };
-    let people = People { given, needed, are_two };
-    let window = Window::of(case.policy, case.package, &case.row.version, age.counts_from, case.name_counts_from, now);
     let passes = Passes {
         age: trust != Trust::Nothing || window.lets_pass(now, people),
         people: given >= needed || submission.is_none_or(|one| !one.staged),
@@ -200,7 +223,22 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         approvals_needed,
         digest,
         trusted: trust.reason().map(Box::from),
+        fix_of: fix_of.filter(|_| window.is_security_fix()).map(Box::from),
+        gravest: gravest(said),
     }
+}
+
+/// Since when it is in use here, as far as is known.
+fn in_use_since(state: Option<&ReleaseState>) -> Option<Timestamp> {
+    let state = state?;
+    let approved = state.decisions.iter().filter(|one| one.verb == Verb::Approve).map(|one| one.at);
+    approved.chain(state.first_inspected_at).min()
+}
+
+fn gravest(said: &[Said]) -> Option<Box<Vulnerability>> {
+    let vulnerabilities = said.iter().filter(|one| one.advisory.kind == AdvisoryKind::Vulnerability);
+    let gravest = vulnerabilities.max_by_key(|one| one.advisory.score)?;
+    Some(Box::new(Vulnerability { id: gravest.advisory.id.as_str().into(), score: gravest.advisory.score.unwrap_or(0) }))
 }
 
 /// Those of the present edition, of the artifacts that the row lists, done in sight of what the row says now.
@@ -271,7 +309,7 @@ fn reason(decisions: &[&Decision], findings: &[Judged], window: &Window, passes:
     }
     let standing = |action: Action| findings.iter().find(|one| one.action == action && !one.covered);
     let of = |one: &Judged| Reason::Finding { kind: one.finding.kind, evidence: one.finding.evidence.clone() };
-    let age = || Reason::Age { opens_at: window.opens_at, rule: window.rule };
+    let age = || Reason::Age { opens_at: window.opens_at, rule: window.rule.clone() };
     match (standing(Action::Reject), standing(Action::Review), standing(Action::Hold)) {
         (Some(one), _, _) | (None, Some(one), _) | (None, None, Some(one)) => of(one),
         (None, None, None) if !passes.people => Reason::Staged,

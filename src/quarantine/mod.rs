@@ -3,12 +3,14 @@
 // A new variant must be looked at wherever its enum is: unknown means held, and `_` would decide it silently.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+pub mod advised;
 pub mod age;
 pub mod approval;
 pub mod checks;
 pub mod chronicle;
 pub mod context;
 pub mod decide;
+pub mod feeds;
 pub mod gate;
 pub mod intake;
 pub mod judge;

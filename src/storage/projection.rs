@@ -123,6 +123,9 @@ fn inspected(release: &mut ReleaseState, file: &str, inspection: &Inspection) {
     let earlier = release.inspections.get(file).filter(|earlier| earlier.pins());
     let pinned = release.pins.get(file).or_else(|| earlier.map(|earlier| &earlier.digest));
     if pinned.is_none_or(|pinned| *pinned == inspection.digest) {
+        if inspection.pins() {
+            release.first_inspected_at.get_or_insert(inspection.at);
+        }
         release.inspections.insert(file.to_owned(), Arc::new(inspection.clone()));
     }
 }

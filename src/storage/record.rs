@@ -408,6 +408,9 @@ pub struct ReleaseState {
     pub changed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub removed_at: Option<Timestamp>,
+    /// When bytes of it were first found to be its own. No later inspection and no reopening changes it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first_inspected_at: Option<Timestamp>,
     /// By file name. Shared: a state is copied whenever a record changes it, and a map makes room for eleven at a time.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub inspections: BTreeMap<String, Arc<Inspection>>,

@@ -222,8 +222,21 @@ pub(super) fn checksum(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).max(1)
 }
 
+/// Hashes are spread evenly, so that one lies near where its size says; from there the steps double until it is passed.
 fn equal(sorted: &[u64], wanted: u64) -> std::ops::Range<usize> {
-    let start = sorted.partition_point(|one| *one < wanted);
+    let guess = usize::try_from((u128::from(wanted) * sorted.len() as u128) >> 64).unwrap_or(0);
+    let is_below = |at: usize| sorted.get(at).is_some_and(|one| *one < wanted);
+    let (mut low, mut high, mut step) = (guess, guess, 1);
+    while low > 0 && !is_below(low - 1) {
+        low = low.saturating_sub(step);
+        step *= 2;
+    }
+    step = 1;
+    while is_below(high) {
+        high = (high + step).min(sorted.len());
+        step *= 2;
+    }
+    let start = low + sorted.get(low..high).unwrap_or_default().partition_point(|one| *one < wanted);
     let count = sorted.get(start..).unwrap_or_default().iter().take_while(|one| **one == wanted).count();
     start..start + count
 }
@@ -241,4 +254,22 @@ fn measure(mut file: &File, length: u64) -> io::Result<DocumentDigest> {
         left -= wanted as u64;
     }
     Ok(DocumentDigest::from_raw(hasher.finalize().into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_equal_is_found_wherever_it_lies() {
+        let even: Vec<u64> = (0..1_000).map(|number| number * (u64::MAX / 1_000)).collect();
+        let lopsided: Vec<u64> = (0..100).chain([u64::MAX - 1, u64::MAX - 1, u64::MAX]).collect();
+        for sorted in [even, lopsided, vec![], vec![7], vec![u64::MAX; 3], vec![0; 3]] {
+            for wanted in sorted.iter().flat_map(|one| [one.saturating_sub(1), *one, one.saturating_add(1)]).chain([0, u64::MAX]) {
+                let start = sorted.partition_point(|one| *one < wanted);
+                let end = sorted.partition_point(|one| *one <= wanted);
+                assert_eq!(equal(&sorted, wanted), start..end, "{wanted}");
+            }
+        }
+    }
 }
