@@ -1,6 +1,7 @@
 //! What feeds say of releases: one file for each feed beside the ledger, which names it by its digest. Caches: a file that is lost
 //! or damaged is told, and counts as a feed that was never heard. In memory is only where to look.
 
+pub mod bundle;
 pub mod draft;
 pub mod table;
 
