@@ -25,6 +25,7 @@ use airlock::model::time::Timestamp;
 use airlock::protocol::npm::Npm;
 use airlock::protocol::npm::render::Form;
 use airlock::protocol::npm::render::packument;
+use airlock::quarantine::context::Context;
 use airlock::quarantine::intake::Before;
 use airlock::quarantine::intake::join;
 use airlock::quarantine::judge::Standings;
@@ -131,7 +132,7 @@ fn now() -> Timestamp {
 }
 
 fn judged(index: &Index) -> Standings {
-    judge_all(index, &PackageState::default(), &Policy::default(), |text| Npm.substance(text), now())
+    judge_all(index, &PackageState::default(), &Policy::default(), &Context::default(), |text| Npm.substance(text), now())
 }
 
 fn joined(index: &Index) -> Index {

@@ -24,6 +24,7 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::security::SecurityScheme;
 
 use crate::admin::ROUTES;
+use crate::admin::advisories;
 use crate::admin::audit;
 use crate::admin::decisions;
 use crate::admin::explain;
@@ -66,6 +67,8 @@ const PROBLEM: &str = "ProblemView";
         releases::package,
         decisions::decide,
         recall::pulls,
+        advisories::list,
+        advisories::import,
         audit::list,
         audit::verify,
         ownership::assign,
@@ -80,6 +83,7 @@ const PROBLEM: &str = "ProblemView";
     tags(
         (name = "releases", description = "Where releases stand, and why"),
         (name = "decisions", description = "What people decide"),
+        (name = "advisories", description = "What others found out about releases"),
         (name = "audit", description = "The ledger: every record, chained by hash"),
         (name = "names", description = "Which names are this registry's own"),
         (name = "tokens", description = "Who may do what"),
@@ -166,13 +170,19 @@ fn complete(operation: &mut Operation, route: &Route) {
     if route.method == "DELETE" {
         fails.push(("404", "No such token"));
     }
-    if route.method != "GET" {
+    // An import streams its body and is the same however often it is done.
+    let is_import = route.template.ends_with("/advisories");
+    if is_import && route.method == "POST" {
+        fails.push(("413", "The body is larger than 1 GiB"));
+        fails.push(("422", "Understood, but nothing in it counts; the text says why"));
+        fails.push(("507", "The disk is full; nothing was changed"));
+    } else if route.method != "GET" {
         fails.push(("409", "It is not as it was, or nothing is left to do"));
         fails.push(("422", "Understood, but not acceptable; the text names the field"));
         fails.push(("507", "The disk is full; nothing was changed"));
         operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
     }
-    if matches!(route.method, "POST" | "PUT") {
+    if matches!(route.method, "POST" | "PUT") && !is_import {
         fails.push(("413", "The body is larger than 64 KiB"));
         fails.push(("415", "The body is not JSON"));
     }

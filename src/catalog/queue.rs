@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::explanation::Explanation;
+use crate::model::finding::FindingKind;
 use crate::model::index::Index;
 use crate::model::job::Job;
 use crate::model::package::PackageId;
@@ -73,13 +74,16 @@ pub struct Queue {
 }
 
 /// Whether a release waits for people: it is in review, or one person approved it and another is needed. What was submitted
-/// here and is held is at once before who may let it through.
+/// here and is held is at once before who may let it through, and so is what is open although one source calls it malware.
 pub(super) fn waits(verdict: &Verdict, submission: Option<&LocalRelease>) -> bool {
     match verdict.standing {
         Standing::InReview => true,
         Standing::Held { .. } if submission.is_some() => true,
         Standing::Held { .. } | Standing::Rejected => verdict.approvals_given > 0 && verdict.approvals_given < verdict.approvals_needed,
-        Standing::Quarantined | Standing::Admissible | Standing::Approved | Standing::Revoked => false,
+        Standing::Admissible | Standing::Approved => {
+            verdict.findings.iter().any(|one| one.finding.kind == FindingKind::MalwareUnconfirmed && !one.covered)
+        }
+        Standing::Quarantined | Standing::Revoked => false,
     }
 }
 

@@ -55,6 +55,7 @@ pub struct Window {
     pub rule: AgeRule,
     /// Below it, one person's approval does not count, unless another submitted it.
     pub floor_at: Timestamp,
+    /// From when on it is no earlier than it would be anyway.
     pub exemption_ends: Option<Timestamp>,
     /// When an exemption that was for it ended last.
     pub exemption_ended: Option<Timestamp>,
@@ -95,7 +96,7 @@ impl Window {
         };
         if let Some(of) = fix_of.filter(|_| rules.security_lane && floor_at < opens_at) {
             let rule = AgeRule::SecurityFix { floor: rules.floor, of: of.into() };
-            return Window { opens_at: floor_at, rule, floor_at, exemption_ends: None, exemption_ended };
+            return Window { opens_at: floor_at, rule, floor_at, exemption_ends: Some(opens_at), exemption_ended };
         }
         Window { opens_at, rule, floor_at, exemption_ends: None, exemption_ended }
     }
@@ -111,9 +112,10 @@ impl Window {
         Some(if people.are_two { last_at } else { last_at.max(self.floor_at) })
     }
 
-    pub const fn is_security_fix(&self) -> bool {
+    /// Whether the security lane is why it opens earlier than others of its age.
+    pub fn is_security_fix(&self, now: Timestamp) -> bool {
         match self.rule {
-            AgeRule::SecurityFix { .. } => true,
+            AgeRule::SecurityFix { .. } => self.exemption_ends.is_some_and(|ends| now < ends),
             AgeRule::Minimum(_) | AgeRule::NewPackage(_) | AgeRule::Floor(_) => false,
         }
     }

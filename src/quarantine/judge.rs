@@ -1,5 +1,6 @@
 //! The judgement: one pure function from what is known of a release to where it stands. No clock, no store, no wildcard.
 
+use crate::config::policy::Fallback;
 use crate::config::policy::Listing;
 use crate::config::policy::Policy;
 use crate::model::advisory::AdvisoryKind;
@@ -223,7 +224,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         approvals_needed,
         digest,
         trusted: trust.reason().map(Box::from),
-        fix_of: fix_of.filter(|_| window.is_security_fix()).map(Box::from),
+        fix_of: fix_of.filter(|_| window.is_security_fix(now)).map(Box::from),
         gravest: gravest(said),
     }
 }
@@ -330,6 +331,7 @@ pub struct Standings {
     /// When the last of them changed by itself or by a decision, as far as is known.
     pub changed_at: Timestamp,
     pub lists_admissible: bool,
+    pub fallback: Fallback,
 }
 
 /// Judges every release of a package. `substance`: [`crate::ecosystem::Ecosystem::substance`].
@@ -366,7 +368,15 @@ pub fn judge_all(
     let openings = verdicts.iter().filter_map(|verdict| verdict.changed_at).filter(|at| *at <= now);
     let last_sight = state.last_sight.as_ref().map_or(first_seen_at, |sight| sight.at);
     let changed_at = openings.fold(last_sight.min(now), Timestamp::max);
-    Standings { revision: state.revision, now, verdicts, valid_until, changed_at, lists_admissible: policy.listing == Listing::Admissible }
+    Standings {
+        revision: state.revision,
+        now,
+        verdicts,
+        valid_until,
+        changed_at,
+        lists_admissible: policy.listing == Listing::Admissible,
+        fallback: policy.fallback,
+    }
 }
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::quarantine::context::Context;
+use crate::quarantine::feeds::Feeds;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::judge_all;
 use crate::quarantine::parked::Parked;
@@ -78,6 +79,7 @@ pub struct Quarantine {
     /// Rung when background work may be due.
     bell: Notify,
     counts: workflow::Counts,
+    feeds: Feeds,
 }
 
 impl Quarantine {
@@ -88,6 +90,7 @@ impl Quarantine {
         ecosystems: Ecosystems,
         policy: Arc<Policy>,
         clock: Clock,
+        feeds: Feeds,
     ) -> Quarantine {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Quarantine {
@@ -104,6 +107,7 @@ impl Quarantine {
             parked: Parked::default(),
             bell: Notify::new(),
             counts: workflow::Counts::default(),
+            feeds,
         }
     }
 
@@ -129,7 +133,7 @@ impl Quarantine {
     /// Where every release of a package stands at `now`.
     pub fn standings(&self, index: &Index, state: &PackageState, now: Timestamp) -> Standings {
         let substance = |manifest: &[u8]| self.substance(index.package.ecosystem, manifest);
-        let context = self.context(&index.package, now);
+        let context = self.context(index, state, now);
         let mut standings = judge_all(index, state, &self.policy, &context, substance, now);
         self.parked.set_aside(index, &mut standings);
         standings
@@ -144,13 +148,28 @@ impl Quarantine {
     }
 
     /// What is known beyond the package's own index and records.
-    fn context(&self, _package: &PackageId, _now: Timestamp) -> Context {
-        Context::default()
+    fn context(&self, index: &Index, state: &PackageState, now: Timestamp) -> Context {
+        let Some(ecosystem) = self.ecosystem(index.package.ecosystem) else { return Context::default() };
+        let is_named_outside = state.local.is_none() && self.is_of_public_registry(&index.package);
+        let (advised, feed) = self.feeds.advised(index, state, &**ecosystem, is_named_outside, now);
+        Context { advised, feed, ..Context::default() }
+    }
+
+    /// Whether the name is the one that feeds speak of: neither of a private scope nor of one that has a registry of its own.
+    pub fn is_of_public_registry(&self, package: &PackageId) -> bool {
+        let Some(scope) = package.name.scope() else { return true };
+        let is_private = self.policy.private_scopes.iter().any(|private| private.eq_ignore_ascii_case(scope));
+        !is_private && self.upstreams.own_scope(Some(scope)).is_none()
     }
 
     /// Another number whenever [`Quarantine::standings`] of the package may come out otherwise at the same revision and time.
-    pub fn outside_changes(&self, _package: &PackageId) -> u64 {
-        self.parked.changes()
+    pub fn outside_changes(&self, package: &PackageId) -> u64 {
+        // Of two numbers of which one differs, the sum differs too.
+        self.feeds.changes(package).wrapping_add(self.parked.changes().wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    pub fn feeds(&self) -> &Feeds {
+        &self.feeds
     }
 
     pub fn ecosystem(&self, id: EcosystemId) -> Option<&Arc<dyn Ecosystem>> {

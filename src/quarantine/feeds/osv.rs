@@ -66,7 +66,6 @@ pub fn read(bytes: &[u8], precedence: &dyn Fn(&Version, &Version) -> Ordering) -
         return Err(Unreadable::TooLarge);
     }
     let record: Record<'_> = serde_json::from_slice(bytes).map_err(|fault| Unreadable::Malformed(fault.to_string()))?;
-    let is_id = |id: &str| !id.is_empty() && id.len() <= ID_BYTES_MAX && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b));
     if !is_id(&record.id) {
         return Err(Unreadable::Id);
     }
@@ -125,6 +124,12 @@ pub fn read(bytes: &[u8], precedence: &dyn Fn(&Version, &Version) -> Ordering) -
         advisory.summary = summary(record.summary.as_deref(), advisory);
     }
     Ok(advisories)
+}
+
+/// Whether the text is an id as databases have them, which is a file's name too.
+pub fn is_id(text: &str) -> bool {
+    let is_of_id = |b: u8| b.is_ascii_alphanumeric() || b"-._:".contains(&b);
+    !text.is_empty() && text.len() <= ID_BYTES_MAX && !text.starts_with('.') && text.bytes().all(is_of_id)
 }
 
 fn at_most(what: &'static str, max: usize, found: usize) -> Result<(), Unreadable> {

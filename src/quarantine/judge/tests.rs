@@ -429,7 +429,8 @@ fn the_security_lane_opens_at_the_floor_and_never_before() {
     let rule = AgeRule::SecurityFix { floor: DAY, of: of() };
     assert_eq!(young.verdict().reason, Reason::Age { opens_at: ago(HOUR * 9).plus(DAY), rule });
     assert_eq!(published(DAY).with(fix).stands(Standing::Admissible).verdict().fix_of, Some(of()));
-    assert_eq!(published(DAY * 7).with(fix).stands(Standing::Admissible).verdict().fix_of, Some(of()));
+    assert_eq!(published(DAY * 7).with(fix).stands(Standing::Admissible).verdict().fix_of, None, "no earlier than others");
+    assert_eq!(published(DAY).with(fix).verdict().changes_at, Some(now().plus(DAY * 6)));
     published(DAY).with(fix).with(|given| given.policy.release_age.security_lane = false).stands(until(now().plus(DAY * 6)));
     published(DAY).with(fix).with(|given| given.context = Context::default()).stands(until(now().plus(DAY * 6)));
     let new_name = published(DAY).with(fix).with(|given| given.name_age = DAY);

@@ -3,6 +3,7 @@
 
 pub mod bundle;
 pub mod draft;
+pub mod incoming;
 pub mod table;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::model::digest::Digest;
 use crate::model::digest::DocumentDigest;
 use crate::model::package::PackageId;
 use crate::storage::advisories::draft::Draft;
+use crate::storage::advisories::incoming::Incoming;
 use crate::storage::advisories::table::Table;
 use crate::storage::advisories::table::TableFault;
 use crate::storage::ledger::file::sync_folder;
@@ -133,8 +135,13 @@ impl Advisories {
         Draft::new(self.unfinished())
     }
 
+    /// A place for a bundle that is brought.
+    pub fn incoming(&self) -> Incoming {
+        Incoming::new(self.unfinished())
+    }
+
     /// A new file that no other call is given. Whoever is given it removes it.
-    pub fn unfinished(&self) -> PathBuf {
+    fn unfinished(&self) -> PathBuf {
         self.folder.join(format!("{}.new", self.next.fetch_add(1, Ordering::Relaxed)))
     }
 
