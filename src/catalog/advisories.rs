@@ -123,12 +123,7 @@ impl Catalog {
 
     /// What feeds say, where they are fresh; else, and of packages that have an upstream of their own, what that one says: `body`
     /// writes down what one upstream is asked, and `path` is where; `in_use` is in order. One answer from each upstream that was asked.
-    pub async fn audited(
-        self: &Arc<Self>,
-        in_use: &[InUse],
-        path: &str,
-        body: impl Fn(&[&InUse]) -> Bytes,
-    ) -> Result<Audited, NotAudited> {
+    pub async fn audited(self: &Arc<Self>, in_use: &[InUse], path: &str, body: impl Fn(&[&InUse]) -> Bytes) -> Result<Audited, NotAudited> {
         let now = self.clock.now();
         let feeds_know = self.quarantine.feeds().knows_vulnerabilities(now);
         let mut audited = Audited::default();
@@ -167,7 +162,9 @@ impl Catalog {
         let found = tokio::task::spawn_blocking(move || {
             let order = |left: &Version, right: &Version| ecosystem.precedence(left, right);
             let names = |advisory: &model::advisory::Advisory| {
-                let named = |version: &Version| advisory.versions.contains(version) || advisory.ranges.iter().any(|range| range.contains(version, order));
+                let named = |version: &Version| {
+                    advisory.versions.contains(version) || advisory.ranges.iter().any(|range| range.contains(version, order))
+                };
                 one.versions.iter().any(named)
             };
             let counts = |advisory: &&model::advisory::Advisory| {

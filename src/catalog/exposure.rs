@@ -265,7 +265,8 @@ struct Risks<'s> {
 impl<'s> Risks<'s> {
     fn of(index: &'s Index, standings: &'s Standings) -> Risks<'s> {
         let Fallback { score, action } = standings.fallback;
-        let of = |(row, verdict): (&'s Row, &'s Verdict)| Some((&row.version, verdict.gravest.as_deref().filter(|one| one.score >= score)?));
+        let of =
+            |(row, verdict): (&'s Row, &'s Verdict)| Some((&row.version, verdict.gravest.as_deref().filter(|one| one.score >= score)?));
         Risks { action, grave: index.rows.iter().zip(&standings.verdicts).filter_map(of).collect() }
     }
 

@@ -1,13 +1,13 @@
 //! The sweep: after something new was heard of advisories, every package that is known here is looked at again, so that what is in use
 //! and turns out to be malware is told before anybody asks for it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
+use crate::ecosystem::Ecosystem;
 use crate::model::actor::Actor;
 use crate::model::advisory::Advisory;
 use crate::model::advisory::AdvisoryKind;
@@ -15,6 +15,8 @@ use crate::model::digest::Digest;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::release::ReleaseId;
+use crate::model::time::Timestamp;
+use crate::quarantine::Quarantine;
 use crate::quarantine::feeds::hear::Extent;
 use crate::quarantine::feeds::hear::HearError;
 use crate::quarantine::feeds::hear::Heard;
@@ -106,47 +108,65 @@ impl Catalog {
         package: &PackageId,
         state: &Arc<PackageState>,
     ) -> Result<Vec<(ReleaseId, String)>, CatalogError> {
-        let used: Vec<(&Version, &ReleaseState)> = state.releases.iter().filter(|(_, one)| is_used(one)).collect();
-        if used.is_empty() {
-            return Ok(Vec::new());
-        }
-        let before = heard.before.as_deref();
-        let renamed = before.map_or(0, |table| table.stamp(package)) != heard.now.stamp(package);
-        let is_new = |digest: &&Digest| heard.now.may_name(digest) != before.is_some_and(|table| table.may_name(digest));
-        let named: BTreeSet<Digest> = used.iter().flat_map(|(_, one)| bytes_of(one)).filter(is_new).copied().collect();
-        if !renamed && named.is_empty() {
-            return Ok(Vec::new());
-        }
-        if !named.is_empty() {
+        let news = News::of(heard, package, state);
+        if news.bytes {
             self.quarantine.feeds().touch(package);
         }
-        let (used, state) = (used.into_iter().map(|(version, one)| (version.clone(), one.clone())).collect::<Vec<_>>(), Arc::clone(state));
-        self.find_waiting(package, &state).await?;
+        if !news.bytes && !news.name {
+            return Ok(Vec::new());
+        }
+        self.find_waiting(package, state).await?;
         let (now, ecosystem, quarantine) = (self.clock.now(), self.ecosystem(package)?, Arc::clone(&self.quarantine));
-        let package = package.clone();
-        let compare = move || {
-            let is_named_outside = state.local.is_none() && quarantine.is_of_public_registry(&package);
-            let said = if is_named_outside { quarantine.feeds().advisories().of(&package) } else { Arc::default() };
-            let is_malware = |one: &&Advisory| one.kind == AdvisoryKind::Malware && one.counts_at(now);
-            let mut found = Vec::new();
-            for (version, released) in used {
-                let names = |one: &&Advisory| {
-                    let order = |left: &Version, right: &Version| ecosystem.precedence(left, right);
-                    one.versions.contains(&version) || one.ranges.iter().any(|range| range.contains(&version, order))
-                };
-                let by_name = said.iter().filter(is_malware).find(names).map(|one| one.id.clone());
-                let by_bytes = || {
-                    let all: Vec<Advisory> = bytes_of(&released).flat_map(|digest| quarantine.feeds().advisories().by_digest(digest)).collect();
-                    all.iter().find(is_malware).map(|one| one.id.clone())
-                };
-                if let Some(id) = by_name.or_else(by_bytes) {
-                    found.push((ReleaseId { package: package.clone(), version }, id));
-                }
-            }
-            found
-        };
-        tokio::task::spawn_blocking(compare).await.map_err(|error| CatalogError::Storage(error.to_string()))
+        let (package, state) = (package.clone(), Arc::clone(state));
+        let compared = tokio::task::spawn_blocking(move || malware_in_use(&quarantine, &*ecosystem, &package, &state, now));
+        compared.await.map_err(|error| CatalogError::Storage(error.to_string()))
     }
+}
+
+/// What is said of a package's releases in use now, and was not before.
+struct News {
+    /// Of its name.
+    name: bool,
+    /// Of its bytes, perhaps under another name.
+    bytes: bool,
+}
+
+impl News {
+    fn of(heard: &Heard, package: &PackageId, state: &PackageState) -> News {
+        let before = heard.before.as_deref();
+        let is_new = |digest: &Digest| heard.now.may_name(digest) != before.is_some_and(|table| table.may_name(digest));
+        let used = || state.releases.values().filter(|one| is_used(one));
+        let name = used().next().is_some() && before.map_or(0, |table| table.stamp(package)) != heard.now.stamp(package);
+        News { name, bytes: used().flat_map(bytes_of).any(is_new) }
+    }
+}
+
+/// Releases in use, each with the advisory that calls it malware.
+fn malware_in_use(
+    quarantine: &Quarantine,
+    ecosystem: &dyn Ecosystem,
+    package: &PackageId,
+    state: &PackageState,
+    now: Timestamp,
+) -> Vec<(ReleaseId, String)> {
+    let advisories = quarantine.feeds().advisories();
+    let is_named_outside = state.local.is_none() && quarantine.is_of_public_registry(package);
+    let said = if is_named_outside { advisories.of(package) } else { Arc::default() };
+    let is_malware = |one: &&Advisory| one.kind == AdvisoryKind::Malware && one.counts_at(now);
+    let order = |left: &Version, right: &Version| ecosystem.precedence(left, right);
+    let mut found = Vec::new();
+    for (version, released) in state.releases.iter().filter(|(_, one)| is_used(one)) {
+        let names = |one: &&Advisory| one.versions.contains(version) || one.ranges.iter().any(|range| range.contains(version, order));
+        let by_name = said.iter().filter(is_malware).find(names).map(|one| one.id.clone());
+        let by_bytes = || {
+            let all: Vec<Advisory> = bytes_of(released).flat_map(|digest| advisories.by_digest(digest)).collect();
+            all.iter().find(is_malware).map(|one| one.id.clone())
+        };
+        if let Some(id) = by_name.or_else(by_bytes) {
+            found.push((ReleaseId { package: package.clone(), version: version.clone() }, id));
+        }
+    }
+    found
 }
 
 /// Whether somebody may have it: its bytes were had, or people let it through.

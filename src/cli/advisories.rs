@@ -8,8 +8,8 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use rawzip::CompressionMethod;
-use rawzip::EntryPath;
 use rawzip::ZipArchiveWriter;
+use rawzip::path::EntryPath;
 
 use crate::admin::wire::Advisories;
 use crate::admin::wire::FeedView;
@@ -63,7 +63,8 @@ pub fn run(command: &AdvisoriesCommand) -> Result<Outcome, Failure> {
 }
 
 fn import(path: &Path, add: bool, remote: &RemoteFlags) -> Result<Outcome, Failure> {
-    let unreadable = |error: io::Error| Failure::usage(format!("{} cannot be read: {error}", path.display()), "name a zip, a folder or a JSON file");
+    let unreadable =
+        |error: io::Error| Failure::usage(format!("{} cannot be read: {error}", path.display()), "name a zip, a folder or a JSON file");
     let is_folder = std::fs::metadata(path).map_err(unreadable)?.is_dir();
     let is_zip = !is_folder && begins_as_zip(path).map_err(unreadable)?;
     let whole = (is_folder || is_zip) && !add;
@@ -141,7 +142,9 @@ fn show_import(import: &Import, whole: bool, look: Look) -> String {
     let mut out = format!("{} advisories about npm packages were read.\n", import.advisories);
     if import.unreadable > 0 {
         let count = import.unreadable;
-        out.push_str(&look.paint(&format!("{count} could not be read and were passed over, so that what is known gets no younger:"), Tone::Bad));
+        out.push_str(
+            &look.paint(&format!("{count} could not be read and were passed over, so that what is known gets no younger:"), Tone::Bad),
+        );
         out.push('\n');
         for fault in &import.faults {
             out.push_str(&format!("  {}: {}\n", printable(&fault.record, TEXT_BYTES_MAX), printable(&fault.why, TEXT_BYTES_MAX)));
@@ -198,7 +201,10 @@ mod tests {
         )
         .unwrap();
         let shown = show_import(&import, true, PLAIN);
-        assert!(shown.contains("3 advisories") && shown.contains("  npm/MAL-1.json: it is not an OSV record") && !shown.contains("as of"), "{shown}");
+        assert!(
+            shown.contains("3 advisories") && shown.contains("  npm/MAL-1.json: it is not an OSV record") && !shown.contains("as of"),
+            "{shown}"
+        );
         let sound = Import { unreadable: 0, faults: Vec::new(), ..import };
         assert!(show_import(&sound, true, PLAIN).contains("as of 2099-01-01 00:00 UTC"));
         assert!(!show_import(&sound, false, PLAIN).contains("as of"));

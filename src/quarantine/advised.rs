@@ -178,12 +178,8 @@ fn fixes(
     let served: HashSet<&Version> = index.rows.iter().filter(|row| !gone(row)).map(|row| &row.version).collect();
     let mut fixes: BTreeMap<Version, (Option<u8>, Box<str>)> = BTreeMap::new();
     for advisory in counting.iter().filter(|one| one.kind == AdvisoryKind::Vulnerability && one.independent) {
-        let wanted: HashSet<Version> = ladder
-            .affected(advisory)
-            .into_iter()
-            .filter(|(version, _)| in_use.contains(version))
-            .filter_map(|(_, fixed)| fixed)
-            .collect();
+        let wanted: HashSet<Version> =
+            ladder.affected(advisory).into_iter().filter(|(version, _)| in_use.contains(version)).filter_map(|(_, fixed)| fixed).collect();
         let is_as_free = |version: &Version| {
             let grave = |one: &Said| one.advisory.kind == AdvisoryKind::Malware || one.advisory.score >= advisory.score;
             !said.get(version).is_some_and(|all| all.iter().any(grave))
@@ -195,7 +191,9 @@ fn fixes(
             };
             let from = ladder.sorted.partition_point(|version| precedence(version, fixed) == Ordering::Less);
             let after = ladder.sorted.get(from..).unwrap_or_default().iter().copied();
-            let fix = after.filter(|version| served.contains(version) && is_as_free(version)).find(|version| *version == fixed || is_of_line(version));
+            let fix = after
+                .filter(|version| served.contains(version) && is_as_free(version))
+                .find(|version| *version == fixed || is_of_line(version));
             if let Some(version) = fix {
                 let graver = |known: &(Option<u8>, Box<str>)| known.0 < advisory.score;
                 if fixes.get(version).is_none_or(graver) {

@@ -16,7 +16,10 @@ pub enum AgeRule {
     NewPackage(Duration),
     Floor(Duration),
     /// The security lane: at the floor, because an independent advisory names it as the fix of what is in use here.
-    SecurityFix { floor: Duration, of: Box<str> },
+    SecurityFix {
+        floor: Duration,
+        of: Box<str>,
+    },
 }
 
 /// From when a release counts as published, and why not from the time it claims.

@@ -114,7 +114,8 @@ pub fn why(verdict: &Verdict, now: Timestamp) -> String {
                     format!("is admissible: trusted ({}); its bytes are proven at the first download", printable(why, EVIDENCE_BYTES_MAX))
                 }
                 None => {
-                    let early = verdict.fix_of.as_ref().map_or_else(String::new, |of| format!("opened early as the security fix of {of}; "));
+                    let early =
+                        verdict.fix_of.as_ref().map_or_else(String::new, |of| format!("opened early as the security fix of {of}; "));
                     format!("is admissible: {early}its bytes are inspected at the first download")
                 }
             },

@@ -32,6 +32,7 @@ use http::uri::Authority;
 use tower::util::ServiceExt;
 use tracing::Instrument;
 
+use crate::admin::advisories::IMPORT_BYTES_MAX;
 use crate::clock::Clock;
 use crate::http::caller::Caller;
 use crate::http::caller::Callers;
@@ -201,7 +202,8 @@ impl Door {
 
     /// Lets the request in, and asks whoever it is for.
     async fn ask(&self, site: &Site, asker: Asker, mut parts: Parts, body: Body) -> Outcome {
-        let body = if http_body::Body::is_end_stream(&body) { body } else { Body::new(Bounded::new(body, self.body_bytes_max(parts.uri.path()))) };
+        let body =
+            if http_body::Body::is_end_stream(&body) { body } else { Body::new(Bounded::new(body, self.body_bytes_max(parts.uri.path()))) };
         let path = parts.uri.path();
         if router::is_outside(path) {
             return Box::pin(own(&site.outside, Request::from_parts(parts, body), None)).await;
@@ -222,7 +224,7 @@ impl Door {
 
     /// Whoever is not let in there is refused before anything of it is read.
     fn body_bytes_max(&self, path: &str) -> u64 {
-        if path == router::ADVISORIES { self.body_bytes_max.max(admin::advisories::IMPORT_BYTES_MAX) } else { self.body_bytes_max }
+        if path == router::ADVISORIES { self.body_bytes_max.max(IMPORT_BYTES_MAX) } else { self.body_bytes_max }
     }
 
     /// Who may come in: not ourselves, not under a foreign name, not unknown where that is not allowed, not too much.

@@ -114,7 +114,8 @@ impl World {
     }
 
     fn said(&self) -> Vec<String> {
-        let of = |(version, said): (&Version, &Vec<Said>)| said.iter().map(|one| format!("{version} {}", one.advisory.id)).collect::<Vec<_>>();
+        let of =
+            |(version, said): (&Version, &Vec<Said>)| said.iter().map(|one| format!("{version} {}", one.advisory.id)).collect::<Vec<_>>();
         self.advised().said.iter().flat_map(of).collect()
     }
 
@@ -153,7 +154,8 @@ fn what_is_at_home_here_is_known_by_its_bytes_only() {
     let mut world = World::of(MANY, &["1.0.0"]).with(vulnerability("GHSA-a", 50, &[range("", "")]));
     world.is_named_outside = false;
     assert_eq!(world.advised(), Advised::default());
-    let elsewhere = Advisory { package: PackageId::npm("evil").unwrap(), digests: vec![Digest::of(b"1.2.4")], ..vulnerability("MAL-1", 0, &[]) };
+    let elsewhere =
+        Advisory { package: PackageId::npm("evil").unwrap(), digests: vec![Digest::of(b"1.2.4")], ..vulnerability("MAL-1", 0, &[]) };
     world.by_bytes = vec![elsewhere.clone(), Advisory { withdrawn_at: Some(now()), id: "MAL-2".into(), ..elsewhere }];
     assert_eq!(world.said(), ["1.2.4 MAL-1"]);
     assert!(world.advised().said[&version("1.2.4")][0].names_bytes);
@@ -195,7 +197,9 @@ fn the_fix_of_what_is_in_use_is_found() {
     World::of(MANY, &["1.2.3-rc.1"]).with(advisory()).fixes(&["1.2.3 GHSA-a"]);
     World::of(&["1.0.0", "1.2.4", "1.2.5"], &["1.0.0"]).with(advisory()).fixes(&["1.2.4 GHSA-a"]);
     World::of(&["1.0.0", "1.2.4-rc.1", "2.0.0"], &["1.0.0"]).with(advisory()).fixes(&[]);
-    World::of(&["1.0.0", "2.0.0-rc.1"], &["1.0.0"]).with(vulnerability("GHSA-a", 98, &[range("", "2.0.0-rc.1")])).fixes(&["2.0.0-rc.1 GHSA-a"]);
+    World::of(&["1.0.0", "2.0.0-rc.1"], &["1.0.0"])
+        .with(vulnerability("GHSA-a", 98, &[range("", "2.0.0-rc.1")]))
+        .fixes(&["2.0.0-rc.1 GHSA-a"]);
     let lines = vulnerability("GHSA-a", 98, &[range("", "1.2.3"), range("2.0.0", "2.1.0")]);
     World::of(MANY, &["1.0.0"]).with(lines.clone()).fixes(&["1.2.3 GHSA-a"]);
     World::of(MANY, &["1.0.0", "2.0.0"]).with(lines).fixes(&["1.2.3 GHSA-a", "2.1.0 GHSA-a"]);

@@ -178,18 +178,17 @@ fn ranges(
 }
 
 /// One stretch for each event that begins one, up to the nearest that ends it.
-fn stretches(
-    events: &[Event<'_>],
-    last_known: Option<&str>,
-    precedence: &dyn Fn(&Version, &Version) -> Ordering,
-) -> Vec<AffectedRange> {
+fn stretches(events: &[Event<'_>], last_known: Option<&str>, precedence: &dyn Fn(&Version, &Version) -> Ordering) -> Vec<AffectedRange> {
     let parsed = |text: &Option<Cow<'_, str>>| text.as_deref().and_then(|text| Version::parse(text).ok());
     let sorted = |mut found: Vec<Version>| {
         found.sort_by(precedence);
         found
     };
-    let starts: Vec<Option<Version>> =
-        events.iter().filter_map(|event| event.introduced.as_deref()).map(|text| Version::parse(text).ok().filter(|_| text != "0")).collect();
+    let starts: Vec<Option<Version>> = events
+        .iter()
+        .filter_map(|event| event.introduced.as_deref())
+        .map(|text| Version::parse(text).ok().filter(|_| text != "0"))
+        .collect();
     let fixes = sorted(events.iter().filter_map(|event| parsed(&event.fixed)).collect());
     let lasts = sorted(events.iter().filter_map(|event| parsed(&event.last_affected)).collect());
     // A version is looked at if it is below any of the limits.

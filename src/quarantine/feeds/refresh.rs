@@ -7,8 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 
 use crate::model::actor::Actor;
@@ -176,7 +175,10 @@ impl List {
         let (at, id) = text.split_once(',').ok_or_else(wrong)?;
         let at = Timestamp::parse(at).map_err(|_| wrong())?;
         // A list of all ecosystems names the folder too.
-        let id = id.rsplit('/').next().filter(|id| osv::is_id(id)).ok_or_else(wrong)?;
+        let (folder, id) = id.split_once('/').unwrap_or(("npm", id));
+        if !osv::is_id(folder) || !osv::is_id(id) {
+            return Err(wrong());
+        }
         if at < self.since {
             return Ok(ControlFlow::Break(News::Some(std::mem::take(&mut self.new))));
         }
@@ -198,22 +200,24 @@ impl List {
 
 /// These records, or `None` where they are too large to be held together.
 async fn records(host: &FeedHost, wanted: &[(String, Timestamp)]) -> Result<Option<Vec<(String, Bytes)>>, HearError> {
-    let ask = |id: String| async move {
-        let name = format!("{id}.json");
-        let bytes = host.document(&name, osv::RECORD_BYTES_MAX as u64).await;
-        bytes.map(|bytes| (name, bytes))
-    };
-    let mut asked = stream::iter(wanted.iter().map(|(id, _)| id.clone())).map(ask).buffer_unordered(AT_ONCE);
     let (mut records, mut bytes) = (Vec::with_capacity(wanted.len()), 0);
-    while let Some(record) = asked.next().await {
-        let record = record?;
-        bytes += record.1.len();
-        if bytes > NEW_BYTES_MAX {
-            return Ok(None);
+    for some in wanted.chunks(AT_ONCE) {
+        for record in join_all(some.iter().map(|(id, _)| record(host, id))).await {
+            let record = record?;
+            bytes += record.1.len();
+            if bytes > NEW_BYTES_MAX {
+                return Ok(None);
+            }
+            records.push(record);
         }
-        records.push(record);
     }
     Ok(Some(records))
+}
+
+async fn record(host: &FeedHost, id: &str) -> Result<(String, Bytes), HearError> {
+    let name = format!("{id}.json");
+    let bytes = host.document(&name, osv::RECORD_BYTES_MAX as u64).await?;
+    Ok((name, bytes))
 }
 
 #[cfg(test)]

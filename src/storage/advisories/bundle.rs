@@ -54,11 +54,7 @@ pub fn read(
     if head == b"PK" { zip(file, record_bytes_max, visit) } else { lines(file, record_bytes_max, visit) }
 }
 
-fn zip(
-    file: File,
-    record_bytes_max: usize,
-    visit: &mut dyn FnMut(&str, Brought<'_>) -> Result<(), TableFault>,
-) -> Result<(), BundleFault> {
+fn zip(file: File, record_bytes_max: usize, visit: &mut dyn FnMut(&str, Brought<'_>) -> Result<(), TableFault>) -> Result<(), BundleFault> {
     let damaged = |error: rawzip::Error| BundleFault::Unreadable(format!("the zip is damaged: {error}"));
     let mut buffer = vec![0; RECOMMENDED_BUFFER_SIZE];
     let archive = ZipArchive::from_file(file, &mut buffer).map_err(damaged)?;
@@ -84,7 +80,10 @@ fn zip(
         visit(&name, unpacked.map(|()| &bytes[..]))?;
     }
     if budget.records != promised {
-        return Err(BundleFault::Unreadable(format!("the zip is damaged: it says that it has {promised} entries, and has {}", budget.records)));
+        return Err(BundleFault::Unreadable(format!(
+            "the zip is damaged: it says that it has {promised} entries, and has {}",
+            budget.records
+        )));
     }
     Ok(())
 }

@@ -75,7 +75,8 @@ impl Folder {
 #[test]
 fn what_is_written_is_read() {
     let mut folder = Folder::new();
-    let mut said: Vec<Advisory> = (0..500).map(|number| advisory(&format!("MAL-2099-{number}"), &format!("p{}", number / 2), number)).collect();
+    let mut said: Vec<Advisory> =
+        (0..500).map(|number| advisory(&format!("MAL-2099-{number}"), &format!("p{}", number / 2), number)).collect();
     said.push(advisory("GHSA-a", "@acme/web", 7));
     said.reverse();
     let table = folder.hear(Feed::Osv, &said, false);
@@ -217,7 +218,12 @@ fn as_many_as_there_are() {
     println!("made in {:?}", began.elapsed());
     let began = std::time::Instant::now();
     let table = folder.hear(Feed::Osv, &said, false);
-    println!("written in {:?}: {} bytes on disk, {} in memory", began.elapsed(), std::fs::metadata(table.path()).unwrap().len(), table.weight());
+    println!(
+        "written in {:?}: {} bytes on disk, {} in memory",
+        began.elapsed(),
+        std::fs::metadata(table.path()).unwrap().len(),
+        table.weight()
+    );
     let began = std::time::Instant::now();
     folder.open_again();
     println!("opened in {:?}", began.elapsed());

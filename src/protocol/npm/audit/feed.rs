@@ -101,7 +101,10 @@ mod tests {
     fn an_advisory_is_told_as_npm_reads_it() {
         let told = known(&advisory(), &[]);
         assert_eq!(told["url"], "https://github.com/advisories/GHSA-aaaa-bbbb-cccc");
-        assert_eq!((&told["severity"], &told["vulnerable_versions"], &told["cvss"]["score"]), (&json!("critical"), &json!("<1.2.3"), &json!(9.8)));
+        assert_eq!(
+            (&told["severity"], &told["vulnerable_versions"], &told["cvss"]["score"]),
+            (&json!("critical"), &json!("<1.2.3"), &json!(9.8))
+        );
         assert_eq!(told["id"], known(&advisory(), &[])["id"]);
         let malware = Advisory { id: "MAL-1".into(), kind: AdvisoryKind::Malware, score: None, summary: String::new(), ..advisory() };
         assert_eq!(known(&malware, &[])["title"], "left-pad is malware (MAL-1)");
@@ -120,7 +123,8 @@ mod tests {
             ..advisory()
         };
         assert_eq!(vulnerable(&all, &[]), ">=1.0.0 <1.2.3 || <=0.9.0 || >=2.0.0 <3.0.0 || * || =4.0.0");
-        let many = Advisory { ranges: Vec::new(), versions: (0..1_000).map(|number| version(&format!("1.0.{number}"))).collect(), ..advisory() };
+        let many =
+            Advisory { ranges: Vec::new(), versions: (0..1_000).map(|number| version(&format!("1.0.{number}"))).collect(), ..advisory() };
         assert_eq!(vulnerable(&many, &[version("1.0.7"), version("9.0.0")]), "=1.0.7");
     }
 

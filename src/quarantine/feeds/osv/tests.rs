@@ -111,7 +111,9 @@ fn vulnerabilities_are_read_with_their_range_and_score() {
     assert_eq!(advisory.sources[0].name, "ghsa");
     let word = one(&vulnerability(|record| record["severity"] = Value::Null));
     assert_eq!(word.score, Some(90), "the word, where there is no vector");
-    let own = one(&vulnerability(|record| record["affected"][0]["severity"] = json!([{ "score": "CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N" }])));
+    let own = one(&vulnerability(|record| {
+        record["affected"][0]["severity"] = json!([{ "score": "CVSS:3.1/AV:L/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N" }])
+    }));
     assert_eq!(own.score, Some(18), "the package's own score beats the whole record's");
 }
 
@@ -192,7 +194,8 @@ fn events_become_stretches_in_whatever_order_they_stand() {
 
 #[test]
 fn the_last_version_that_is_known_to_be_affected_ends_a_range() {
-    for (text, expect) in [("<= 1.9.0", range("", "", "1.9.0", "")), ("< 2.0.0", range("", "", "", "2.0.0")), ("?", range("", "", "", ""))] {
+    for (text, expect) in [("<= 1.9.0", range("", "", "1.9.0", "")), ("< 2.0.0", range("", "", "", "2.0.0")), ("?", range("", "", "", ""))]
+    {
         let record = vulnerability(|record| {
             record["affected"][0]["ranges"][0]["events"] = json!([{ "introduced": "0" }]);
             record["affected"][0]["database_specific"] = json!({ "last_known_affected_version_range": text });
@@ -226,7 +229,8 @@ fn packages_are_told_apart_and_blocks_of_one_are_joined() {
             other["package"] = json!({ "ecosystem": ecosystem, "name": name });
             other
         };
-        record["affected"] = json!([block, second, named("PyPI", "left-pad"), named("npm", "@acme/web"), named("npm", "no name"), { "package": null }]);
+        record["affected"] =
+            json!([block, second, named("PyPI", "left-pad"), named("npm", "@acme/web"), named("npm", "no name"), { "package": null }]);
     });
     let all = read_value(&record).unwrap();
     let shown: Vec<(String, usize)> = all.iter().map(|one| (one.package.to_string(), one.ranges.len())).collect();
