@@ -20,7 +20,7 @@ use crate::cli::page;
 use crate::cli::page::Cell;
 use crate::cli::page::Look;
 use crate::cli::page::Tone;
-use crate::cli::remote::Pieces;
+use crate::cli::pieces::Pieces;
 use crate::cli::remote::Remote;
 use crate::cli::remote::RemoteFlags;
 use crate::model::finding::printable;

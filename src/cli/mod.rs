@@ -9,6 +9,7 @@ mod failure;
 mod health;
 mod init;
 mod page;
+mod pieces;
 mod queue;
 mod remote;
 mod serve;

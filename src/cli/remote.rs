@@ -3,13 +3,10 @@
 use std::fs::File;
 use std::io;
 use std::io::Read;
-use std::io::Write;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bytes::Bytes;
-use bytes::BytesMut;
 use percent_encoding::AsciiSet;
 use percent_encoding::NON_ALPHANUMERIC;
 use percent_encoding::utf8_percent_encode;
@@ -17,12 +14,12 @@ use reqwest::Method;
 use reqwest::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc;
 use url::Host;
 use url::Url;
 
 use crate::admin::wire::ProblemView;
 use crate::cli::failure::Failure;
+use crate::cli::pieces::Pieces;
 use crate::config;
 use crate::config::Config;
 use crate::model::finding::printable;
@@ -32,9 +29,6 @@ const CONNECT_WAIT: Duration = Duration::from_secs(10);
 const ANSWER_WAIT: Duration = Duration::from_secs(600);
 const READY_WAIT: Duration = Duration::from_secs(4);
 const ANSWER_BYTES_MAX: usize = 64_000_000;
-/// Of an upload, on its way.
-const PIECES_WAITING_MAX: usize = 4;
-const PIECE_BYTES: usize = 64 * 1_024;
 const TOKEN_BYTES_MAX: u64 = 4_096;
 const PROBLEM_BYTES_MAX: usize = 1_000;
 /// Everything but what RFC 3986 leaves as it is.
@@ -151,16 +145,7 @@ impl Remote {
         content_type: &'static str,
         write: impl FnOnce(&mut Pieces) -> io::Result<()> + Send + 'static,
     ) -> Result<Answer<T>, Failure> {
-        let (sender, waiting) = mpsc::channel::<io::Result<Bytes>>(PIECES_WAITING_MAX);
-        let writing = std::thread::spawn(move || {
-            let mut pieces = Pieces { sender, piece: BytesMut::new() };
-            let written = write(&mut pieces).and_then(|()| pieces.flush());
-            if let Err(error) = &written {
-                // So that the request breaks off instead of ending early.
-                let _ = pieces.sender.blocking_send(Err(io::Error::from(error.kind())));
-            }
-            written
-        });
+        let (writing, waiting) = Pieces::written_by(write);
         let pieces = futures_util::stream::unfold(waiting, |mut waiting| async { waiting.recv().await.map(|piece| (piece, waiting)) });
         let request = self.http.post(self.url(path, query)).header("content-type", content_type);
         let mut request = request.header("accept", "application/json, application/problem+json").body(reqwest::Body::wrap_stream(pieces));
@@ -290,29 +275,6 @@ pub fn ready(config: &Config) -> Result<String, Failure> {
     })?;
     let text = printable(text.trim(), PROBLEM_BYTES_MAX);
     if status.is_success() { Ok(text) } else { Err(Failure::failed(format!("{base} is not ready: HTTP {status}, {text}"), "see its log")) }
-}
-
-/// What an upload writes to.
-pub struct Pieces {
-    sender: mpsc::Sender<io::Result<Bytes>>,
-    piece: BytesMut,
-}
-
-impl io::Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.piece.extend_from_slice(bytes);
-        if self.piece.len() >= PIECE_BYTES {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.piece.is_empty() {
-            return Ok(());
-        }
-        self.sender.blocking_send(Ok(self.piece.split().freeze())).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
 }
 
 enum Unanswered {

@@ -164,7 +164,8 @@ impl Quarantine {
         let Hearing { feed, source, extent, actor } = hearing;
         let (advisories, ecosystem) = (Arc::clone(&self.feeds.advisories), self.ecosystem(EcosystemId::Npm).cloned());
         let before = advisories.table(feed);
-        let old = lock(&self.feeds.known).heard.get(feed.as_str()).cloned();
+        // Of what is lost, what is heard now is all there is, and as old as it is.
+        let old = lock(&self.feeds.known).heard.get(feed.as_str()).cloned().filter(|_| before.is_some());
         let nothing_new = matches!(&source, Source::Records(records) if records.is_empty());
         let known = before.clone();
         let known_as_of = old.as_ref().map(|old| old.as_of);
@@ -218,11 +219,13 @@ impl Quarantine {
             self.feeds.advisories.discard(feed, &table);
             return Err(error.into());
         }
-        let was_fresh = self.feeds.age().is_none_or(|age| age.is_fresh(now));
+        let is_fresh = || self.feeds.age().is_some_and(|age| age.is_fresh(now));
+        let was_fresh = is_fresh();
         self.feeds.advisories.install(feed, Arc::clone(&table));
         lock(&self.feeds.known).heard.insert(feed.as_str().to_owned(), record);
         self.feeds.unreadable.fetch_add(unreadable, Ordering::Relaxed);
-        if !was_fresh {
+        // While it is fresh all the time, its age changes no judgement.
+        if !was_fresh || !is_fresh() {
             self.feeds.changes.fetch_add(1, Ordering::SeqCst);
         }
         tracing::info!(feed = feed.as_str(), advisories = heard, unreadable, %as_of, "heard of advisories");

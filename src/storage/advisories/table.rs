@@ -26,9 +26,10 @@ pub const GROUP_BYTES_MAX: u32 = 64 * 1_024 * 1_024;
 pub const ADVISORIES_MAX: u64 = 2_000_000;
 pub(super) const HEAD: &[u8; 24] = b"airlock advisories 1    ";
 /// Five numbers and a digest.
-pub(super) const FOOT_BYTES: u64 = 5 * 8 + 32;
+pub(super) const FOOT_BYTES: usize = 5 * 8 + DIGEST_BYTES;
+const DIGEST_BYTES: usize = 32;
 /// Length and CRC-32C.
-pub(super) const GROUP_HEAD_BYTES: u64 = 8;
+pub(super) const GROUP_HEAD_BYTES: usize = 8;
 const PIECE_BYTES: usize = 256 * 1_024;
 
 /// Why a file cannot be relied on, or not be written.
@@ -80,11 +81,11 @@ impl Table {
         let unreadable = |source| TableFault::Io { file: path.to_owned(), source };
         let file = File::open(path).map_err(unreadable)?;
         let length = file.metadata().map_err(unreadable)?.len();
-        let Some(foot_at) = length.checked_sub(FOOT_BYTES).filter(|at| *at >= HEAD.len() as u64 && length <= FILE_BYTES_MAX) else {
+        let Some(foot_at) = length.checked_sub(FOOT_BYTES as u64).filter(|at| *at >= HEAD.len() as u64 && length <= FILE_BYTES_MAX) else {
             return Err(damaged("its length is none that such a file has"));
         };
-        let found = measure(&file, length - 32).map_err(unreadable)?;
-        let mut foot = [0; FOOT_BYTES as usize];
+        let found = measure(&file, length - DIGEST_BYTES as u64).map_err(unreadable)?;
+        let mut foot = [0; FOOT_BYTES];
         file.read_exact_at(&mut foot, foot_at).map_err(unreadable)?;
         let (numbers, stated) = foot.split_at(5 * 8);
         if found.raw() != stated {
@@ -193,14 +194,14 @@ impl Table {
         let (Some(place), Some(stamp)) = (self.places.get(group), self.stamps.get(group)) else {
             return Err(self.damaged("its index leads nowhere"));
         };
-        let mut head = [0; GROUP_HEAD_BYTES as usize];
+        let mut head = [0; GROUP_HEAD_BYTES];
         self.file.read_exact_at(&mut head, u64::from(*place)).map_err(unreadable)?;
         let [length, stated] = [0, 4].map(|at| head.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_le_bytes));
         if length > GROUP_BYTES_MAX || stated != *stamp {
             return Err(self.damaged("a group's head is not what the index says"));
         }
         let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-        self.file.read_exact_at(&mut bytes, u64::from(*place) + GROUP_HEAD_BYTES).map_err(unreadable)?;
+        self.file.read_exact_at(&mut bytes, u64::from(*place) + GROUP_HEAD_BYTES as u64).map_err(unreadable)?;
         if checksum(&bytes) != stated {
             return Err(self.damaged("a group's bytes are not those that were written"));
         }
