@@ -63,7 +63,7 @@ impl Catalog {
     pub(super) async fn hear_feeds(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let mut chance = [0];
         while self.quarantine.feed_again_in(false, 0).is_some() && !*stop.borrow() {
-            let failed = self.hear_feed().await.is_err();
+            let failed = self.hear_feed().await.is_err() || self.quarantine.feeds().condition().last_error.is_some();
             // Without chance all ask at their own time anyway.
             let _ = getrandom::fill(&mut chance);
             let Some(wait) = self.quarantine.feed_again_in(failed, chance[0]) else { return };

@@ -139,7 +139,7 @@ fn pack_file<W: Write>(path: &Path, name: &str, archive: &mut ZipArchiveWriter<W
 }
 
 fn show_import(import: &Import, whole: bool, look: Look) -> String {
-    let mut out = format!("{} advisories about npm packages were read.\n", import.advisories);
+    let mut out = format!("Advisories about npm packages that were read: {}.\n", import.advisories);
     if import.unreadable > 0 {
         let count = import.unreadable;
         out.push_str(
@@ -202,7 +202,7 @@ mod tests {
         .unwrap();
         let shown = show_import(&import, true, PLAIN);
         assert!(
-            shown.contains("3 advisories") && shown.contains("  npm/MAL-1.json: it is not an OSV record") && !shown.contains("as of"),
+            shown.contains("were read: 3.") && shown.contains("  npm/MAL-1.json: it is not an OSV record") && !shown.contains("as of"),
             "{shown}"
         );
         let sound = Import { unreadable: 0, faults: Vec::new(), ..import };

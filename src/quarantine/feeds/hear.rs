@@ -130,11 +130,9 @@ impl HearError {
             },
             HearError::Commit(commit) if commit.is_disk_full() => Blame::FullDisk,
             HearError::Commit(_) | HearError::Cut(_) => Blame::Ours,
-            HearError::Incoming(error) => match error.kind() {
-                io::ErrorKind::FileTooLarge => Blame::TooLarge,
-                _ if is_full(error) => Blame::FullDisk,
-                _ => Blame::Ours,
-            },
+            HearError::Incoming(error) if error.kind() == io::ErrorKind::FileTooLarge => Blame::TooLarge,
+            HearError::Incoming(error) if is_full(error) => Blame::FullDisk,
+            HearError::Incoming(_) => Blame::Ours,
             HearError::Upstream(_) | HearError::List(_) => Blame::Feed,
             HearError::NotConfigured => Blame::Setup,
         }

@@ -60,11 +60,15 @@ impl Quarantine {
     /// Asks the feed once. What is known afterwards counts from when this began.
     pub async fn refresh_feed(&self) -> Result<Heard, HearError> {
         let refreshed = Box::pin(self.refreshed()).await;
-        let told = refreshed.as_ref().err().map(|error| printable(&error.to_string(), ERROR_BYTES_MAX));
+        let told = match &refreshed {
+            Ok(heard) if heard.unreadable > 0 => Some(format!("{} of its records could not be read", heard.unreadable)),
+            Ok(_) => None,
+            Err(error) => Some(printable(&error.to_string(), ERROR_BYTES_MAX)),
+        };
         if let Some(error) = &told {
             self.feeds.failures.fetch_add(1, Ordering::Relaxed);
             let as_of = self.feeds.age().map(|age| age.as_of.to_string());
-            tracing::error!(%error, as_of, "the feed of advisories could not be heard; what is known stays, and gets older");
+            tracing::error!(%error, as_of, "the feed of advisories could not be heard as it should; what is known stays, and gets older");
         }
         lock(&self.feeds.known).last_error = told;
         refreshed
@@ -85,7 +89,8 @@ impl Quarantine {
         let mut round = self.feeds.hearing.lock().await;
         let began_at = self.clock.now();
         let is_known = self.feeds.advisories.table(Feed::Osv).is_some();
-        let since = self.feeds.age().map(|age| age.as_of).filter(|as_of| is_known && *as_of > FeedAge::NEVER);
+        let heard_as_of = lock(&self.feeds.known).heard.get(Feed::Osv.as_str()).map(|heard| heard.as_of);
+        let since = heard_as_of.filter(|as_of| is_known && *as_of > FeedAge::NEVER);
         if let Some(since) = since
             && let News::Some(new) = news(host, since.minus(OVERLAP)).await?
         {
@@ -123,7 +128,7 @@ async fn news(host: &FeedHost, since: Timestamp) -> Result<News, HearError> {
         let pieces = pieces;
         host.pieces(LIST, LIST_BYTES_MAX, &pieces).await
     };
-    let read = async {
+    let read = async move {
         let mut list = List { since, new: Vec::new(), rest: Vec::new() };
         while let Some(piece) = waiting.recv().await {
             match list.take(&piece) {

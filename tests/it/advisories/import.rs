@@ -159,16 +159,16 @@ async fn the_command_brings_zips_folders_and_files() {
         .run(&["advisories", "import", &zipped])
         .await
         .assert_success()
-        .assert_says("1 advisories about npm packages were read.")
+        .assert_says("npm packages that were read: 1.")
         .assert_says("counts as of");
     write("osv/npm/evil/MAL-2099-0001.json", malware("MAL-2099-0001", "evil", &["1.0.0"], &["x"], &now).to_string().as_bytes());
     write("osv/npm/left-pad/MAL-2099-0002.json", malware("MAL-2099-0002", "left-pad", &["1.0.0"], &["x"], &now).to_string().as_bytes());
     let osv = folder.path().join("osv").display().to_string();
-    server.run(&["advisories", "import", &osv]).await.assert_success().assert_says("2 advisories about npm packages were read.");
+    server.run(&["advisories", "import", &osv]).await.assert_success().assert_says("npm packages that were read: 2.");
     let explained = server.run(&["explain", "left-pad@1.0.0"]).await;
     explained.assert_says("is rejected: it is known to be malware (MAL-2099-0002 (x))");
     let one = write("own.json", malware("ACME-2099-1", "other", &["1.0.0"], &["acme"], &now).to_string().as_bytes());
-    server.run(&["advisories", "import", &one]).await.assert_success().assert_says("1 advisories");
+    server.run(&["advisories", "import", &one]).await.assert_success().assert_says("that were read: 1.");
     write("osv/npm/broken.json", b"{");
     let broken = server.run(&["advisories", "import", &osv]).await;
     broken.assert_failure().assert_says("1 could not be read").assert_says("npm/broken.json: it is not an OSV record");
