@@ -62,10 +62,9 @@ async fn it_is_heard_whole_and_then_what_is_new() {
     assert_eq!((airlock.upstream.count(ALL), airlock.upstream.count(LIST)), (1, 0));
 
     let named = malware("MAL-2099-0002", "left-pad", &["1.0.0"], &["some-inspector"], "2026-11-20T13:00:00Z");
-    airlock.upstream.document(
-        LIST,
-        "2026-11-20T13:00:00Z,MAL-2099-0002\n2026-11-20T10:00:00Z,MAL-2099-0001\n2026-11-20T09:00:00Z,GHSA-aaaa-bbbb-cccc\n",
-    );
+    let new = "2026-11-20T13:00:00Z,MAL-2099-0002\n2026-11-20T10:00:00Z,MAL-2099-0001\n2026-11-20T09:00:00Z,GHSA-aaaa-bbbb-cccc\n";
+    // Megabytes of what is known, which nobody waits for.
+    airlock.upstream.document(LIST, format!("{new}{}", "2025-01-01T00:00:00Z,MAL-2025-1\n".repeat(100_000)));
     airlock.upstream.document("/feeds/npm/MAL-2099-0002.json", serde_json::to_string_pretty(&named).unwrap());
     airlock.upstream.document("/feeds/npm/MAL-2099-0001.json", first().to_string());
     assert_eq!(airlock.tarball("left-pad", "1.0.0").await.status, 200);
