@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::model::package::Version;
 use crate::model::profile::Capability;
+use crate::model::signal::SignalKind;
 use crate::model::time::Timestamp;
 
 /// A dependency that the other release did not have.
@@ -39,9 +40,15 @@ pub struct Change {
     /// Files that only a step of installing names.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub loose_scripts: Vec<String>,
-    /// The one file of code that changed, where it is the one that is loaded first and it grew.
+    /// What the scan sees now and did not.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub signals: Vec<SignalKind>,
+    /// A file of code that is loaded first and grew, where only such files changed, of all its code.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub entry_rewritten: Option<String>,
+    /// By how many bytes the file of code grew that grew most, where it at least doubled.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub grown_bytes: u64,
     pub unpacked_bytes_before: u64,
     pub unpacked_bytes: u64,
     /// Thousandths of a bit per byte, of all code.
@@ -55,4 +62,9 @@ pub struct Change {
 impl Change {
     /// Entries of each list.
     pub const LIST_MAX: usize = 32;
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }

@@ -46,7 +46,10 @@ pub struct Facts {
     /// Commands that reading a build file runs: gyp's `<!(…)`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub build_commands: Vec<String>,
-    /// What the scan of all files saw.
+    /// Files that installing runs, and those that they load, as far as it can be followed.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub install_files: Vec<String>,
+    /// What the scan of all files saw: of each kind a few places, the rest is counted nowhere.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub signals: Vec<Signal>,
     /// Files that could not be looked through, and why.

@@ -7,6 +7,7 @@ pub mod advised;
 pub mod age;
 pub mod approval;
 pub mod checks;
+pub mod change;
 pub mod chronicle;
 pub mod context;
 pub mod decide;

@@ -48,13 +48,13 @@ use crate::ecosystem::Description;
 use crate::ecosystem::Dist;
 use crate::ecosystem::Ecosystem;
 use crate::ecosystem::Fetched;
+use crate::ecosystem::Inspected;
 use crate::ecosystem::Need;
 use crate::ecosystem::Reading;
 use crate::ecosystem::Track;
 use crate::ecosystem::Unreadable;
 use crate::ecosystem::UpstreamPath;
 use crate::model::digest::DocumentDigest;
-use crate::model::facts::Facts;
 use crate::model::index::Artifact;
 use crate::model::local::LocalPackage;
 use crate::model::package::EcosystemId;
@@ -82,7 +82,7 @@ impl Ecosystem for Npm {
         files::locate(&package.name, artifact)
     }
 
-    fn inspect(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Facts, Unreadable> {
+    fn inspect(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Inspected, Unreadable> {
         inspect::inspect(package, version, manifest, bytes)
     }
 
