@@ -97,7 +97,7 @@ impl Tarball {
     }
 
     fn inspect(&self, package: &PackageId, version: &Version) -> u64 {
-        let facts = Npm.inspect(package, version, samples::tarball::MANIFEST.as_bytes(), &self.packed).unwrap();
+        let facts = Npm.inspect(package, version, samples::tarball::MANIFEST.as_bytes(), &self.packed).unwrap().facts;
         assert!(facts.differences.is_empty() && facts.unsafe_archive.is_none() && facts.unreadable_manifest.is_none(), "{facts:?}");
         black_box(facts).unpacked_bytes
     }

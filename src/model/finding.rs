@@ -91,16 +91,16 @@ finding_kinds! {
     ForeignShrinkwrap = "foreign_shrinkwrap", Reject, "its shrinkwrap points elsewhere", "the shrinkwrap inside it makes clients fetch from addresses that no gate sees";
     UnscannedContent = "unscanned_content", Review, "it holds what could not be looked through", "a file in it is too large, or took too long, to be looked through";
     // Inspection: what it does that the last approved release of its major line did not.
-    InstallGained = "install_gained", Review, "it runs programs when installed, and its predecessor did not", "installing it runs programs, and installing the last approved release of its major line did not";
+    InstallGained = "install_gained", Review, "it runs programs when installed, and its predecessor did not", "installing it runs programs that installing the last approved release of its major line did not run";
     BinaryGained = "binary_gained", Review, "it brings native programs, and its predecessor did not", "it brings compiled programs, and the last approved release of its major line brought none";
-    HooksGained = "hooks_gained", Review, "it brings settings for editors or agents, and its predecessor did not", "it brings settings that editors and agents run programs from, and the last approved release of its major line brought none";
+    HooksGained = "hooks_gained", Review, "it brings settings for editors or agents, and its predecessor did not", "it brings settings that editors and agents run programs from, which the last approved release of its major line did not bring";
     LooseScript = "loose_script", Review, "a new file is there only to be run when installed", "a file was added that nothing of the package uses but a script that installing runs";
     CapabilityGained = "capability_gained", Note, "its code reaches further than its predecessor's", "its code uses the network, processes, the environment or eval, and that of the last approved release of its major line did not";
     HostGained = "host_gained", Note, "its code names hosts that its predecessor's did not", "its code names hosts that the last approved release of its major line did not";
     DependencyGained = "dependency_gained", Note, "it needs packages that its predecessor did not", "it depends on packages that the last approved release of its major line did not need";
     SizeJump = "size_jump", Note, "it is far larger than its predecessor", "it unpacks to three times the size of the last approved release of its major line, and at least 300 KB more";
     EntryRewritten = "entry_rewritten", Note, "only its entry file changed, and grew", "of all its code only the file that is loaded first changed, and it grew";
-    SuspiciousChange = "suspicious_change", Review, "it changed as hijacked packages do", "several changes came together that are rare together: reach, hosts, size, a lone changed file, a new publisher";
+    SuspiciousChange = "suspicious_change", Review, "it changed as hijacked packages do", "changes came together that are rare together (reach, hosts, techniques, a lone entry file, much code at once, another hand), or a release that only mends reaches further";
 }
 
 impl FindingKind {

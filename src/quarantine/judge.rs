@@ -4,6 +4,7 @@ use crate::config::policy::Fallback;
 use crate::config::policy::Listing;
 use crate::config::policy::Policy;
 use crate::model::advisory::AdvisoryKind;
+use crate::model::change::Change;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
@@ -28,6 +29,8 @@ use crate::quarantine::approval::is_covered;
 use crate::quarantine::approval::is_of_another;
 use crate::quarantine::approval::is_vouched_for;
 use crate::quarantine::checks::advisories;
+use crate::quarantine::checks::change;
+use crate::quarantine::checks::change::Circumstances;
 use crate::quarantine::checks::inspection;
 use crate::quarantine::checks::screening;
 use crate::quarantine::context::Context;
@@ -140,8 +143,16 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 
     let first_of_package = policy.review.new_packages && !case.approved_before;
     let screened = screening::screen(row, state, &age, first_of_package).into_iter().chain(contradicts_pin(row, state));
-    let screened = screened.map(|finding| (finding, Stage::Screening));
-    let examined = inspections.iter().flat_map(|one| inspection::examine(one)).map(|finding| (finding, Stage::Inspection));
+    let screened: Vec<(Finding, Stage)> = screened.map(|finding| (finding, Stage::Screening)).collect();
+    let around = Circumstances {
+        version: &row.version,
+        by_a_stranger: screened.iter().any(|(finding, _)| change::is_of_a_stranger(finding.kind)),
+        new_package: policy.release_age.new_package,
+        now,
+    };
+    let changes: Vec<&Change> = inspections.iter().filter_map(|one| one.facts.change.as_ref()).collect();
+    let changed = changes.iter().flat_map(|one| change::examine(one, &around));
+    let examined = inspections.iter().flat_map(|one| inspection::examine(one)).chain(changed).map(|finding| (finding, Stage::Inspection));
 
     let said = case.context.advised.said.get(&row.version).map_or(&[][..], Vec::as_slice);
     let advised = advisories::examine(said, in_use_since(state), now);
@@ -160,6 +171,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let opened_at = by_people.map_or(window.opens_at, |at| at.min(window.opens_at));
     let advised = advised.into_iter().chain(advisories::stale(case.context.feed, opened_at, now));
     let findings: Vec<Judged> = screened
+        .into_iter()
         .chain(advised.map(|finding| (finding, Stage::Screening)))
         .chain(examined)
         .map(|(finding, stage)| {
@@ -196,7 +208,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let instants = [Some(window.opens_at), Some(window.floor_at), window.exemption_ends].into_iter().flatten();
     // What is trusted has no age to wait for.
     let instants = instants.filter(|_| trust == Trust::Nothing);
-    let changes_at = instants.chain(expiries).filter(|at| *at > now).min();
+    let ripening = changes.iter().flat_map(|one| change::ripens_at(one, policy.release_age.new_package));
+    let changes_at = instants.chain(expiries).chain(ripening.clone()).filter(|at| *at > now).min();
     let decided = state.map_or(&[][..], |state| &state.decisions).iter().flat_map(|one| [Some(one.at), one.expires_at]).flatten();
     let seen = state.into_iter().flat_map(|state| [state.changed_at, state.removed_at, state.seen_at]).flatten();
     let open = standing == Standing::Approved || standing == Standing::Admissible;
@@ -204,7 +217,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let inspected_at = inspections.iter().map(|one| one.at).filter(|_| !open || policy.listing == Listing::Approved);
     let opened = [Some(window.opens_at), Some(window.floor_at), window.exemption_ended].into_iter().flatten();
     let opened = opened.filter(|_| trust == Trust::Nothing);
-    let changed_at = decided.chain(seen).chain(opened).chain(inspected_at).filter(|at| *at <= now).max();
+    let changed_at = decided.chain(seen).chain(opened).chain(ripening).chain(inspected_at).filter(|at| *at <= now).max();
     let below_floor = now < window.floor_at && trust == Trust::Nothing;
     let pair = findings.iter().any(|one| one.action == Action::Reject) || (now < window.floor_at && submission.is_none());
     let approvals_needed = match (pair, submission) {

@@ -49,8 +49,8 @@ impl Classes {
     pub const PROGRAMS: Classes = Classes::of(&[Class::Code, Class::Script, Class::Markup]);
     /// Code and scripts, where a mention is meant.
     pub const CODE: Classes = Classes::of(&[Class::Code, Class::Script]);
-    /// Wherever a command may stand that is run.
-    pub const COMMANDS: Classes = Classes::of(&[Class::Code, Class::Script, Class::Manifest, Class::Build, Class::Markup]);
+    /// Wherever a command may stand that is run. Of a manifest only some are, which are looked at by themselves.
+    pub const COMMANDS: Classes = Classes::of(&[Class::Code, Class::Script, Class::Build, Class::Markup]);
     /// Text of every kind, except that for people.
     pub const TEXT: Classes =
         Classes::of(&[Class::Code, Class::Script, Class::Manifest, Class::Build, Class::Markup, Class::Data]);
@@ -71,7 +71,10 @@ const SCRIPTS: [&str; 24] = [
     "sh", "bash", "zsh", "fish", "ksh", "csh", "ps1", "psm1", "psd1", "bat", "cmd", "vbs", "vbe", "wsf", "hta", "py", "pyw", "rb", "pl", "pm",
     "php", "lua", "applescript", "command",
 ];
-const BUILD: [&str; 8] = ["gyp", "gypi", "mk", "cmake", "gradle", "podspec", "make", "ninja"];
+const BUILD: [&str; 26] = [
+    "gyp", "gypi", "mk", "cmake", "gradle", "podspec", "make", "ninja", "c", "h", "cc", "cpp", "cxx", "hpp", "hh", "m", "mm", "s", "rs", "go", "java",
+    "kt", "swift", "cs", "asm", "in",
+];
 const MARKUP: [&str; 7] = ["html", "htm", "xhtml", "svg", "ejs", "hbs", "astro"];
 const PROSE: [&str; 9] = ["md", "markdown", "mdown", "mdx", "txt", "rst", "adoc", "textile", "org"];
 const DATA: [&str; 76] = [
@@ -111,11 +114,16 @@ pub fn class(path: &str, head: &[u8]) -> Class {
         _ if is(&MARKUP) => Class::Markup,
         _ if head.starts_with(b"#!") => shebang(head),
         _ if memchr::memchr(0, head).is_some() => Class::Binary,
-        _ if is(&PROSE) => Class::Prose,
+        _ if is(&PROSE) || is_manual(extension) => Class::Prose,
         _ if is(&DATA) => Class::Data,
         _ if PAPERS.iter().any(|paper| stem == *paper || name == *paper || name.starts_with(&format!("{paper}-"))) => Class::Prose,
         _ => Class::Code,
     }
+}
+
+/// `npm.1`
+fn is_manual(extension: &str) -> bool {
+    extension.len() == 1 && extension.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn shebang(head: &[u8]) -> Class {
@@ -146,6 +154,8 @@ mod tests {
             ("docs/a.md", "#!/bin/sh\n", Class::Script),
             ("a/package.json", "{", Class::Manifest),
             ("a.json", "{", Class::Data),
+            ("man/npm.1", "x", Class::Prose),
+            ("src/a.c", "x", Class::Build),
             ("logo.PNG", "\u{89}PNG", Class::Data),
             ("logo.png", "\u{89}PNG\0", Class::Binary),
             ("binding.gyp", "{", Class::Build),

@@ -6,6 +6,7 @@ use crate::ecosystem::scan::class::Class;
 use crate::ecosystem::scan::class::Classes;
 use crate::ecosystem::scan::clues::Clues;
 use crate::ecosystem::scan::drops;
+use crate::ecosystem::scan::literals::LITERALS;
 use crate::ecosystem::scan::literals::Literals;
 use crate::ecosystem::scan::literals::Wanted;
 use crate::ecosystem::scan::names;
@@ -17,6 +18,7 @@ use crate::ecosystem::scan::rules::is_dumped;
 use crate::ecosystem::scan::seen::Seen;
 use crate::ecosystem::scan::unseen;
 use crate::model::finding::printable;
+use crate::model::signal::Signal;
 use crate::model::signal::SignalKind;
 
 /// Bytes of an excerpt, and how many of them stand before the place itself.
@@ -75,12 +77,12 @@ impl File {
                 }
             }
             Wanted::Address if is_program => {
-                if let Some(host) = names::of_address(text, start, self.class == Class::Script) {
+                if let Some(host) = names::of_address(text, start + 1, self.class == Class::Script) {
                     self.names(host, text, start..end, seen);
                 }
             }
             Wanted::HostKey if is_program => {
-                if let Some(host) = names::of_key(text, end) {
+                if let Some(host) = names::of_key(text, start, end) {
                     self.names(host, text, start..end, seen);
                 }
             }
@@ -156,6 +158,16 @@ impl File {
         }
         (self.path, self.class, self.reach, signals)
     }
+}
+
+/// The signals of commands that are run as they stand, by whatever names them.
+pub fn of_commands(commands: &str, file: &str) -> Vec<Signal> {
+    let mut seen = Seen::default();
+    let mut looked = File::new(file, Class::Script);
+    // What cannot be asked of commands cannot be asked of files either, and is said there.
+    _ = looked.look(&LITERALS, commands.as_bytes(), &mut seen);
+    let (_, _, _, signals) = looked.told();
+    signals.into_iter().map(|(kind, excerpt)| Signal { kind, file: file.to_owned(), excerpt }).collect()
 }
 
 /// What stands around `place`, runs of blanks as one.

@@ -1,7 +1,7 @@
 //! The content scan: every file of an archive is gone over once, whatever it is called, for what malware does and for what
 //! a release reaches for. Formats share it.
 //!
-//! It works on text as it stands: literals in one automaton, then patterns where a literal stood. Nothing is parsed, so that
+//! It works on text as it stands: literals all at once, then patterns where a literal stood. Nothing is parsed, so that
 //! no nesting and no length costs more than its bytes (docs/decisions/0018-scanner.md). Memory is one window of the file and
 //! what was found, both bounded.
 
@@ -18,7 +18,7 @@ mod seen;
 mod text;
 mod unseen;
 
-pub use crate::ecosystem::scan::class::Class;
+pub use crate::ecosystem::scan::file::of_commands;
 pub use crate::ecosystem::scan::seen::SeenFile;
 pub use crate::ecosystem::scan::seen::Seen;
 
@@ -39,8 +39,6 @@ pub const SCANNED_BYTES_MAX: u64 = 640 << 20;
 const WINDOW_BYTES: usize = 1 << 20;
 /// How much of a window is looked at again with the next, so that nothing is cut in two: longer than whatever a rule finds.
 const OVERLAP_BYTES: usize = 16 << 10;
-
-const BROKEN: &str = "the scan is broken";
 
 /// Looks through the files of one archive: `begin`, the `piece`s of the file in order, `end`.
 pub struct Scan {
@@ -77,7 +75,7 @@ impl Scan {
             bytes: 0,
             digest: DefaultHasher::new(),
             decoder: None,
-            unscanned: LITERALS.is_none().then_some(BROKEN),
+            unscanned: None,
             is_binary: false,
         });
     }
@@ -136,8 +134,7 @@ impl Current {
     }
 
     fn look(&mut self, window: &[u8], seen: &mut Seen) {
-        let Some(literals) = LITERALS.as_ref() else { return };
-        if let Err(why) = self.file.look(literals, window, seen) {
+        if let Err(why) = self.file.look(&LITERALS, window, seen) {
             self.unscanned = Some(why);
         }
     }

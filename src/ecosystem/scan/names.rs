@@ -31,9 +31,13 @@ pub(super) fn of_address(text: &[u8], at: usize, anywhere: bool) -> Option<Strin
     name(host.get(..length(host))?)
 }
 
-/// The host of `hostname: "x.example"`, where `key` ends at `at`.
-pub(super) fn of_key(text: &[u8], at: usize) -> Option<String> {
+/// The host of `hostname: "x.example"`, where the key begins at `start` and ends at `at`.
+pub(super) fn of_key(text: &[u8], start: usize, at: usize) -> Option<String> {
     const GAP_BYTES_MAX: usize = 8;
+    let is_part = text.get(..start)?.last().is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_');
+    if is_part || text.get(start..at)?.iter().any(u8::is_ascii_uppercase) {
+        return None;
+    }
     let rest = text.get(at..)?;
     let gap = rest.iter().take(GAP_BYTES_MAX).take_while(|b| matches!(b, b'"' | b'\'' | b' ' | b':' | b'=' | b'\n')).count();
     let (gap, value) = rest.split_at_checked(gap)?;
@@ -50,8 +54,10 @@ const fn is_host(b: u8) -> bool {
 /// A name of at least two parts, lower case.
 fn name(host: &[u8]) -> Option<String> {
     let host = str::from_utf8(host).ok()?.trim_end_matches('.').to_ascii_lowercase();
-    let whole = host.len() <= NAME_BYTES_MAX && host.split('.').count() > 1 && host.split('.').all(|part| !part.is_empty());
-    (whole && !NOBODYS.contains(&host.as_str())).then_some(host)
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let ends = (last.len() > 1 && last.bytes().all(|b| b.is_ascii_alphabetic())) || last.starts_with("xn--") || host.parse::<Ipv4Addr>().is_ok();
+    let whole = host.len() <= NAME_BYTES_MAX && host.split('.').count() > 1 && host.split('.').all(|part| !part.is_empty() && !part.starts_with('-'));
+    (whole && ends && !NOBODYS.contains(&host.as_str())).then_some(host)
 }
 
 /// Whether a host is a number on the public internet, other than the well-known resolvers.
@@ -93,6 +99,9 @@ mod tests {
             ("'file://a.b.example'", None),
             ("// see https://a.example", None),
             ("'https://a'", None),
+            ("'https://a.b1'", None),
+            ("'https://-a.example'", None),
+            ("'http://203.0.113.7/x'", Some("203.0.113.7")),
             ("'https://..a'", None),
         ] {
             assert_eq!(address(text).as_deref(), host, "{text}");
@@ -103,11 +112,11 @@ mod tests {
 
     #[test]
     fn hosts_of_keys() {
-        let key = |text: &str| of_key(text.as_bytes(), text.find("host").unwrap() + 4);
+        let key = |text: &str| of_key(text.as_bytes(), text.find("host").unwrap(), text.find("host").unwrap() + 4);
         assert_eq!(key("{host: 'drop.example', port: 1}").as_deref(), Some("drop.example"));
         assert_eq!(key("{\"host\":\"drop.example:80\"}").as_deref(), Some("drop.example"));
-        assert_eq!(key("host = 'a.b'").as_deref(), Some("a.b"));
-        for text in ["host: options.host", "host: 'name'", "host('a.b')", "host: 'a.b/c'", "host", "hostname: 'a.b'"] {
+        assert_eq!(key("host = 'a.example'").as_deref(), Some("a.example"));
+        for text in ["host: options.host", "host: 'name'", "host('a.b')", "host: 'a.b/c'", "host", "hostname: 'a.example'", "POD_host = 'a.example'"] {
             assert_eq!(key(text), None, "{text}");
         }
     }

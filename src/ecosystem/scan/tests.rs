@@ -10,9 +10,7 @@ use crate::ecosystem::archive::Kind;
 use crate::model::profile::Capability;
 use crate::model::signal::SignalKind;
 
-#[path = "tests/honest.rs"]
 mod honest;
-#[path = "tests/signals.rs"]
 mod signals;
 
 fn entry(path: &str, size: usize) -> Entry {

@@ -1,7 +1,5 @@
 //! Code that spreads, destroys, stays, downloads and calls out.
 
-use std::ops::Range;
-
 use super::How;
 use super::Rule;
 use crate::ecosystem::scan::class::Classes;
@@ -55,7 +53,7 @@ pub(super) const RULES: &[Rule] = &[
         SignalKind::Autostart,
         COMMANDS,
         &[b"crontab"],
-        How::Pattern(r#"\|\s*(?:sudo\s+)?crontab\b|\bcrontab["']?[\s,\[]{1,4}["']?-["'`\s\])]"#),
+        How::Pattern(r#"\|\s*(?:sudo\s+)?crontab\s*(?:-|["'`\n)]|$)|\bcrontab["']?[\s,\[]{1,4}["']?-["'`\s\])]"#),
     ),
     Rule::signal(
         SignalKind::Autostart,
@@ -78,25 +76,19 @@ pub(super) const RULES: &[Rule] = &[
         SignalKind::DownloadToShell,
         COMMANDS,
         &[b"curl", b"wget"],
-        How::Filtered(
-            r"\b(?:curl|wget)\s[^\n|;]*\|\s*(?:sudo\s+(?:-E\s+)?)?(?:(?:ba|z|da|k)?sh|node|python3?|perl|bun)\b",
-            is_no_hint,
-        ),
+        How::Pattern(r"\b(?:curl|wget)\s[^\n|;]*\|\s*(?:sudo\s+(?:-E\s+)?)?(?:(?:ba|z|da|k)?sh|node|python3?|perl|bun)\b"),
     ),
     Rule::signal(
         SignalKind::DownloadToShell,
         COMMANDS,
         &[b"curl", b"wget"],
-        How::Filtered(r#"\b(?:ba|z|da|k)?sh\s+(?:-c\s+)?["'\\]{0,3}(?:<\(|\$\()\s?(?:curl|wget)\b"#, is_no_hint),
+        How::Pattern(r#"\b(?:ba|z|da|k)?sh\s+(?:-c\s+)?["'\\]{0,3}(?:<\(|\$\()\s?(?:curl|wget)\b"#),
     ),
     Rule::signal(
         SignalKind::DownloadToShell,
         COMMANDS,
-        &[b"iex", b"Invoke-Expression"],
-        How::Filtered(
-            r"(?i)\b(?:iwr|irm|Invoke-WebRequest|Invoke-RestMethod)\b[^\n|;]*\|\s*(?:iex|Invoke-Expression)\b|\b(?:iex|Invoke-Expression)\b[^\n]{0,50}(?:DownloadString|\biwr\b|\birm\b|Net\.WebClient)",
-            is_no_hint,
-        ),
+        &[b"iex ", b"iex(", b"| iex", b"|iex", b"Invoke-Expression"],
+        How::Pattern(r#"(?i)\b(?:iwr|irm|Invoke-WebRequest|Invoke-RestMethod)\b[^\n|;]*\|\s*(?:iex|Invoke-Expression)\b|\b(?:iex|Invoke-Expression)\b[^\n]{0,50}(?:DownloadString|Net\.WebClient)|\b(?:iex|Invoke-Expression)[\s("'&{]{1,6}(?:iwr|irm|Invoke-WebRequest|Invoke-RestMethod|curl)\s"#),
     ),
     Rule::signal(
         SignalKind::DownloadToShell,
@@ -110,7 +102,7 @@ pub(super) const RULES: &[Rule] = &[
         SignalKind::RuntimeDownload,
         COMMANDS,
         &[b"bun.sh/install", b"bun.com/install", b"oven-sh/bun/releases", b"deno.land/install", b"deno.land/x/install"],
-        How::Filtered(r"\bbun\.(?:sh|com)/install|oven-sh/bun/releases/(?:download|latest)|deno\.land/(?:x/)?install", is_no_hint),
+        How::Pattern(r"\bbun\.(?:sh|com)/install|oven-sh/bun/releases/(?:download|latest)|deno\.land/(?:x/)?install"),
     ),
     Rule::signal(
         SignalKind::ReverseShell,
@@ -127,12 +119,3 @@ pub(super) const RULES: &[Rule] = &[
     Rule::clue(Clue::Codex, &[b"--dangerously-bypass-approvals-and-sandbox"], How::Literal),
     Rule::clue(Clue::Copilot, &[b"--allow-all-tools"], How::Literal),
 ];
-
-/// A command that is printed for people to copy is not run. Only what is plainly printed is let pass.
-fn is_no_hint(text: &[u8], place: Range<usize>) -> bool {
-    const REACH: usize = 200;
-    let before = super::before(text, place.start, REACH);
-    let line = before.rsplit(|b| *b == b'\n').next().unwrap_or(before);
-    let says = [b"console.".as_slice(), b"echo ", b"log(", b"print", b"message", b"error(", b"warn", b"throw ", b"// ", b" * ", b"# "];
-    !says.iter().any(|word| memchr::memmem::find(line, word).is_some())
-}

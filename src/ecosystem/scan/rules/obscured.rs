@@ -13,6 +13,9 @@ const CODE: Classes = Classes::CODE;
 const COMMANDS: Classes = Classes::COMMANDS;
 const TEXT: Classes = Classes::TEXT;
 
+/// What decodes. They wake the rules, rather than what runs the text, because every function is declared by such a word.
+const DECODERS: &[&[u8]] = &[b"atob", b"Buffer.from", b"new Buffer", b"unescape", b"fromCharCode", b"decodeURIComponent", b"zlib", b"p,a,c,k"];
+
 pub(super) const RULES: &[Rule] = &[
     Rule::signal(SignalKind::ObfuscatorMarks, Classes::ANY, &[b"_0x"], How::By(declarations)),
     Rule::signal(
@@ -24,15 +27,15 @@ pub(super) const RULES: &[Rule] = &[
     Rule::signal(
         SignalKind::DecodedAndRun,
         TEXT,
-        &[b"eval"],
+        DECODERS,
         How::Pattern(
-            r#"\beval\s*\(\s*(?:(?:window|global|globalThis|self)\.)?(?:atob|Buffer\.from|new Buffer|unescape|String\.fromCharCode|decodeURIComponent\s*\(\s*(?:atob|escape)|function\s*\(\s*p\s*,\s*a\s*,\s*c\s*,\s*k\b|zlib\.|require\(["'](?:node:)?zlib)"#,
+            r#"\beval\s*\(\s*(?:(?:window|global|globalThis|self)\.)?(?:atob|Buffer\.from|new Buffer|unescape|String\.fromCharCode|decodeURIComponent\s*\(\s*(?:atob|escape)|function\s*\(p,a,c,k\b|zlib\.|require\(["'](?:node:)?zlib)"#,
         ),
     ),
     Rule::signal(
         SignalKind::DecodedAndRun,
         TEXT,
-        &[b"Function"],
+        DECODERS,
         How::Pattern(
             r#"\bFunction\s*\(\s*(?:["'][\w$, ]{0,40}["']\s*,\s*)?(?:(?:window|global|globalThis|self)\.)?(?:atob|Buffer\.from|new Buffer|unescape|String\.fromCharCode|decodeURIComponent)\s*\("#,
         ),
@@ -40,7 +43,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::signal(
         SignalKind::DecodedAndRun,
         COMMANDS,
-        &[b"_compile", b"execSync", b"exec(", b"exec (", b"Context"],
+        &[b"atob", b"Buffer.from", b"new Buffer", b"base64.", b"zlib.", b"codecs.", b"marshal.", b"__import__"],
         How::Pattern(
             r"\b(?:_compile|exec|execSync|runIn(?:This|New)?Context)\s*\(\s*(?:atob|Buffer\.from|new Buffer|base64\.|zlib\.|codecs\.|marshal\.|__import__)",
         ),
@@ -48,7 +51,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::signal(
         SignalKind::DecodedAndRun,
         COMMANDS,
-        &[b"-enc", b"-e ", b"-ec "],
+        &[b"powershell"],
         How::Pattern(r#"(?i)powershell(?:\.exe)?["']?\s[^\n]*-(?:e|ec|enc|encodedcommand)["']?[\s,]+["']?[a-z0-9+/=]{40}"#),
     ),
     Rule::signal(

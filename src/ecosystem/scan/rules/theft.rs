@@ -40,7 +40,7 @@ pub(super) const RULES: &[Rule] = &[
         &[b"/proc/"],
         How::Pattern(r#"/proc/[^\n/]{1,50}/mem["'`\s);,]"#),
     ),
-    Rule::signal(SignalKind::ProcessMemory, COMMANDS, &[b"Runner.Worker"], How::Literal),
+    Rule::signal(SignalKind::ProcessMemory, COMMANDS, &[b"Runner.Worker"], How::Pattern(r"\bRunner\.Worker\b")),
     Rule::signal(
         SignalKind::SecretScanner,
         CODE,
@@ -101,7 +101,7 @@ pub(super) const RULES: &[Rule] = &[
         How::Pattern(r"/-/npm/v1/tokens|/-/whoami|\bnpm whoami\b"),
     ),
     Rule::clue(Clue::TokenShape, &[b"npm_["], How::Pattern(r"npm_\[[\w-]{3,20}\]\{3\d")),
-    Rule::clue(Clue::TokenShape, &[b"ghp_[", b"gh[", b"gho_["], How::Pattern(r"gh(?:p|o|\[[\w|]{2,8}\])_\[[\w-]{3,20}\]\{3\d")),
+    Rule::clue(Clue::TokenShape, &[b"ghp_[", b"gh[p", b"gh[o", b"gho_["], How::Pattern(r"gh(?:p|o|\[[\w|]{2,8}\])_\[[\w-]{3,20}\]\{3\d")),
 ];
 
 /// `'process.env': JSON.stringify(process.env)` is how bundlers are told what it is.

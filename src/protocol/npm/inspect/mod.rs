@@ -28,6 +28,7 @@ use crate::ecosystem::archive::Limits;
 use crate::ecosystem::json;
 use crate::ecosystem::json::Bounds;
 use crate::ecosystem::json::JsonFault;
+use crate::ecosystem::scan;
 use crate::ecosystem::scan::Seen;
 use crate::model::facts::Facts;
 use crate::model::finding::printable;
@@ -70,7 +71,7 @@ pub fn inspect(package: &PackageId, version: &Version, manifest: &[u8], bytes: &
         Err(fault) => return Ok(Inspected { facts: unsafe_archive(&fault), profile: Profile::default() }),
     };
     let Inside { scan, manifest: shipped, bundled, commands, shrinkwrap } = inside;
-    let seen = scan.finish();
+    let mut seen = scan.finish();
     let mut facts = seen_facts(&contents, &seen);
     facts.has_shrinkwrap = contents.entries.iter().any(|entry| entry.path == SHRINKWRAP);
     facts.foreign_addresses = match shrinkwrap {
@@ -112,6 +113,13 @@ pub fn inspect(package: &PackageId, version: &Version, manifest: &[u8], bytes: &
     let installing = loaded::installing(&shipped, &facts.install_steps, &facts.build_commands, &entries, &seen);
     facts.install_files = installing.files.iter().take(LIST_MAX).map(|file| shown(file)).collect();
     facts.fetches = fetches::fetches(&facts.install_steps, &installing, &seen);
+    let commands: Vec<&str> = facts.install_steps.iter().map(|step| step.command.as_str()).collect();
+    let told = scan::of_commands(&commands.join("\n"), MANIFEST);
+    if !told.is_empty() {
+        facts.install_files.push(MANIFEST.to_owned());
+        seen.kinds.extend(told.iter().map(|signal| signal.kind));
+        facts.signals.extend(told);
+    }
     Ok(Inspected { profile: Profile { entry_files: entries, ..profile(&shipped, &facts, installing, seen) }, facts })
 }
 

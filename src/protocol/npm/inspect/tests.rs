@@ -10,6 +10,8 @@ use crate::protocol::npm::inspect::inside::BUNDLED_MAX;
 use crate::model::facts::Difference;
 use crate::model::index::InstallStep;
 
+mod seen;
+
 fn tgz(files: &[(&str, &str)]) -> Bytes {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
     for (path, content) in files {
