@@ -18,11 +18,11 @@ pub fn between(before: &Profile, after: &Profile, baseline: &Version) -> Change 
         install_steps: cut(after.install_steps.iter().filter(|step| !before.install_steps.contains(step)).cloned()),
         capabilities: cut(after.capabilities.difference(&before.capabilities).copied()),
         hosts: gained(&after.hosts, &before.hosts),
-        dependencies: cut(after.dependencies.iter().filter(|(name, _)| !before.dependencies.contains_key(*name)).map(|(name, range)| Gained {
-            name: name.clone(),
-            range: range.clone(),
-            first_published_at: None,
-        })),
+        dependencies: cut(after
+            .dependencies
+            .iter()
+            .filter(|(name, _)| !before.dependencies.contains_key(*name))
+            .map(|(name, range)| Gained { name: name.clone(), range: range.clone(), first_published_at: None })),
         // A package that has compiled programs gets more of them with every platform.
         binaries: if before.binaries.is_empty() { gained(&after.binaries, &before.binaries) } else { Vec::new() },
         hooks: gained(&after.hooks, &before.hooks),

@@ -6,8 +6,8 @@
 pub mod advised;
 pub mod age;
 pub mod approval;
-pub mod checks;
 pub mod change;
+pub mod checks;
 pub mod chronicle;
 pub mod context;
 pub mod decide;

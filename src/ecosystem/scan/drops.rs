@@ -59,10 +59,25 @@ mod tests {
             let at = text.find("file.io").unwrap();
             is_addressed(text.as_bytes(), &(at..at + 7))
         };
-        for text in ["'https://file.io/x'", "https://a.b.file.io", "`https://${id}.file.io/`", "{ hostname: 'file.io' }", "\"host\":\"x.file.io\"", "//u@file.io:80"] {
+        for text in [
+            "'https://file.io/x'",
+            "https://a.b.file.io",
+            "`https://${id}.file.io/`",
+            "{ hostname: 'file.io' }",
+            "\"host\":\"x.file.io\"",
+            "//u@file.io:80",
+        ] {
             assert!(addressed(text), "{text}");
         }
-        for text in ["['file.io','a']", "https://myfile.io", "https://file.io.example", "https://file.io-x", "import file.io", "https://a.example/file.io", "'file.io'"] {
+        for text in [
+            "['file.io','a']",
+            "https://myfile.io",
+            "https://file.io.example",
+            "https://file.io-x",
+            "import file.io",
+            "https://a.example/file.io",
+            "'file.io'",
+        ] {
             assert!(!addressed(text), "{text}");
         }
     }

@@ -92,12 +92,9 @@ impl Literals {
         for (host, _) in drops::all() {
             want(host.as_bytes(), Wanted::Drop);
         }
-        for (text, wanted) in [
-            (b"p://".as_slice(), Wanted::Address),
-            (b"s://", Wanted::Address),
-            (b"host", Wanted::HostKey),
-            (b"hostname", Wanted::HostKey),
-        ] {
+        for (text, wanted) in
+            [(b"p://".as_slice(), Wanted::Address), (b"s://", Wanted::Address), (b"host", Wanted::HostKey), (b"hostname", Wanted::HostKey)]
+        {
             want(text, wanted);
         }
         let mut table = Box::new([0; BITS / 64]);
@@ -163,10 +160,10 @@ const fn next(word: u32, byte: u8) -> u32 {
     word >> 8 | ((byte | 0x20) as u32) << 24
 }
 
-/// Where the bit of a key stands.
-#[expect(clippy::cast_possible_truncation, reason = "the upper sixteen of its bits")]
+/// Where the bit of a key stands: the upper half of a product, in which all four bytes have a part.
 const fn place_of(word: u32) -> u16 {
-    (word.wrapping_mul(0x9e37_79b1) >> 16) as u16
+    let [_, _, low, high] = word.wrapping_mul(0x9e37_79b1).to_le_bytes();
+    u16::from_le_bytes([low, high])
 }
 
 /// Where the four bytes begin that code has least of.
@@ -207,7 +204,11 @@ mod tests {
         for (literal, rules) in &LITERALS.short {
             assert!(literal.is_ascii() || [0xe2, 0xef, 0xf3].contains(&literal[0]), "{literal:?}");
             let mut seen = 0;
-            LITERALS.each(&[b"a", *literal].concat(), |wanted, _, _| if let Wanted::Rules(rules) = wanted { seen |= rules });
+            LITERALS.each(&[b"a", *literal].concat(), |wanted, _, _| {
+                if let Wanted::Rules(rules) = wanted {
+                    seen |= rules
+                }
+            });
             assert_eq!(seen & rules, *rules, "{literal:?}");
         }
     }

@@ -19,8 +19,8 @@ mod text;
 mod unseen;
 
 pub use crate::ecosystem::scan::file::of_commands;
-pub use crate::ecosystem::scan::seen::SeenFile;
 pub use crate::ecosystem::scan::seen::Seen;
+pub use crate::ecosystem::scan::seen::SeenFile;
 
 use std::hash::DefaultHasher;
 use std::hash::Hasher as _;
@@ -41,6 +41,7 @@ const WINDOW_BYTES: usize = 1 << 20;
 const OVERLAP_BYTES: usize = 16 << 10;
 
 /// Looks through the files of one archive: `begin`, the `piece`s of the file in order, `end`.
+#[derive(Default)]
 pub struct Scan {
     window: Vec<u8>,
     current: Option<Current>,
@@ -58,12 +59,6 @@ struct Current {
     /// Why it is not looked through.
     unscanned: Option<&'static str>,
     is_binary: bool,
-}
-
-impl Default for Scan {
-    fn default() -> Scan {
-        Scan { window: Vec::new(), current: None, scanned_bytes: 0, seen: Seen::default() }
-    }
 }
 
 impl Scan {

@@ -55,8 +55,11 @@ const fn is_host(b: u8) -> bool {
 fn name(host: &[u8]) -> Option<String> {
     let host = str::from_utf8(host).ok()?.trim_end_matches('.').to_ascii_lowercase();
     let last = host.rsplit('.').next().unwrap_or_default();
-    let ends = (last.len() > 1 && last.bytes().all(|b| b.is_ascii_alphabetic())) || last.starts_with("xn--") || host.parse::<Ipv4Addr>().is_ok();
-    let whole = host.len() <= NAME_BYTES_MAX && host.split('.').count() > 1 && host.split('.').all(|part| !part.is_empty() && !part.starts_with('-'));
+    let ends =
+        (last.len() > 1 && last.bytes().all(|b| b.is_ascii_alphabetic())) || last.starts_with("xn--") || host.parse::<Ipv4Addr>().is_ok();
+    let whole = host.len() <= NAME_BYTES_MAX
+        && host.split('.').count() > 1
+        && host.split('.').all(|part| !part.is_empty() && !part.starts_with('-'));
     (whole && ends && !NOBODYS.contains(&host.as_str())).then_some(host)
 }
 
@@ -116,7 +119,15 @@ mod tests {
         assert_eq!(key("{host: 'drop.example', port: 1}").as_deref(), Some("drop.example"));
         assert_eq!(key("{\"host\":\"drop.example:80\"}").as_deref(), Some("drop.example"));
         assert_eq!(key("host = 'a.example'").as_deref(), Some("a.example"));
-        for text in ["host: options.host", "host: 'name'", "host('a.b')", "host: 'a.b/c'", "host", "hostname: 'a.example'", "POD_host = 'a.example'"] {
+        for text in [
+            "host: options.host",
+            "host: 'name'",
+            "host('a.b')",
+            "host: 'a.b/c'",
+            "host",
+            "hostname: 'a.example'",
+            "POD_host = 'a.example'",
+        ] {
             assert_eq!(key(text), None, "{text}");
         }
     }
@@ -126,7 +137,18 @@ mod tests {
         for public in ["51.51.51.51", "61.61.61.61"] {
             assert!(is_public_number(public), "{public}");
         }
-        for other in ["10.0.0.1", "192.168.1.1", "172.16.0.1", "127.0.0.2", "169.254.169.254", "192.0.2.1", "8.8.8.8", "1.0.0.0", "100.64.0.1", "a.b"] {
+        for other in [
+            "10.0.0.1",
+            "192.168.1.1",
+            "172.16.0.1",
+            "127.0.0.2",
+            "169.254.169.254",
+            "192.0.2.1",
+            "8.8.8.8",
+            "1.0.0.0",
+            "100.64.0.1",
+            "a.b",
+        ] {
             assert!(!is_public_number(other), "{other}");
         }
     }

@@ -7,7 +7,17 @@ const SPECIFIER_BYTES_MAX: usize = 256;
 
 /// Words after which the text of an import stands.
 pub(super) const IMPORTS: [&[u8]; 12] = [
-    b"require(", b"require (", b"import(", b"import\"", b"import'", b"import \"", b"import '", b"from\"", b"from'", b"from \"", b"from '",
+    b"require(",
+    b"require (",
+    b"import(",
+    b"import\"",
+    b"import'",
+    b"import \"",
+    b"import '",
+    b"from\"",
+    b"from'",
+    b"from \"",
+    b"from '",
     b"getBuiltinModule(",
 ];
 
@@ -57,8 +67,8 @@ impl Reach {
 pub(super) fn of_module(name: &str) -> Option<Capability> {
     let name = name.strip_prefix("node:").unwrap_or(name);
     match name.split_once('/').map_or(name, |(first, _)| first) {
-        "http" | "https" | "http2" | "net" | "tls" | "dgram" | "dns" | "axios" | "got" | "node-fetch" | "undici" | "request" | "superagent"
-        | "needle" | "ws" | "ky" | "phin" | "cross-fetch" => Some(Capability::Network),
+        "http" | "https" | "http2" | "net" | "tls" | "dgram" | "dns" | "axios" | "got" | "node-fetch" | "undici" | "request"
+        | "superagent" | "needle" | "ws" | "ky" | "phin" | "cross-fetch" => Some(Capability::Network),
         "child_process" | "execa" | "cross-spawn" | "shelljs" | "zx" | "node-pty" | "cluster" => Some(Capability::Process),
         "fs" | "fs-extra" | "graceful-fs" => Some(Capability::Filesystem),
         "vm" => Some(Capability::Eval),

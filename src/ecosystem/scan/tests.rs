@@ -153,12 +153,13 @@ fn marks_of_equal_files_are_equal() {
     assert!(scan(&[("a.js", b"aaaa")]).entropy() == 0 && scan(&[("a.js", b"abcd")]).entropy() == 2_000);
 }
 
-/// Texts of one repeated piece, each chosen to make some rule try as often and as long as it can.
+/// Texts of one repeated piece, each chosen to make some rule try as often and as long as it can: what went over a window
+/// once for each of its bytes would take an hour.
 #[test]
 fn time_is_linear_in_the_bytes() {
-    const BYTES: usize = 4 << 20;
-    let time = |piece: &str, bytes: usize| {
-        let content = piece.repeat(bytes / piece.len());
+    const LIMIT: Duration = Duration::from_secs(10);
+    let time = |piece: &str| {
+        let content = piece.repeat(WINDOW_BYTES / piece.len());
         let start = Instant::now();
         scan(&[("a.js", content.as_bytes())]);
         start.elapsed()
@@ -195,9 +196,7 @@ fn time_is_linear_in_the_bytes() {
         "scripts.preinstall",
         "powershell -e ",
     ] {
-        // Slow machines are slow at both; what is quadratic takes sixteen times as long for four times the bytes.
-        let small = time(piece, BYTES / 4).max(Duration::from_millis(20));
-        let large = time(piece, BYTES);
-        assert!(large < small * 12, "{piece:?}: {small:?} for a quarter, {large:?} for all");
+        // A machine may have been busy otherwise.
+        assert!((0..3).any(|_| time(piece) < LIMIT), "{piece:?}");
     }
 }

@@ -5,7 +5,9 @@
 pub(super) enum Encoding {
     /// UTF-8, or anything in which ASCII is itself, or no text.
     Plain,
-    Utf16 { big_endian: bool },
+    Utf16 {
+        big_endian: bool,
+    },
     /// Four bytes a character: nothing that runs code reads it, and neither do we.
     Utf32,
 }
@@ -103,7 +105,8 @@ mod tests {
             assert_eq!(Encoding::of(&bytes("\u{feff}x", big_endian)), Encoding::Utf16 { big_endian });
             assert_eq!(Encoding::of(&bytes("const x = 1;", big_endian)), Encoding::Utf16 { big_endian });
         }
-        for plain in [b"".as_slice(), b"const x = 1;", b"\0\0\0\0\0\0\0\0", b"\x7fELF\x02\x01\x01\0\0\0\0\0", b"a\0b", "äöü".as_bytes()] {
+        for plain in [b"".as_slice(), b"const x = 1;", b"\0\0\0\0\0\0\0\0", b"\x7fELF\x02\x01\x01\0\0\0\0\0", b"a\0b", "äöü".as_bytes()]
+        {
             assert_eq!(Encoding::of(plain), Encoding::Plain, "{plain:?}");
         }
         assert_eq!(Encoding::of(b"\xff\xfe\0\0x\0\0\0"), Encoding::Utf32);

@@ -61,7 +61,9 @@ mod tests {
             assert!(found(&"a".repeat(shift), 400, "run(1); //"), "{shift}");
         }
         assert!(found("a();\n", 5_000, "\tglobal.x = y;"));
-        for (blanks, after) in [(399, "run(1);  "), (400, ""), (900, "\nrun(1);"), (900, "';\nrun(1);"), (900, "// (a comment);"), (900, "a word or two")] {
+        for (blanks, after) in
+            [(399, "run(1);  "), (400, ""), (900, "\nrun(1);"), (900, "';\nrun(1);"), (900, "// (a comment);"), (900, "a word or two")]
+        {
             assert!(!found("a();", blanks, after), "{blanks} {after}");
         }
     }

@@ -101,8 +101,7 @@ fn jumped(change: &Change) -> bool {
 /// more than before; it needs one of the first, in the lone file that is loaded first, and one more of the second.
 fn suspicious(change: &Change, around: &Circumstances<'_>) -> Vec<String> {
     let mut payload = Vec::new();
-    let reach: Vec<&str> =
-        change.capabilities.iter().filter(|one| **one != Capability::Filesystem).map(|one| one.as_str()).collect();
+    let reach: Vec<&str> = change.capabilities.iter().filter(|one| **one != Capability::Filesystem).map(|one| one.as_str()).collect();
     if !reach.is_empty() {
         payload.push(format!("reaches further: {}", listed(&reach)));
     }
@@ -136,7 +135,9 @@ fn suspicious(change: &Change, around: &Circumstances<'_>) -> Vec<String> {
 
 /// `1.2.4` after `1.2.3`: all but the last number is the same.
 fn only_mends(before: &Version, after: &Version) -> bool {
-    let line = |version: &Version| version.as_str().split(['-', '+']).next().and_then(|plain| plain.rsplit_once('.')).map(|(line, _)| line.to_owned());
+    let line = |version: &Version| {
+        version.as_str().split(['-', '+']).next().and_then(|plain| plain.rsplit_once('.')).map(|(line, _)| line.to_owned())
+    };
     line(before).is_some() && line(before) == line(after)
 }
 
@@ -250,7 +251,10 @@ mod tests {
         assert!(is_suspicious("1.2.4", &Change { signals: vec![SignalKind::CredentialFiles], ..none() }));
         let by_another = Change { entry_rewritten: entry(), ..none() };
         assert!(kinds("1.2.4", true, &by_another).contains(&FindingKind::SuspiciousChange));
-        assert!(is_suspicious("1.3.0", &Change { capabilities: vec![Capability::Process], entry_rewritten: entry(), grown_bytes: 80_000, ..none() }));
+        assert!(is_suspicious(
+            "1.3.0",
+            &Change { capabilities: vec![Capability::Process], entry_rewritten: entry(), grown_bytes: 80_000, ..none() }
+        ));
     }
 
     #[test]

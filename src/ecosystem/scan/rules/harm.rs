@@ -67,8 +67,18 @@ pub(super) const RULES: &[Rule] = &[
         &[b"LaunchAgents", b"LaunchDaemons"],
         How::Pattern(r#"Library["']?\s?[,/\\]{1,2}\s?["']?Launch(?:Agents|Daemons)"#),
     ),
-    Rule::signal(SignalKind::Autostart, COMMANDS, &[b"CurrentVersion"], How::Pattern(r"(?i)Windows\\{1,4}CurrentVersion\\{1,4}Run(?:Once)?\b")),
-    Rule::signal(SignalKind::Autostart, COMMANDS, &[b"schtasks"], How::Pattern(r#"(?i)\bschtasks(?:\.exe)?["']?[\s,\[]{1,4}["']?/create\b"#)),
+    Rule::signal(
+        SignalKind::Autostart,
+        COMMANDS,
+        &[b"CurrentVersion"],
+        How::Pattern(r"(?i)Windows\\{1,4}CurrentVersion\\{1,4}Run(?:Once)?\b"),
+    ),
+    Rule::signal(
+        SignalKind::Autostart,
+        COMMANDS,
+        &[b"schtasks"],
+        How::Pattern(r#"(?i)\bschtasks(?:\.exe)?["']?[\s,\[]{1,4}["']?/create\b"#),
+    ),
     Rule::signal(SignalKind::Autostart, COMMANDS, &[b"Startup"], How::Pattern(r"Start Menu\\{1,4}Programs\\{1,4}Startup")),
     Rule::signal(SignalKind::DetachedProcess, CODE, &[b"detached"], How::Pattern(r#"\bdetached["']?\s?:\s?(?:true|!0)"#)),
     // Downloads and runs.
@@ -88,7 +98,9 @@ pub(super) const RULES: &[Rule] = &[
         SignalKind::DownloadToShell,
         COMMANDS,
         &[b"iex ", b"iex(", b"| iex", b"|iex", b"Invoke-Expression"],
-        How::Pattern(r#"(?i)\b(?:iwr|irm|Invoke-WebRequest|Invoke-RestMethod)\b[^\n|;]*\|\s*(?:iex|Invoke-Expression)\b|\b(?:iex|Invoke-Expression)\b[^\n]{0,50}(?:DownloadString|Net\.WebClient)|\b(?:iex|Invoke-Expression)[\s("'&{]{1,6}(?:iwr|irm|Invoke-WebRequest|Invoke-RestMethod|curl)\s"#),
+        How::Pattern(
+            r#"(?i)\b(?:iwr|irm|Invoke-WebRequest|Invoke-RestMethod)\b[^\n|;]*\|\s*(?:iex|Invoke-Expression)\b|\b(?:iex|Invoke-Expression)\b[^\n]{0,50}(?:DownloadString|Net\.WebClient)|\b(?:iex|Invoke-Expression)[\s("'&{]{1,6}(?:iwr|irm|Invoke-WebRequest|Invoke-RestMethod|curl)\s"#,
+        ),
     ),
     Rule::signal(
         SignalKind::DownloadToShell,

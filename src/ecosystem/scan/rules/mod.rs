@@ -159,7 +159,11 @@ mod tests {
             assert!(!rule.literals.is_empty(), "{:?}", rule.tells);
             // Of a short one case counts, so it may have none.
             let shorts = rule.literals.iter().filter(|literal| literal.len() < 4);
-            assert!(shorts.into_iter().all(|literal| literal.len() > 1 && !literal.iter().any(|b| b.is_ascii_alphabetic() && *b != b'x')), "{:?}", rule.tells);
+            assert!(
+                shorts.into_iter().all(|literal| literal.len() > 1 && !literal.iter().any(|b| b.is_ascii_alphabetic() && *b != b'x')),
+                "{:?}",
+                rule.tells
+            );
         }
     }
 

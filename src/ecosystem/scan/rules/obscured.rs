@@ -14,7 +14,8 @@ const COMMANDS: Classes = Classes::COMMANDS;
 const TEXT: Classes = Classes::TEXT;
 
 /// What decodes. They wake the rules, rather than what runs the text, because every function is declared by such a word.
-const DECODERS: &[&[u8]] = &[b"atob", b"Buffer.from", b"new Buffer", b"unescape", b"fromCharCode", b"decodeURIComponent", b"zlib", b"p,a,c,k"];
+const DECODERS: &[&[u8]] =
+    &[b"atob", b"Buffer.from", b"new Buffer", b"unescape", b"fromCharCode", b"decodeURIComponent", b"zlib", b"p,a,c,k"];
 
 pub(super) const RULES: &[Rule] = &[
     Rule::signal(SignalKind::ObfuscatorMarks, Classes::ANY, &[b"_0x"], How::By(declarations)),
@@ -70,10 +71,7 @@ pub(super) const RULES: &[Rule] = &[
         SignalKind::InvisibleCharacters,
         TEXT,
         &[b"\xef\xb8", b"\xf3\xa0"],
-        How::Filtered(
-            r"(?:\xef\xb8[\x80-\x8f]|\xf3\xa0[\x80\x81\x84-\x87][\x80-\xbf]){4,}",
-            unseen::is_no_flag,
-        ),
+        How::Filtered(r"(?:\xef\xb8[\x80-\x8f]|\xf3\xa0[\x80\x81\x84-\x87][\x80-\xbf]){4,}", unseen::is_no_flag),
     ),
     Rule::signal(
         SignalKind::BidirectionalText,

@@ -34,12 +34,7 @@ pub(super) const RULES: &[Rule] = &[
         &[b"env |", b"env|"],
         How::Pattern(r"\b(?:print)?env\s?\|\s?(?:base64|curl|gzip|openssl|xxd|nc)\b"),
     ),
-    Rule::signal(
-        SignalKind::ProcessMemory,
-        COMMANDS,
-        &[b"/proc/"],
-        How::Pattern(r#"/proc/[^\n/]{1,50}/mem["'`\s);,]"#),
-    ),
+    Rule::signal(SignalKind::ProcessMemory, COMMANDS, &[b"/proc/"], How::Pattern(r#"/proc/[^\n/]{1,50}/mem["'`\s);,]"#)),
     Rule::signal(SignalKind::ProcessMemory, COMMANDS, &[b"Runner.Worker"], How::Pattern(r"\bRunner\.Worker\b")),
     Rule::signal(
         SignalKind::SecretScanner,
@@ -65,7 +60,11 @@ pub(super) const RULES: &[Rule] = &[
         How::Pattern(r"(?i)169\.254\.169\.254|169\.254\.170\.2\b|metadata\.google\.internal|100\.100\.100\.200"),
     ),
     // Files of credentials, by whose they are.
-    Rule::clue(Clue::Ssh, &[b"id_rsa", b"id_ed25519", b"id_ecdsa"], How::Pattern(r#"\.ssh["']?\s?[,/\\]{1,2}\s?["']?id_|["'/\\]id_(?:rsa|ed25519|ecdsa)["'`]"#)),
+    Rule::clue(
+        Clue::Ssh,
+        &[b"id_rsa", b"id_ed25519", b"id_ecdsa"],
+        How::Pattern(r#"\.ssh["']?\s?[,/\\]{1,2}\s?["']?id_|["'/\\]id_(?:rsa|ed25519|ecdsa)["'`]"#),
+    ),
     Rule::clue(Clue::Aws, &[b".aws"], How::Pattern(r#"\.aws["']?\s?[,/\\]{1,2}\s?["']?credentials"#)),
     Rule::clue(
         Clue::GoogleCloud,
@@ -91,7 +90,9 @@ pub(super) const RULES: &[Rule] = &[
     Rule::clue(
         Clue::Wallet,
         &[b"wallet.dat", b"exodus.wallet", b"nkbihfbeogaeaoehlefnkodbefgpgknn", b".electrum", b".config/solana", b"keystore"],
-        How::Pattern(r#"["'/\\](?:wallet\.dat|exodus\.wallet|\.electrum)["'/\\`]|nkbihfbeogaeaoehlefnkodbefgpgknn|\.config/solana/id\.json|[Ee]thereum["']?\s?[,/\\]{1,2}\s?["']?keystore"#),
+        How::Pattern(
+            r#"["'/\\](?:wallet\.dat|exodus\.wallet|\.electrum)["'/\\`]|nkbihfbeogaeaoehlefnkodbefgpgknn|\.config/solana/id\.json|[Ee]thereum["']?\s?[,/\\]{1,2}\s?["']?keystore"#,
+        ),
     ),
     Rule::clue(Clue::Vault, &[b".vault-token"], How::Literal),
     // The registry's account.

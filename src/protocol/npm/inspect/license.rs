@@ -15,7 +15,8 @@ pub(super) fn license(manifest: &Manifest) -> Option<String> {
         Value::Array(values) => values.iter().filter_map(one).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => one(value).into_iter().collect::<Vec<_>>(),
     };
-    let said = ["license", "licenses", "licence"].into_iter().filter_map(|field| manifest.get(field)).map(all).find(|all| !all.is_empty())?;
+    let said =
+        ["license", "licenses", "licence"].into_iter().filter_map(|field| manifest.get(field)).map(all).find(|all| !all.is_empty())?;
     Some(shown(&said.join(" OR ")))
 }
 

@@ -51,10 +51,18 @@ pub(super) struct Installing {
 }
 
 /// The files that `steps` and `commands` name, and those that these import.
-pub(super) fn installing(manifest: &Manifest, steps: &[InstallStep], commands: &[String], entries: &BTreeSet<String>, seen: &Seen) -> Installing {
+pub(super) fn installing(
+    manifest: &Manifest,
+    steps: &[InstallStep],
+    commands: &[String],
+    entries: &BTreeSet<String>,
+    seen: &Seen,
+) -> Installing {
     let mut open: Vec<(String, String)> = steps.iter().map(|step| (folder_of(&step.event).to_owned(), step.command.clone())).collect();
     // `binding.gyp: node index.js`
-    open.extend(commands.iter().filter_map(|command| command.split_once(": ")).map(|(file, command)| (parent(file).to_owned(), command.to_owned())));
+    open.extend(
+        commands.iter().filter_map(|command| command.split_once(": ")).map(|(file, command)| (parent(file).to_owned(), command.to_owned())),
+    );
     let mut named = BTreeSet::new();
     let mut followed: BTreeSet<String> = BTreeSet::new();
     let mut taken_apart = 0;
@@ -88,7 +96,8 @@ pub(super) fn installing(manifest: &Manifest, steps: &[InstallStep], commands: &
 }
 
 fn loose(files: &BTreeSet<String>, entries: &BTreeSet<String>, seen: &Seen) -> BTreeSet<String> {
-    let mut loose: BTreeSet<String> = files.difference(entries).filter(|file| seen.files.get(*file).is_some_and(|seen| seen.is_code)).cloned().collect();
+    let mut loose: BTreeSet<String> =
+        files.difference(entries).filter(|file| seen.files.get(*file).is_some_and(|seen| seen.is_code)).cloned().collect();
     for user in seen.files.keys().filter(|user| !files.contains(*user)) {
         if loose.is_empty() {
             break;
@@ -140,7 +149,10 @@ fn resolve(seen: &Seen, folder: &str, specifier: &str) -> Option<String> {
     }
     let path = parts.join("/");
     if path.is_empty() {
-        return ["index.js", "index.cjs", "index.mjs"].iter().find(|index| seen.files.contains_key(**index)).map(|index| (*index).to_owned());
+        return ["index.js", "index.cjs", "index.mjs"]
+            .iter()
+            .find(|index| seen.files.contains_key(**index))
+            .map(|index| (*index).to_owned());
     }
     // A file that the compiler wrote is imported by the name that it gets.
     let typescript = path.strip_suffix(".js").map(|stem| format!("{stem}.ts"));

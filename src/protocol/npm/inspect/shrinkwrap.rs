@@ -91,7 +91,12 @@ mod tests {
     #[test]
     fn tarballs_of_the_registry_are_plain() {
         let replaced = REPLACED.join(".");
-        for address in ["https://registry.example/b/-/b-1.0.0.tgz", "", &format!("https://{replaced}/@s/b/-/b-1.0.0.tgz"), &format!("http://{replaced}/b/-/b.tgz")] {
+        for address in [
+            "https://registry.example/b/-/b-1.0.0.tgz",
+            "",
+            &format!("https://{replaced}/@s/b/-/b-1.0.0.tgz"),
+            &format!("http://{replaced}/b/-/b.tgz"),
+        ] {
             check(&format!(r#"{{"packages":{{"node_modules/b":{{"version":"1.0.0","resolved":"{address}"}}}}}}"#), &[]);
             check(&format!(r#"{{"dependencies":{{"b":{{"version":"1.0.0","dependencies":{{"c":{{"resolved":"{address}"}}}}}}}}}}"#), &[]);
         }

@@ -6,9 +6,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::protocol::npm::inspect::inside::BUNDLED_MAX;
 use crate::model::facts::Difference;
 use crate::model::index::InstallStep;
+use crate::protocol::npm::inspect::inside::BUNDLED_MAX;
 
 mod seen;
 

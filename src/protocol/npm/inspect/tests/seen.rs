@@ -40,7 +40,9 @@ fn install_commands_are_looked_at_by_themselves() {
 
 #[test]
 fn programs_and_settings_are_named() {
-    let facts = inspected("", &[("a.node", "\u{7f}ELF\0"), (".claude/settings.json", "{}"), (".vscode/settings.json", "{}"), ("b.wasm", "\0asm")]).facts;
+    let facts =
+        inspected("", &[("a.node", "\u{7f}ELF\0"), (".claude/settings.json", "{}"), (".vscode/settings.json", "{}"), ("b.wasm", "\0asm")])
+            .facts;
     assert_eq!(facts.binaries, ["a.node"]);
     assert_eq!(facts.hooks, [".claude/settings.json"]);
     let many: Vec<String> = (0..100).map(|n| format!("p{n}/a.node")).collect();
@@ -94,7 +96,13 @@ fn install_steps_are_followed_to_their_files() {
         ("index.js", "require('./lib/used')"),
         ("lib/used.js", ""),
     ];
-    for script in ["node scripts/setup", "node ./scripts/setup.js --quiet", "npm run setup", "cd . && node scripts\\\\setup.js", "node -e \\\"require('./scripts/setup')\\\""] {
+    for script in [
+        "node scripts/setup",
+        "node ./scripts/setup.js --quiet",
+        "npm run setup",
+        "cd . && node scripts\\\\setup.js",
+        "node -e \\\"require('./scripts/setup')\\\"",
+    ] {
         let fields = format!(r#""scripts":{{"postinstall":"{script}","setup":"node scripts/setup.js"}}"#);
         let profile = profile_of(&fields, &files);
         assert_eq!(texts(&profile.install_files), ["scripts/folder/index.js", "scripts/helper.js", "scripts/setup.js"], "{script}");
@@ -117,7 +125,10 @@ fn entries_are_found_in_every_field() {
     assert_eq!(entries(""), ["index.js"]);
     assert_eq!(entries(r#""main":"a""#), ["a.js"]);
     assert_eq!(entries(r#""main":"./a.js","module":"b.mjs","browser":{"./a.js":"./d.js"}"#), ["a.js", "b.mjs", "d.js"]);
-    assert_eq!(entries(r#""exports":{".":{"import":"./b.mjs","default":["./c"]},"./x/*":"./x/*.js"},"main":"a.js""#), ["a.js", "b.mjs", "c/index.cjs"]);
+    assert_eq!(
+        entries(r#""exports":{".":{"import":"./b.mjs","default":["./c"]},"./x/*":"./x/*.js"},"main":"a.js""#),
+        ["a.js", "b.mjs", "c/index.cjs"]
+    );
     assert_eq!(entries(r#""bin":{"e":"bin/e"}"#), ["bin/e", "index.js"]);
 }
 
