@@ -14,7 +14,6 @@ use crate::ecosystem::scan::reach;
 use crate::ecosystem::scan::reach::Reach;
 use crate::ecosystem::scan::rules::RuleSet;
 use crate::ecosystem::scan::rules::Tells;
-use crate::ecosystem::scan::rules::is_dumped;
 use crate::ecosystem::scan::seen::Seen;
 use crate::ecosystem::scan::unseen;
 use crate::model::finding::printable;
@@ -24,6 +23,8 @@ use crate::model::signal::SignalKind;
 /// Bytes of an excerpt, and how many of them stand before the place itself.
 const EXCERPT_BYTES_MAX: usize = 160;
 const LEAD_BYTES: usize = 24;
+/// Lines longer than this are not written for people.
+const READABLE_BYTES: usize = 1_000;
 
 pub(super) struct File {
     path: String,
@@ -93,7 +94,14 @@ impl File {
             }
             Wanted::Import | Wanted::Call(_) | Wanted::Address | Wanted::HostKey | Wanted::Drop => {}
         });
-        self.ask(literals, woken & !self.spoken, text)?;
+        if self.class == Class::Prose {
+            // What is written for people may show how such code looks, but not in lines that nobody can read.
+            for line in text.split(|b| *b == b'\n').filter(|line| line.len() > READABLE_BYTES) {
+                self.ask(literals, woken & !self.spoken, line)?;
+            }
+        } else {
+            self.ask(literals, woken & !self.spoken, text)?;
+        }
         if Classes::CODE.has(self.class)
             && let Some(place) = unseen::behind_blanks(text)
         {
@@ -128,10 +136,6 @@ impl File {
                 continue;
             }
             let Some(found) = literals.rules.find(place, text)? else { continue };
-            // What is written for people may show how such code looks, but not in lines that nobody can read.
-            if self.class == Class::Prose && !is_dumped(text, &found) {
-                continue;
-            }
             self.spoken |= 1 << place;
             match rule.tells {
                 Tells::Signal(kind) => self.tell(kind, text, found),

