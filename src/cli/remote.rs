@@ -155,7 +155,7 @@ impl Remote {
         let answered = self.runtime.block_on(fetch(request));
         match (writing.join(), answered) {
             (_, Ok((status, text))) if status.is_success() => self.read(text),
-            (_, Ok((status, text))) => Err(self.refused(status, &text)),
+            (_, Ok((status, text))) => Err(self.refused(path, status, &text)),
             // That nobody listens any more is no fault of what was to be sent.
             (Ok(Err(error)), Err(_)) if error.kind() != io::ErrorKind::BrokenPipe => {
                 Err(Failure::failed(format!("what was to be sent cannot be read: {error}"), "nothing was changed"))
