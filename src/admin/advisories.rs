@@ -22,6 +22,7 @@ use crate::http::problem::Problem;
 use crate::model::advisory::Advisory;
 use crate::model::advisory::AdvisoryKind;
 use crate::model::advisory::AffectedRange;
+use crate::model::advisory::FeedFault;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::quarantine::feeds::FeedState;
@@ -90,8 +91,11 @@ pub async fn import(
 
 fn imported(heard: Heard) -> Import {
     let Heard { advisories, unreadable, faults, as_of, .. } = heard;
-    let faults = faults.into_iter().map(|(record, why)| UnreadableRecord { record, why }).collect();
-    Import { advisories, unreadable, faults, as_of }
+    Import { advisories, unreadable, faults: faults.into_iter().map(unread).collect(), as_of }
+}
+
+fn unread(fault: FeedFault) -> UnreadableRecord {
+    UnreadableRecord { record: fault.record, why: fault.why }
 }
 
 fn feed(state: FeedState) -> Option<FeedView> {
@@ -102,6 +106,7 @@ fn feed(state: FeedState) -> Option<FeedView> {
         advisories: heard.advisories,
         vulnerabilities: state.vulnerabilities,
         unreadable: heard.unreadable,
+        faults: heard.faults.into_iter().map(unread).collect(),
         newest_modified_at: state.newest_modified_at,
         lost: state.lost,
     })

@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::explanation::Explanation;
-use crate::model::finding::FindingKind;
 use crate::model::index::Index;
 use crate::model::job::Job;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
+use crate::quarantine::decide::is_open_to_doubt;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::Verdict;
 use crate::quarantine::workflow::lock;
@@ -80,9 +80,7 @@ pub(super) fn waits(verdict: &Verdict, submission: Option<&LocalRelease>) -> boo
         Standing::InReview => true,
         Standing::Held { .. } if submission.is_some() => true,
         Standing::Held { .. } | Standing::Rejected => verdict.approvals_given > 0 && verdict.approvals_given < verdict.approvals_needed,
-        Standing::Admissible | Standing::Approved => {
-            verdict.findings.iter().any(|one| one.finding.kind == FindingKind::MalwareUnconfirmed && !one.covered)
-        }
+        Standing::Admissible | Standing::Approved => is_open_to_doubt(verdict),
         Standing::Quarantined | Standing::Revoked => false,
     }
 }

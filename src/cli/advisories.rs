@@ -14,6 +14,7 @@ use rawzip::path::EntryPath;
 use crate::admin::wire::Advisories;
 use crate::admin::wire::FeedView;
 use crate::admin::wire::Import;
+use crate::admin::wire::UnreadableRecord;
 use crate::cli::failure::Failure;
 use crate::cli::failure::Outcome;
 use crate::cli::page;
@@ -31,6 +32,10 @@ const DEPTH_MAX: usize = 16;
 const FILES_MAX: usize = 2_000_000;
 const PIECE_BYTES: usize = 128 * 1_024;
 const TEXT_BYTES_MAX: usize = 300;
+const MENDING: &str =
+    "Each is read again whenever the feed is heard, and no longer missed once it can be read or is gone. Until then a corrected
+copy stands in for it: airlock advisories import ID.json, named and with the id as the feed has it.
+";
 
 #[derive(clap::Subcommand, Debug)]
 pub enum AdvisoriesCommand {
@@ -146,13 +151,17 @@ fn show_import(import: &Import, whole: bool, look: Look) -> String {
             &look.paint(&format!("{count} could not be read and were passed over, so that what is known gets no younger:"), Tone::Bad),
         );
         out.push('\n');
-        for fault in &import.faults {
-            out.push_str(&format!("  {}: {}\n", printable(&fault.record, TEXT_BYTES_MAX), printable(&fault.why, TEXT_BYTES_MAX)));
-        }
+        out.push_str(&faults(&import.faults));
     } else if whole {
         out.push_str(&format!("What is known counts as of {}.\n", import.as_of.for_people()));
     }
     out
+}
+
+fn faults(faults: &[UnreadableRecord]) -> String {
+    let one =
+        |fault: &UnreadableRecord| format!("  {}: {}\n", printable(&fault.record, TEXT_BYTES_MAX), printable(&fault.why, TEXT_BYTES_MAX));
+    faults.iter().map(one).collect()
 }
 
 fn show_status(state: &Advisories, look: Look) -> String {
@@ -184,6 +193,13 @@ fn show_status(state: &Advisories, look: Look) -> String {
         };
         let rows: Vec<Vec<Cell>> = state.feeds.iter().map(row).collect();
         out.push_str(&page::table(look, "", &["FEED", "AS OF", "ADVISORIES", "VULNERABILITIES", "UNREADABLE", "LOST"], &rows));
+    }
+    for feed in state.feeds.iter().filter(|feed| feed.unreadable > 0) {
+        let count = feed.unreadable;
+        let text = format!("{count} of the records of {} could not be read, so that what is known gets no younger:", feed.name);
+        out.push_str(&format!("\n{}\n", look.paint(&text, Tone::Bad)));
+        out.push_str(&faults(&feed.faults));
+        out.push_str(MENDING);
     }
     out
 }

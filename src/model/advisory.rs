@@ -101,3 +101,11 @@ impl Advisory {
 fn is_false(is: &bool) -> bool {
     !*is
 }
+
+/// A record of a feed that could not be read.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FeedFault {
+    /// Its path in what was brought, or its line.
+    pub record: String,
+    pub why: String,
+}

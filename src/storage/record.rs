@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::model::actor::Actor;
 use crate::model::actor::is_one_name;
+use crate::model::advisory::FeedFault;
 use crate::model::decision::Decision;
 use crate::model::digest::Digest;
 use crate::model::digest::DocumentDigest;
@@ -158,6 +159,9 @@ pub struct FeedHeard {
     /// Records that could not be read and were passed over.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub unreadable: u64,
+    /// The first of these.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub faults: Vec<FeedFault>,
 }
 
 /// That a release which was taken back is gone from somewhere.

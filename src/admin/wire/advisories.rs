@@ -91,6 +91,9 @@ pub struct FeedView {
     pub vulnerabilities: u64,
     /// Records that could not be read when it was heard last.
     pub unreadable: u64,
+    /// The first of these, at most 20. As long as there are any, what is known gets no younger.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub faults: Vec<UnreadableRecord>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(schema_with = schema::time)]
     pub newest_modified_at: Option<Timestamp>,

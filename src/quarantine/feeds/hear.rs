@@ -1,6 +1,7 @@
 //! Hearing: records become what is known. They are read, joined with what was known before, put down, and recorded in the ledger;
 //! then they are asked. One hearing at a time.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use crate::model::actor::Actor;
+use crate::model::advisory::FeedFault;
 use crate::model::finding::printable;
 use crate::model::package::EcosystemId;
 use crate::model::time::Timestamp;
@@ -33,6 +35,8 @@ use crate::upstream::UpstreamError;
 /// Unreadable records that are told one by one; the others are counted.
 const FAULTS_TOLD_MAX: usize = 20;
 const FAULT_BYTES_MAX: usize = 300;
+/// Records brought by hand that are looked at for standing in for those that cannot be read.
+const STAND_INS_MAX: usize = 10_000;
 /// What takes the place of all that was known has at least so many parts in a hundred of it: a mirror that suddenly knows nothing is
 /// broken, or somebody's work.
 const SHRINKS_TO_PERCENT: u64 = 50;
@@ -70,8 +74,8 @@ pub struct Heard {
     /// Records that were about npm packages, one for each package.
     pub advisories: u64,
     pub unreadable: u64,
-    /// The first unreadable ones: which, and why.
-    pub faults: Vec<(String, String)>,
+    /// The first unreadable ones.
+    pub faults: Vec<FeedFault>,
     /// From when what is known counts now.
     pub as_of: Timestamp,
     /// What was known before, and is now.
@@ -87,7 +91,7 @@ pub enum HearError {
     Kept(#[from] TableFault),
     /// Nothing in it could be read, or it holds nothing about npm packages.
     #[error("it holds no advisory about an npm package that can be read{}", first(.0))]
-    Nothing(Vec<(String, String)>),
+    Nothing(Vec<FeedFault>),
     #[error("it holds {has} advisories where {had} were known: what shrinks so much at once is not believed, and what was known is kept")]
     Shrunk { had: u64, has: u64 },
     #[error(transparent)]
@@ -139,15 +143,15 @@ impl HearError {
     }
 }
 
-fn first(faults: &[(String, String)]) -> String {
-    faults.first().map_or_else(String::new, |(name, why)| format!(": {name}: {why}"))
+fn first(faults: &[FeedFault]) -> String {
+    faults.first().map_or_else(String::new, |fault| format!(": {}: {}", fault.record, fault.why))
 }
 
 /// What was read of a source.
 struct Read {
     draft: Draft,
     unreadable: u64,
-    faults: Vec<(String, String)>,
+    faults: Vec<FeedFault>,
 }
 
 impl Quarantine {
@@ -176,8 +180,9 @@ impl Quarantine {
                 Some(ecosystem) => ecosystem.precedence(left, right),
                 None => left.cmp(right),
             };
-            let Read { draft, unreadable, faults } = read(source, draft, precedence)?;
-            let may_be_empty = matches!(extent, Extent::Rest(_)) && unreadable == 0;
+            let brought_by_hand = if feed == Feed::Osv { advisories.ids(Feed::Own, STAND_INS_MAX) } else { BTreeSet::new() };
+            let Read { draft, unreadable, faults } = read(source, draft, &brought_by_hand, precedence)?;
+            let may_be_empty = matches!(extent, Extent::Rest(_));
             if draft.is_empty() && !may_be_empty {
                 return Err(HearError::Nothing(faults));
             }
@@ -200,8 +205,8 @@ impl Quarantine {
         });
         let (table, heard, unreadable, faults, as_of) = written.await.map_err(|cut| HearError::Cut(cut.to_string()))??;
         let now = self.clock.now();
-        for (name, why) in &faults {
-            tracing::error!(feed = feed.as_str(), record = name, why, "a record of an advisory cannot be read and is passed over");
+        for FeedFault { record, why } in &faults {
+            tracing::error!(feed = feed.as_str(), record, why, "a record of an advisory cannot be read and is passed over");
         }
         // Nothing is younger than now, whatever a record claims; and only what is whole makes what is known younger.
         let renews = unreadable == 0 && (extent != Extent::Some || feed == Feed::Own);
@@ -210,7 +215,8 @@ impl Quarantine {
             None if !renews => FeedAge::NEVER,
             old => as_of.min(now).max(old.unwrap_or(FeedAge::NEVER)),
         };
-        let record = FeedHeard { as_of, digest: *table.digest(), advisories: table.totals().advisories, unreadable };
+        let advisories = table.totals().advisories;
+        let record = FeedHeard { as_of, digest: *table.digest(), advisories, unreadable, faults: faults.clone() };
         let command = Command::FeedHeard { feed: feed.as_str().to_owned(), heard: record.clone() };
         let batch = Batch { at: now, actor, conditions: Vec::new(), commands: vec![command] };
         if let Err(error) = self.state.commit(batch).await {
@@ -231,16 +237,23 @@ impl Quarantine {
     }
 }
 
+/// `brought_by_hand`: ids of records that an admin brought; each stands in for the feed's own that cannot be read.
 fn read(
     source: Source,
     mut draft: Draft,
+    brought_by_hand: &BTreeSet<String>,
     precedence: &dyn Fn(&crate::model::package::Version, &crate::model::package::Version) -> std::cmp::Ordering,
 ) -> Result<Read, HearError> {
     let (mut unreadable, mut faults) = (0, Vec::new());
     let mut fault = |name: &str, why: String| {
+        let (record, why) = (printable(name, FAULT_BYTES_MAX), printable(&why, FAULT_BYTES_MAX));
+        if id_of(name).is_some_and(|id| brought_by_hand.contains(id)) {
+            tracing::warn!(record, why, "a record of an advisory cannot be read; what an admin brought stands in for it");
+            return;
+        }
         unreadable += 1;
         if faults.len() < FAULTS_TOLD_MAX {
-            faults.push((printable(name, FAULT_BYTES_MAX), printable(&why, FAULT_BYTES_MAX)));
+            faults.push(FeedFault { record, why });
         }
     };
     let mut take = |name: &str, brought: bundle::Brought<'_>| {
@@ -263,4 +276,9 @@ fn read(
         }
     }
     Ok(Read { draft, unreadable, faults })
+}
+
+/// `MAL-1` of `npm/MAL-1.json`: feeds call their records so.
+pub(super) fn id_of(name: &str) -> Option<&str> {
+    name.rsplit('/').next()?.strip_suffix(".json")
 }

@@ -2,6 +2,7 @@
 //! what is known stays, and gets older.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::model::finding::printable;
 use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::quarantine::context::FeedAge;
+use crate::quarantine::feeds::hear;
 use crate::quarantine::feeds::hear::Extent;
 use crate::quarantine::feeds::hear::HearError;
 use crate::quarantine::feeds::hear::Heard;
@@ -25,6 +27,7 @@ use crate::quarantine::workflow::lock;
 use crate::storage::advisories::Feed;
 use crate::storage::advisories::bundle;
 use crate::upstream::FeedHost;
+use crate::upstream::UpstreamError;
 
 /// All records of npm packages.
 const ALL: &str = "all.zip";
@@ -101,8 +104,11 @@ impl Quarantine {
                 let extent = Extent::Rest(began_at);
                 let hearing = Hearing { feed: Feed::Osv, source: Source::Records(records), extent, actor: Actor::Airlock };
                 let heard = self.hear_alone(hearing, &mut round).await?;
-                if heard.unreadable == 0 {
-                    round.0 = new.into_iter().collect();
+                // Those that cannot be read are asked for again until they can be, or the feed drops them; where more than are told
+                // cannot be, all are.
+                let faulty: HashSet<&str> = heard.faults.iter().filter_map(|fault| hear::id_of(&fault.record)).collect();
+                if heard.unreadable == faulty.len() as u64 {
+                    round.0 = new.into_iter().filter(|(id, _)| !faulty.contains(id.as_str())).collect();
                 }
                 return Ok(heard);
             }
@@ -203,12 +209,16 @@ impl List {
     }
 }
 
-/// These records, or `None` where they are too large to be held together.
+/// These records, or `None` where they are too large to be held together, or where one is not to be had although the list names it:
+/// then all there is says whether it is gone.
 async fn records(host: &FeedHost, wanted: &[(String, Timestamp)]) -> Result<Option<Vec<(String, Bytes)>>, HearError> {
     let (mut records, mut bytes) = (Vec::with_capacity(wanted.len()), 0);
     for some in wanted.chunks(AT_ONCE) {
         for record in join_all(some.iter().map(|(id, _)| record(host, id))).await {
-            let record = record?;
+            let record = match record {
+                Err(HearError::Upstream(UpstreamError::Missing | UpstreamError::TooLarge { .. })) => return Ok(None),
+                record => record?,
+            };
             bytes += record.1.len();
             if bytes > NEW_BYTES_MAX {
                 return Ok(None);

@@ -7,6 +7,7 @@ pub mod incoming;
 pub mod table;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::DirBuilder;
 use std::fs::File;
 use std::io;
@@ -118,6 +119,25 @@ impl Advisories {
     pub fn stamp(&self, package: &PackageId) -> u64 {
         let [osv, own] = Feed::ALL.map(|feed| self.kept(feed).table.load().as_ref().map_or(0, |table| table.stamp(package)));
         u64::from(osv) << 32 | u64::from(own)
+    }
+
+    /// The ids of what a feed says, at most so many. Blocks.
+    pub fn ids(&self, feed: Feed, max: usize) -> BTreeSet<String> {
+        let Some(table) = self.table(feed) else { return BTreeSet::new() };
+        let mut ids = BTreeSet::new();
+        for group in 0..table.groups() {
+            match table.group(group) {
+                Ok(advisories) => ids.extend(advisories.into_iter().map(|one| one.id)),
+                Err(fault) => {
+                    self.lose(feed, &fault);
+                    break;
+                }
+            }
+            if ids.len() >= max {
+                break;
+            }
+        }
+        ids
     }
 
     /// The file of a feed as it is now.

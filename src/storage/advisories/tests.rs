@@ -50,7 +50,7 @@ impl Folder {
         let before = self.advisories.table(feed).filter(|_| onto);
         let table = Arc::new(self.advisories.write(feed, draft, before.as_deref()).unwrap());
         let as_of = Timestamp::from_millis(0);
-        let heard = FeedHeard { as_of, digest: *table.digest(), advisories: table.totals().advisories, unreadable: 0 };
+        let heard = FeedHeard { as_of, digest: *table.digest(), advisories: table.totals().advisories, unreadable: 0, faults: Vec::new() };
         self.heard.insert(feed.as_str().to_owned(), heard);
         self.advisories.install(feed, Arc::clone(&table));
         table

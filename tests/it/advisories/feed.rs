@@ -110,3 +110,57 @@ async fn nothing_opens_before_it_was_heard() {
         assert!(held.status == 403 && held.text().contains("nothing was heard yet"), "{fault:?}: {}", held.text());
     }
 }
+
+/// What becomes of a record that could not be read.
+#[derive(Clone, Copy, Debug)]
+enum Mended {
+    Readable,
+    OffTheList,
+    /// The list names it still, and it is in nothing that is fetched.
+    Gone,
+    ByHand,
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_named_and_holds_the_age_until_it_is_mended() {
+    const RECORD: &str = "/feeds/npm/MAL-2099-0002.json";
+    const REST: &str = "2026-11-20T10:00:00Z,MAL-2099-0001\n2026-11-20T09:00:00Z,GHSA-aaaa-bbbb-cccc\n";
+    for mended in [Mended::Readable, Mended::OffTheList, Mended::Gone, Mended::ByHand] {
+        let airlock = before(feed().await).await;
+        heard(&airlock).await;
+        let record = malware("MAL-2099-0002", "bad", &["1.0.0"], &["some-inspector"], "2026-11-20T13:00:00Z");
+        airlock.upstream.document(LIST, format!("2026-11-20T13:00:00Z,MAL-2099-0002\n{REST}"));
+        airlock.upstream.document("/feeds/npm/MAL-2099-0001.json", first().to_string());
+        airlock.upstream.document(RECORD, "{");
+        airlock.advance("1d");
+        let airlock = airlock.restart().await;
+        let state = once(&airlock, "the fault", |state| state["feeds"][0]["unreadable"] == 1).await;
+        assert_eq!((&state["fresh"], &state["as_of"]), (&json!(false), &json!("2026-11-20T12:00:00.000Z")), "{state:#}");
+        let fault = &state["feeds"][0]["faults"][0];
+        assert_eq!(fault["record"], "MAL-2099-0002.json");
+        assert!(fault["why"].as_str().unwrap().contains("not an OSV record"), "{fault}");
+        assert_eq!(airlock.tarball("left-pad", "1.1.0").await.status, 403);
+
+        airlock.advance("10m");
+        let airlock = airlock.restart().await;
+        let again = once(&airlock, "it to be heard again", |state| state["last_error"].is_string()).await;
+        assert_eq!((&again["fresh"], &again["feeds"][0]["faults"]), (&json!(false), &state["feeds"][0]["faults"]), "it is missed still");
+        match mended {
+            Mended::Readable => airlock.upstream.document(RECORD, record.to_string()),
+            Mended::OffTheList => airlock.upstream.document(LIST, REST),
+            Mended::Gone => airlock.upstream.fault(RECORD, Fault::status(404)),
+            Mended::ByHand => airlock.bring(&[record]).await,
+        }
+        airlock.advance("10m");
+        let airlock = airlock.restart().await;
+        let state = heard(&airlock).await;
+        let feed = state["feeds"].as_array().unwrap().iter().find(|feed| feed["name"] == "osv").unwrap();
+        assert_eq!((&state["as_of"], &feed["unreadable"]), (&json!("2026-11-21T12:20:00.000Z"), &json!(0)), "{mended:?}: {state:#}");
+        assert_eq!(feed["faults"], Value::Null);
+        assert_eq!(airlock.tarball("left-pad", "1.1.0").await.status, 200, "{mended:?}");
+        let fetched_whole = if matches!(mended, Mended::Gone) { 2 } else { 1 };
+        assert_eq!(airlock.upstream.count(ALL), fetched_whole, "{mended:?}");
+        let is_known = airlock.get(&format!("{ADVISORIES}?package=bad")).await.json()["advisories"].as_array().unwrap().len();
+        assert_eq!(is_known, usize::from(matches!(mended, Mended::Readable | Mended::ByHand)), "{mended:?}");
+    }
+}

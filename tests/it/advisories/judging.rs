@@ -92,6 +92,32 @@ async fn one_source_alone_does_not_take_away_what_is_long_in_use() {
 }
 
 #[tokio::test]
+async fn people_decide_what_one_source_alone_says() {
+    let airlock = in_use().await;
+    airlock.advance("90d");
+    let named = |id: &str, package: &str| malware(id, package, &["1.0.0", "1.1.0"], &["some-inspector"], EARLIER);
+    airlock.bring(&[named("MAL-2099-0001", "left-pad"), named("MAL-2099-0002", "right-pad")]).await;
+    assert_eq!(queue(&airlock).await, ["left-pad@1.1.0", "right-pad@1.0.0"]);
+    let explained = airlock.release("left-pad", "1.1.0").await["would_change"].to_string();
+    assert!(explained.contains("approval by one person, which answers the question"), "{explained}");
+
+    assert_eq!(airlock.decide("left-pad", "1.1.0", "approve", "we read it: it is sound").await.status, 200);
+    assert_eq!(queue(&airlock).await, ["right-pad@1.0.0"], "the question is answered");
+    assert_eq!(airlock.tarball("left-pad", "1.1.0").await.status, 200);
+    let again = airlock.decide("left-pad", "1.1.0", "approve", "once more").await;
+    assert!(again.status == 409 || again.status == 422, "{} {}", again.status, again.text());
+
+    assert_eq!(airlock.decide("right-pad", "1.0.0", "revoke", "it does what they say").await.status, 200);
+    assert_eq!(queue(&airlock).await, [""; 0]);
+    assert_eq!(airlock.tarball("right-pad", "1.0.0").await.status, 403);
+
+    // What people answered was about the word of one.
+    airlock.bring(&[malware("MAL-2099-0003", "left-pad", &["1.1.0"], &["ghsa-malware"], LATER)]).await;
+    assert_eq!(airlock.standing("left-pad", "1.1.0").await, "rejected");
+    assert_eq!(airlock.tarball("left-pad", "1.1.0").await.status, 403);
+}
+
+#[tokio::test]
 async fn bytes_are_known_under_any_name() {
     let airlock = in_use().await;
     let mut named = malware("MAL-2099-0001", "evil", &["6.6.6"], &["some-inspector"], EARLIER);

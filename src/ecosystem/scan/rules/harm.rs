@@ -43,7 +43,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule::signal(
         SignalKind::Wipes,
         COMMANDS,
-        &[b"%USERPROFILE%", b"C:\\"],
+        &[b"%USERPROFILE%", b" C:\\", b"\tC:\\", b"\"C:\\"],
         How::Pattern(r#"(?i)\b(?:rd|rmdir|del)\s+(?:/[sqf]\s+){1,3}"?(?:%USERPROFILE%(?:\\{1,2}\*)?|C:\\{1,2}\*?)"?\s*(?:["'`&|\n]|$)"#),
     ),
     Rule::signal(SignalKind::Wipes, COMMANDS, &[b"shred"], How::Pattern(r"(?:\bxargs\b[^\n|;]*|-exec\s+)\bshred\b")),

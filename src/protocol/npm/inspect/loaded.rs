@@ -72,7 +72,12 @@ pub(super) fn installing(
             break;
         }
         let words = command.split(|c: char| c.is_whitespace() || "&|;()'\"`=,<>".contains(c)).filter(|word| !word.is_empty());
+        let mut before = "";
         for word in words.take(WORDS_MAX) {
+            // A folder is gone to, not loaded from.
+            if std::mem::replace(&mut before, word) == "cd" {
+                continue;
+            }
             named.extend(resolve(seen, &folder, word));
             named.extend(bin(manifest, word).and_then(|file| resolve(seen, "", file)));
             // `npm run setup`
@@ -98,7 +103,8 @@ pub(super) fn installing(
 fn loose(files: &BTreeSet<String>, entries: &BTreeSet<String>, seen: &Seen) -> BTreeSet<String> {
     let mut loose: BTreeSet<String> =
         files.difference(entries).filter(|file| seen.files.get(*file).is_some_and(|seen| seen.is_code)).cloned().collect();
-    for user in seen.files.keys().filter(|user| !files.contains(*user)) {
+    // What is loaded first uses what it loads, also where installing runs it too.
+    for user in seen.files.keys().filter(|user| !files.contains(*user) || entries.contains(*user)) {
         if loose.is_empty() {
             break;
         }
