@@ -234,7 +234,7 @@ mod tests {
         )
         .unwrap();
         assert!(show_status(&state, PLAIN).starts_with("What is known counts as of 2099-01-01 00:00 UTC.\n"));
-        let stale = Advisories { fresh: Some(false), last_error: Some("it did not answer".into()), ..state.clone() };
+        let stale = Advisories { fresh: Some(false), last_error: Some("it did not answer".into()), ..state };
         let shown = show_status(&stale, PLAIN);
         assert!(shown.contains("too old") && shown.contains("it did not answer"), "{shown}");
         let never = Advisories { as_of: Some(crate::model::time::Timestamp::from_millis(0)), feeds: Vec::new(), ..stale };

@@ -328,7 +328,7 @@ impl Quarantine {
         let inspection =
             Inspection { at: now, edition, digest: *content.digest(), size: content.size(), integrity: outcome, facts, substance };
         let commands = vec![
-            Command::Inspected { release: subject.release.clone(), file: subject.artifact.file.clone(), inspection },
+            Command::Inspected { release: subject.release.clone(), file: subject.artifact.file.clone(), inspection: Box::new(inspection) },
             Command::JobDone { work: subject.work() },
         ];
         self.state.commit(Batch { at: now, actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;

@@ -225,7 +225,7 @@ mod tests {
                 substance: None,
             };
             let release = self.release_id();
-            self.fold(vec![Command::Inspected { release, file: "f".into(), inspection }])
+            self.fold(vec![Command::Inspected { release, file: "f".into(), inspection: Box::new(inspection) }])
         }
 
         fn decide(&mut self, verb: Verb) -> &mut Folded {

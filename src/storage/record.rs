@@ -59,7 +59,7 @@ pub enum Command {
     Inspected {
         release: ReleaseId,
         file: String,
-        inspection: Inspection,
+        inspection: Box<Inspection>,
     },
     Decided {
         release: ReleaseId,

@@ -174,7 +174,9 @@ mod tests {
         out
     }
 
-    fn brought(bytes: &[u8]) -> Result<Vec<(String, Result<String, String>)>, BundleFault> {
+    type Told = (String, Result<String, String>);
+
+    fn brought(bytes: &[u8]) -> Result<Vec<Told>, BundleFault> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
         let mut all = Vec::new();
@@ -199,7 +201,7 @@ mod tests {
         assert!(found[0].1.as_ref().is_err_and(|why| why.contains("larger than 1000 bytes")), "{found:?}");
         let whole = zipped(&[("a.json", b"{\"some\":\"record\"}"), ("b.json", b"{}")]);
         let at = whole.windows(4).position(|bytes| bytes == b"some").unwrap_or(45);
-        let mut damaged = whole.clone();
+        let mut damaged = whole;
         damaged[at] ^= 0x55;
         let found = brought(&damaged).unwrap();
         assert!(found[0].1.is_err() && found[1].1.is_ok(), "{found:?}");

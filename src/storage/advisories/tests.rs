@@ -211,7 +211,7 @@ fn as_many_as_there_are() {
     let began = std::time::Instant::now();
     let said: Vec<Advisory> = (0..215_000)
         .map(|number: u32| Advisory {
-            digests: if number % 3 == 0 { vec![Digest::of(&number.to_le_bytes())] } else { Vec::new() },
+            digests: if number.is_multiple_of(3) { vec![Digest::of(&number.to_le_bytes())] } else { Vec::new() },
             ..advisory(&format!("MAL-2099-{number}"), &format!("some-package-{number}"), i64::from(number))
         })
         .collect();
