@@ -27,6 +27,8 @@ use crate::protocol::npm::Npm;
 use crate::quarantine::BeginError;
 use crate::quarantine::Ecosystems;
 use crate::quarantine::Quarantine;
+use crate::quarantine::feeds::Feeds;
+use crate::storage::advisories::Advisories;
 use crate::storage::blob::Blobs;
 use crate::storage::data_dir::OpenError;
 use crate::storage::disk::DiskBlobs;
@@ -87,6 +89,7 @@ impl App {
         let opened = tokio::task::spawn_blocking(move || open(folder)).await??;
         let Opened { state, blobs, documents, pulls } = opened;
         let upstreams = Arc::new(Upstreams::new(&config.upstream, upstream, &instance, clock.clone())?);
+        let feeds = feeds(config, &state, &upstreams).await?;
         let npm: Arc<dyn Ecosystem> = Arc::new(Npm);
         let ecosystems: Ecosystems = [(EcosystemId::Npm, npm)].into();
         let quarantine = Arc::new(Quarantine::new(
@@ -96,6 +99,7 @@ impl App {
             ecosystems,
             Arc::new(config.policy.clone()),
             clock.clone(),
+            feeds,
         ));
         quarantine.begin().await?;
         let catalog = Arc::new(Catalog::new(
@@ -159,6 +163,16 @@ pub fn verify(folder: &Path) -> Result<Proof, AppError> {
         state::Proof::Sound { records, head } => Proof { sound: true, records: Some(records), head: Some(head.hex()), ..nothing },
         state::Proof::Broken { after, place } => Proof { after: Some(after.0), place: Some(place), ..nothing },
     })
+}
+
+/// What is known of advisories, and where more is heard.
+async fn feeds(config: &Config, state: &Arc<dyn State>, upstreams: &Upstreams) -> Result<Feeds, AppError> {
+    let heard = state.feeds().await.map_err(BeginError::from)?;
+    let (folder, known) = (config.storage.data_dir.clone(), heard.clone());
+    let opened = tokio::task::spawn_blocking(move || Advisories::open(&folder, &known)).await?;
+    let advisories = opened.map_err(|source| AppError::Folder { folder: config.storage.data_dir.clone(), source })?;
+    let host = config.feeds.osv.url.as_ref().map(|url| upstreams.feed(url)).transpose()?;
+    Ok(Feeds::new(advisories, heard, &config.feeds.osv, host))
 }
 
 struct Opened {

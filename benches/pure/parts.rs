@@ -25,6 +25,7 @@ use airlock::model::time::Timestamp;
 use airlock::protocol::npm::Npm;
 use airlock::protocol::npm::render::Form;
 use airlock::protocol::npm::render::packument;
+use airlock::quarantine::context::Context;
 use airlock::quarantine::intake::Before;
 use airlock::quarantine::intake::join;
 use airlock::quarantine::judge::Standings;
@@ -96,7 +97,7 @@ impl Tarball {
     }
 
     fn inspect(&self, package: &PackageId, version: &Version) -> u64 {
-        let facts = Npm.inspect(package, version, samples::tarball::MANIFEST.as_bytes(), &self.packed).unwrap();
+        let facts = Npm.inspect(package, version, samples::tarball::MANIFEST.as_bytes(), &self.packed).unwrap().facts;
         assert!(facts.differences.is_empty() && facts.unsafe_archive.is_none() && facts.unreadable_manifest.is_none(), "{facts:?}");
         black_box(facts).unpacked_bytes
     }
@@ -131,7 +132,7 @@ fn now() -> Timestamp {
 }
 
 fn judged(index: &Index) -> Standings {
-    judge_all(index, &PackageState::default(), &Policy::default(), |text| Npm.substance(text), now())
+    judge_all(index, &PackageState::default(), &Policy::default(), &Context::default(), |text| Npm.substance(text), now())
 }
 
 fn joined(index: &Index) -> Index {

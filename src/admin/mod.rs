@@ -1,5 +1,6 @@
 //! What operators ask and decide, as JSON under `/-/airlock/v1`, and the pages that a refusal's link leads to.
 
+pub mod advisories;
 mod audit;
 mod cursor;
 mod decisions;
@@ -74,6 +75,7 @@ pub const ROUTES: &[Route] = &[
     Route::new("GET", "/-/airlock/v1/packages/{package}", Role::Reader),
     Route::new("GET", "/-/airlock/v1/packages/{scope}/{name}", Role::Reader),
     Route::new("POST", lockfile::PATH, Role::Reader),
+    Route::new("GET", "/-/airlock/v1/advisories", Role::Reader),
     Route::new("GET", "/-/airlock/v1/releases", Role::Approver),
     Route::new("GET", "/-/airlock/v1/queue", Role::Approver),
     Route::new("GET", "/-/airlock/v1/audit", Role::Approver),
@@ -82,6 +84,7 @@ pub const ROUTES: &[Route] = &[
     Route::new("GET", "/-/airlock/v1/recalls/{scope}/{name}/{version}", Role::Approver),
     Route::new("POST", "/-/airlock/v1/releases/{package}/{version}/decisions", Role::Approver),
     Route::new("POST", "/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", Role::Approver),
+    Route::new("POST", "/-/airlock/v1/advisories", Role::Admin),
     Route::new("PUT", "/-/airlock/v1/packages/{package}/owner", Role::Admin),
     Route::new("PUT", "/-/airlock/v1/packages/{scope}/{name}/owner", Role::Admin),
     Route::new("GET", "/-/airlock/v1/tokens", Role::Admin),
@@ -108,6 +111,7 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/sign-in/{session}", get(sign_in::form).post(sign_in::submit))
         .route("/-/airlock/{*rest}", any(unknown));
     let readers = Router::new()
+        .route("/-/airlock/v1/advisories", get(advisories::list))
         .route("/-/airlock/v1/releases/{package}/{version}", get(releases::one))
         .route("/-/airlock/v1/releases/{scope}/{name}/{version}", get(releases::one))
         .route("/-/airlock/v1/packages/{package}", get(releases::package))
@@ -123,6 +127,7 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/v1/releases/{package}/{version}/decisions", once(post(decisions::decide), &calls))
         .route("/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", once(post(decisions::decide), &calls));
     let admins = Router::new()
+        .route("/-/airlock/v1/advisories", post(advisories::import))
         .route("/-/airlock/v1/packages/{package}/owner", once(put(ownership::assign), &calls))
         .route("/-/airlock/v1/packages/{scope}/{name}/owner", once(put(ownership::assign), &calls))
         .route("/-/airlock/v1/tokens", get(tokens::list).merge(once(post(tokens::create), &calls)))

@@ -24,6 +24,7 @@ use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::security::SecurityScheme;
 
 use crate::admin::ROUTES;
+use crate::admin::advisories;
 use crate::admin::audit;
 use crate::admin::decisions;
 use crate::admin::explain;
@@ -68,6 +69,8 @@ const PROBLEM: &str = "ProblemView";
         lockfile::check,
         decisions::decide,
         recall::pulls,
+        advisories::list,
+        advisories::import,
         audit::list,
         audit::verify,
         ownership::assign,
@@ -82,6 +85,7 @@ const PROBLEM: &str = "ProblemView";
     tags(
         (name = "releases", description = "Where releases stand, and why"),
         (name = "decisions", description = "What people decide"),
+        (name = "advisories", description = "What others found out about releases"),
         (name = "audit", description = "The ledger: every record, chained by hash"),
         (name = "names", description = "Which names are this registry's own"),
         (name = "tokens", description = "Who may do what"),
@@ -175,13 +179,19 @@ fn complete(operation: &mut Operation, route: &Route) {
         fails.push(("422", "The lockfile cannot be read; the text names the line"));
         fails.push(("503", "Others are being looked at; ask again after `Retry-After`"));
     }
-    if route.method != "GET" && !brings_a_file {
+    // An import streams its body and is the same however often it is done.
+    let is_import = route.template.ends_with("/advisories");
+    if is_import && route.method == "POST" {
+        fails.push(("413", "The body is larger than 1 GiB"));
+        fails.push(("422", "Understood, but nothing in it counts; the text says why"));
+        fails.push(("507", "The disk is full; nothing was changed"));
+    } else if route.method != "GET" && !brings_a_file {
         fails.push(("409", "It is not as it was, or nothing is left to do"));
         fails.push(("422", "Understood, but not acceptable; the text names the field"));
         fails.push(("507", "The disk is full; nothing was changed"));
         operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
     }
-    if matches!(route.method, "POST" | "PUT") && !brings_a_file {
+    if matches!(route.method, "POST" | "PUT") && !brings_a_file && !is_import {
         fails.push(("413", "The body is larger than 64 KiB"));
         fails.push(("415", "The body is not JSON"));
     }

@@ -1,5 +1,5 @@
-//! What is known against releases that somebody uses: our own people's word, and what the upstreams say. A package that
-//! is at home here, or is never to be asked of upstream, is not named to any.
+//! What is known against releases that somebody uses: our own people's word, what feeds say, and, where no feed is fresh, what the
+//! upstreams say. A package that is at home here, or is never to be asked of upstream, is not named to any.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -10,10 +10,13 @@ use bytes::Bytes;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
+use crate::model;
+use crate::model::advisory::AdvisoryKind;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::refusal::Refusal;
 use crate::model::release::ReleaseId;
+use crate::model::time::Timestamp;
 use crate::quarantine::warning::warning;
 use crate::storage::record::Sequence;
 use crate::upstream::UpstreamError;
@@ -43,6 +46,15 @@ pub struct Heard {
     /// In order.
     pub asked: Vec<PackageId>,
     pub said: Bytes,
+}
+
+/// What is known of packages that are not our own.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Audited {
+    /// By feeds, of the releases that were asked about.
+    pub known: Vec<model::advisory::Advisory>,
+    /// By upstreams.
+    pub heard: Vec<Heard>,
 }
 
 /// Why it is not known whether something is known against a release.
@@ -109,27 +121,57 @@ impl Catalog {
         Ok(first.map(|refusal| (count, refusal)))
     }
 
-    /// Asks the upstream of each package what is known against it: `body` writes down what one upstream is asked, and `path`
-    /// is where; `in_use` is in order. One answer from each upstream that was asked; none at all where no package is an upstream's.
-    pub async fn audited(
-        self: &Arc<Self>,
-        in_use: &[InUse],
-        path: &str,
-        body: impl Fn(&[&InUse]) -> Bytes,
-    ) -> Result<Vec<Heard>, NotAudited> {
+    /// What feeds say, where they are fresh; else, and of packages that have an upstream of their own, what that one says: `body`
+    /// writes down what one upstream is asked, and `path` is where; `in_use` is in order. One answer from each upstream that was asked.
+    pub async fn audited(self: &Arc<Self>, in_use: &[InUse], path: &str, body: impl Fn(&[&InUse]) -> Bytes) -> Result<Audited, NotAudited> {
+        let now = self.clock.now();
+        let feeds_know = self.quarantine.feeds().knows_vulnerabilities(now);
+        let mut audited = Audited::default();
         let mut asked: BTreeMap<Option<&str>, Vec<&InUse>> = BTreeMap::new();
         for one in in_use {
             let is_ours =
                 self.is_never_asked(&one.package) || self.state.package(&one.package).await.map_err(CatalogError::from)?.local.is_some();
-            if !is_ours {
-                asked.entry(self.upstreams.own_scope(one.package.name.scope())).or_default().push(one);
+            if is_ours {
+                continue;
+            }
+            let scope = self.upstreams.own_scope(one.package.name.scope());
+            if scope.is_none() {
+                audited.known.extend(self.said_by_feeds(one, now).await?);
+            }
+            if scope.is_some() || !feeds_know {
+                asked.entry(scope).or_default().push(one);
             }
         }
-        let mut answers = Vec::with_capacity(asked.len());
         for (scope, packages) in asked {
             let said = self.upstreams.post(scope, path, body(&packages)).await?.ok_or(NotAudited::NotOffered)?;
-            answers.push(Heard { asked: packages.into_iter().map(|one| one.package.clone()).collect(), said });
+            audited.heard.push(Heard { asked: packages.into_iter().map(|one| one.package.clone()).collect(), said });
         }
-        Ok(answers)
+        Ok(audited)
+    }
+
+    /// What counts against these releases by their names. Where no feed is fresh, only that they are malware, which no other word
+    /// takes back: what is missing then is for the upstream to say.
+    async fn said_by_feeds(self: &Arc<Self>, one: &InUse, now: Timestamp) -> Result<Vec<model::advisory::Advisory>, CatalogError> {
+        let feeds = self.quarantine.feeds();
+        if feeds.advisories().stamp(&one.package) == 0 {
+            return Ok(Vec::new());
+        }
+        let feeds_know = feeds.knows_vulnerabilities(now);
+        let ecosystem = self.ecosystem(&one.package)?;
+        let (catalog, one) = (Arc::clone(self), one.clone());
+        let found = tokio::task::spawn_blocking(move || {
+            let order = |left: &Version, right: &Version| ecosystem.precedence(left, right);
+            let names = |advisory: &model::advisory::Advisory| {
+                let named = |version: &Version| {
+                    advisory.versions.contains(version) || advisory.ranges.iter().any(|range| range.contains(version, order))
+                };
+                one.versions.iter().any(named)
+            };
+            let counts = |advisory: &&model::advisory::Advisory| {
+                advisory.counts_at(now) && (feeds_know || advisory.kind == AdvisoryKind::Malware) && names(advisory)
+            };
+            catalog.quarantine.feeds().advisories().of(&one.package).iter().filter(counts).cloned().collect()
+        });
+        found.await.map_err(|error| CatalogError::Storage(error.to_string()))
     }
 }

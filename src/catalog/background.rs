@@ -67,6 +67,7 @@ impl Catalog {
     /// Works until `stop` says so; a job under way is finished first.
     pub async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let walk = tokio::spawn(Arc::clone(&self).walk(stop.clone()));
+        let feeds = tokio::spawn(Arc::clone(&self).hear_feeds(stop.clone()));
         let mut under_way = UnderWay::default();
         while !*stop.borrow() {
             if under_way.has_room() {
@@ -92,6 +93,7 @@ impl Catalog {
             under_way.one_ends().await;
         }
         walk.abort();
+        feeds.abort();
     }
 
     pub(super) async fn work_off(self: &Arc<Self>, job: &Job) {
@@ -158,7 +160,7 @@ impl Catalog {
     }
 
     /// Without bringing the package into memory, where its document is there.
-    async fn find_waiting(self: &Arc<Self>, package: &PackageId, state: &Arc<PackageState>) -> Result<(), CatalogError> {
+    pub(super) async fn find_waiting(self: &Arc<Self>, package: &PackageId, state: &Arc<PackageState>) -> Result<(), CatalogError> {
         if self.look_through(package, state).await? {
             return Ok(());
         }

@@ -21,6 +21,7 @@ use crate::model::time::Timestamp;
 use crate::quarantine::approval::can_be_covered;
 use crate::quarantine::decide::DecideError;
 use crate::quarantine::decide::Order;
+use crate::quarantine::decide::is_open_to_doubt;
 use crate::quarantine::judge::Reason;
 use crate::quarantine::judge::Verdict;
 use crate::quarantine::judge::pin;
@@ -332,6 +333,10 @@ fn would_change(verdict: &Verdict) -> Vec<String> {
         Reason::Staged => changes.push(people(verdict.approvals_needed, verdict.approvals_given)),
         Reason::GivenUp { .. } => changes.push("an approver's reopen, which inspects it again".to_owned()),
         Reason::Clear => match verdict.standing {
+            Standing::Approved | Standing::Admissible if is_open_to_doubt(verdict) => {
+                changes.push(format!("{}, which answers the question", people(verdict.approvals_needed, verdict.approvals_given)));
+                changes.push("an approver's revoke or reject, which takes it away".to_owned());
+            }
             Standing::Approved if verdict.trusted.is_some() => {
                 changes.push("a policy that no longer trusts it, an approver's recall, hold or reject".to_owned());
             }

@@ -8,16 +8,21 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::config::policy::Fallback;
+use crate::config::policy::FallbackAction;
 use crate::ecosystem::Ecosystem;
 use crate::ecosystem::Track;
 use crate::model::digest::DocumentDigest;
 use crate::model::index::Index;
+use crate::model::index::Row;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::refusal::Refusal;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::quarantine::judge::Standings;
+use crate::quarantine::judge::Verdict;
+use crate::quarantine::judge::Vulnerability;
 use crate::quarantine::wording::Alternative;
 use crate::quarantine::wording::refusal;
 
@@ -171,7 +176,8 @@ pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -
     withheld.sort_by(|(left, _), (right, _)| ecosystem.precedence(right, left));
     let withheld_total = withheld.len();
     withheld.truncate(WITHHELD_MAX);
-    let ladder = Ladder::of(&releases, ecosystem);
+    let risks = Risks::of(index, standings);
+    let ladder = Ladder::of(&releases, &risks, ecosystem);
     let withheld: Vec<Withheld> = withheld
         .into_iter()
         .map(|(version, verdict)| Withheld {
@@ -179,7 +185,7 @@ pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -
             refusal: refusal(&index.package, version, verdict, standings.now, ladder.below(version, ecosystem)),
         })
         .collect();
-    let (pointers, repaired) = repair_pointers(index, &releases, ecosystem);
+    let (pointers, repaired) = repair_pointers(index, &releases, &risks, ecosystem);
     let newest = releases.iter().map(|release| release.published_at).max();
     let modified = newest.into_iter().fold(standings.changed_at, Timestamp::max);
     let listed = listed(index, &releases, &pointers);
@@ -204,6 +210,7 @@ pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -
 /// The stable releases that are listed, oldest first, so that what may stand in for another is found without a walk.
 #[derive(Debug)]
 pub struct Ladder {
+    is_left_to_people: bool,
     stable: Vec<Rung>,
     /// For each place, the newest approved one up to it.
     approved: Vec<Option<usize>>,
@@ -213,12 +220,18 @@ pub struct Ladder {
 struct Rung {
     version: Version,
     approved: bool,
+    /// As [`Risks`] has it.
+    vulnerability: Option<Box<Vulnerability>>,
 }
 
 impl Ladder {
-    fn of(releases: &[ExposedRelease], ecosystem: &dyn Ecosystem) -> Ladder {
+    fn of(releases: &[ExposedRelease], risks: &Risks<'_>, ecosystem: &dyn Ecosystem) -> Ladder {
         let is_stable = |release: &&ExposedRelease| ecosystem.track(&release.version).is_some_and(|track| track.prerelease.is_none());
-        let rung = |release: &ExposedRelease| Rung { version: release.version.clone(), approved: release.approved };
+        let rung = |release: &ExposedRelease| Rung {
+            version: release.version.clone(),
+            approved: release.approved,
+            vulnerability: risks.of_release(&release.version).map(|one| Box::new(one.clone())),
+        };
         let mut stable: Vec<Rung> = releases.iter().filter(is_stable).map(rung).collect();
         stable.sort_by(|left, right| ecosystem.precedence(&left.version, &right.version));
         let mut newest = None;
@@ -229,7 +242,7 @@ impl Ladder {
             newest
         };
         let approved = stable.iter().enumerate().map(newest_so_far).collect();
-        Ladder { stable, approved }
+        Ladder { is_left_to_people: risks.action == FallbackAction::Refuse, stable, approved }
     }
 
     /// The newest release older than `version`, an approved one first.
@@ -237,15 +250,49 @@ impl Ladder {
         let older = self.stable.partition_point(|rung| ecosystem.precedence(&rung.version, version) == Ordering::Less);
         let newest = older.checked_sub(1)?;
         let found = self.stable.get(self.approved.get(newest).copied().flatten().unwrap_or(newest))?;
-        Some(Alternative { version: &found.version, approved: found.approved })
+        let vulnerability = found.vulnerability.as_deref();
+        let is_left_to_people = self.is_left_to_people && vulnerability.is_some();
+        Some(Alternative { version: &found.version, approved: found.approved, vulnerability, is_left_to_people })
+    }
+}
+
+/// The gravest vulnerability of each listed release, where it is as grave as policy minds in what stands in for another.
+struct Risks<'s> {
+    action: FallbackAction,
+    grave: HashMap<&'s Version, &'s Vulnerability>,
+}
+
+impl<'s> Risks<'s> {
+    fn of(index: &'s Index, standings: &'s Standings) -> Risks<'s> {
+        let Fallback { score, action } = standings.fallback;
+        let of =
+            |(row, verdict): (&'s Row, &'s Verdict)| Some((&row.version, verdict.gravest.as_deref().filter(|one| one.score >= score)?));
+        Risks { action, grave: index.rows.iter().zip(&standings.verdicts).filter_map(of).collect() }
+    }
+
+    fn of_release(&self, version: &Version) -> Option<&'s Vulnerability> {
+        self.grave.get(version).copied()
+    }
+
+    /// Whether it may stand in for another release.
+    fn may_stand_in(&self, version: &Version) -> bool {
+        match self.action {
+            FallbackAction::Notice => true,
+            FallbackAction::Refuse => !self.grave.contains_key(version),
+        }
     }
 }
 
 /// A pointer is touched only if its target is not listed. Where it is known what it was wished to be at before, the newest
 /// such target that is listed stands in, and none but `latest` is anywhere else. Else `latest` becomes the newest stable release below the old
 /// target (only where there is none, and it was a prerelease itself, the newest of its class); any other stays within its
-/// major and its prerelease class. One that finds nothing is dropped; none ever rises.
-fn repair_pointers(index: &Index, releases: &[ExposedRelease], ecosystem: &dyn Ecosystem) -> (Vec<(String, Version)>, bool) {
+/// major and its prerelease class. One that finds nothing is dropped, and so is one that finds what policy minds; none ever rises.
+fn repair_pointers(
+    index: &Index,
+    releases: &[ExposedRelease],
+    risks: &Risks<'_>,
+    ecosystem: &dyn Ecosystem,
+) -> (Vec<(String, Version)>, bool) {
     const LATEST: &str = "latest";
     let listed: HashSet<&Version> = releases.iter().map(|release| &release.version).collect();
     let mut stand_ins = None;
@@ -259,7 +306,7 @@ fn repair_pointers(index: &Index, releases: &[ExposedRelease], ecosystem: &dyn E
         repaired = true;
         let wished = index.earlier.iter().find(|(pointer, _)| pointer == name).map(|(_, versions)| versions);
         if let Some(version) = wished.into_iter().flatten().find(|version| listed.contains(version)) {
-            pointers.push((name.clone(), version.clone()));
+            pointers.extend(risks.may_stand_in(version).then(|| (name.clone(), version.clone())));
             continue;
         }
         if wished.is_some() && name != LATEST {
@@ -275,7 +322,7 @@ fn repair_pointers(index: &Index, releases: &[ExposedRelease], ecosystem: &dyn E
                 newest(Some(old.major), &old.prerelease)
             }
         });
-        if let Some(version) = candidate {
+        if let Some(version) = candidate.filter(|version| risks.may_stand_in(version)) {
             pointers.push((name.clone(), version.clone()));
         }
     }

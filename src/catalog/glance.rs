@@ -27,7 +27,7 @@ pub struct Glance {
     pub stamp: DocumentDigest,
     pub modified: Timestamp,
     pub(super) revision: Sequence,
-    pub(super) given_up_changes: u64,
+    pub(super) outside_changes: u64,
     pub(super) valid_until: Option<Timestamp>,
     /// When upstream confirmed the index.
     pub(super) checked_at: Timestamp,
@@ -66,7 +66,7 @@ impl Catalog {
         let now = self.clock.now();
         let stands = is_confirmed(glance.checked_at, now, self.fresh_for)
             && glance.valid_until.is_none_or(|until| now < until)
-            && glance.given_up_changes == self.quarantine.given_up_changes()
+            && glance.outside_changes == self.quarantine.outside_changes(package)
             && self.state.revision(package).await.is_ok_and(|revision| revision == glance.revision);
         stands.then_some(glance)
     }

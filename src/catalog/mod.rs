@@ -24,6 +24,7 @@ pub mod seal;
 pub mod search;
 pub mod shelf;
 pub mod submit;
+pub mod sweep;
 pub mod upload;
 pub mod views;
 

@@ -13,6 +13,7 @@ use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
+use crate::quarantine::decide::is_open_to_doubt;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::Verdict;
 use crate::quarantine::workflow::lock;
@@ -73,13 +74,14 @@ pub struct Queue {
 }
 
 /// Whether a release waits for people: it is in review, or one person approved it and another is needed. What was submitted
-/// here and is held is at once before who may let it through.
+/// here and is held is at once before who may let it through, and so is what is open although one source calls it malware.
 pub(super) fn waits(verdict: &Verdict, submission: Option<&LocalRelease>) -> bool {
     match verdict.standing {
         Standing::InReview => true,
         Standing::Held { .. } if submission.is_some() => true,
         Standing::Held { .. } | Standing::Rejected => verdict.approvals_given > 0 && verdict.approvals_given < verdict.approvals_needed,
-        Standing::Quarantined | Standing::Admissible | Standing::Approved | Standing::Revoked => false,
+        Standing::Admissible | Standing::Approved => is_open_to_doubt(verdict),
+        Standing::Quarantined | Standing::Revoked => false,
     }
 }
 

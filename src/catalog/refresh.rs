@@ -171,7 +171,7 @@ impl Catalog {
         };
         let Some(index) = self.kept_index(package, sight).await? else { return Ok(false) };
         let (quarantine, judged, now) = (Arc::clone(&self.quarantine), Arc::clone(state), self.clock.now());
-        let (ecosystem, given_up_changes) = (self.ecosystem(package)?, self.quarantine.given_up_changes());
+        let (ecosystem, outside_changes) = (self.ecosystem(package)?, self.quarantine.outside_changes(package));
         let judge = move || {
             let standings = quarantine.standings(&index, &judged, now);
             (expose(&index, &standings, &*ecosystem), standings, index)
@@ -182,7 +182,7 @@ impl Catalog {
             return Ok(false);
         }
         self.post(&index, &standings, state);
-        self.card(state, &exposed, &standings, given_up_changes);
+        self.card(state, &exposed, &standings, outside_changes);
         Ok(true)
     }
 

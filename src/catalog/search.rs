@@ -47,7 +47,7 @@ struct Card {
     found: Arc<Found>,
     stamp: DocumentDigest,
     revision: Sequence,
-    given_up_changes: u64,
+    outside_changes: u64,
     valid_until: Option<Timestamp>,
 }
 
@@ -224,7 +224,7 @@ impl Catalog {
         let now = self.clock.now();
         let stands = !self.has_twin_at_home(package)
             && card.revision == self.state.revision(package).await?
-            && card.given_up_changes == self.quarantine.given_up_changes()
+            && card.outside_changes == self.quarantine.outside_changes(package)
             && card.valid_until.is_none_or(|until| now < until);
         if stands {
             return Ok(Some(card.found));
@@ -244,12 +244,12 @@ impl Catalog {
             return Ok(None);
         };
         let view = self.view(&shelf).await?;
-        self.card(&state, &view.exposed, &view.standings, view.given_up_changes());
+        self.card(&state, &view.exposed, &view.standings, view.outside_changes());
         Ok(self.cards.get(package).map(|card| card.found))
     }
 
     /// Writes the card of a package that was judged, or takes it away where nothing is listed.
-    pub(super) fn card(&self, state: &PackageState, exposed: &Exposed, standings: &Standings, given_up_changes: u64) {
+    pub(super) fn card(&self, state: &PackageState, exposed: &Exposed, standings: &Standings, outside_changes: u64) {
         let package = exposed.package();
         let latest = exposed.pointer("latest").and_then(|version| exposed.release(version));
         let Some(release) = latest.or_else(|| exposed.releases().iter().max_by_key(|release| release.published_at)) else {
@@ -268,7 +268,7 @@ impl Catalog {
             }),
         };
         let (stamp, revision, valid_until) = (*exposed.stamp(), standings.revision, standings.valid_until);
-        self.cards.put(Card { found, stamp, revision, given_up_changes, valid_until }, state.local.is_some());
+        self.cards.put(Card { found, stamp, revision, outside_changes, valid_until }, state.local.is_some());
     }
 }
 

@@ -62,7 +62,7 @@ pub struct View {
     /// Of this judgement, where `exposed` may be an older one that looks the same.
     pub ladder: Arc<Ladder>,
     valid_until: Option<Timestamp>,
-    given_up_changes: u64,
+    outside_changes: u64,
     looked_ahead: AtomicBool,
 }
 
@@ -72,13 +72,13 @@ impl View {
         self.looked_ahead.swap(true, Ordering::Relaxed)
     }
 
-    pub(super) fn given_up_changes(&self) -> u64 {
-        self.given_up_changes
+    pub(super) fn outside_changes(&self) -> u64 {
+        self.outside_changes
     }
 
     /// Leave that this judgement gave, to be remembered.
     pub(super) fn leave(&self, clearance: &Clearance) -> Leave {
-        Leave::of(clearance, &self.standings, self.given_up_changes)
+        Leave::of(clearance, &self.standings, self.outside_changes)
     }
 
     pub(super) fn glance(&self, checked_at: Timestamp) -> Glance {
@@ -86,14 +86,14 @@ impl View {
             stamp: *self.exposed.stamp(),
             modified: self.exposed.modified(),
             revision: self.standings.revision,
-            given_up_changes: self.given_up_changes,
+            outside_changes: self.outside_changes,
             valid_until: self.valid_until,
             checked_at,
         }
     }
 
-    fn holds(&self, revision: Sequence, given_up_changes: u64, now: Timestamp) -> bool {
-        self.standings.revision == revision && self.given_up_changes == given_up_changes && self.valid_until.is_none_or(|until| now < until)
+    fn holds(&self, revision: Sequence, outside_changes: u64, now: Timestamp) -> bool {
+        self.standings.revision == revision && self.outside_changes == outside_changes && self.valid_until.is_none_or(|until| now < until)
     }
 }
 
@@ -176,13 +176,13 @@ impl Catalog {
     pub async fn view(&self, shelf: &Arc<Shelf>) -> Result<Arc<View>, CatalogError> {
         let package = &shelf.index.package;
         let revision = self.state.revision(package).await?;
-        let given_up_changes = self.quarantine.given_up_changes();
+        let outside_changes = self.quarantine.outside_changes(package);
         let now = self.clock.now();
         let last = shelf.view.load_full();
-        if let Some(view) = last.as_ref().filter(|view| view.holds(revision, given_up_changes, now)) {
+        if let Some(view) = last.as_ref().filter(|view| view.holds(revision, outside_changes, now)) {
             return Ok(Arc::clone(view));
         }
-        Box::pin(self.judged(shelf, last, given_up_changes, now)).await
+        Box::pin(self.judged(shelf, last, outside_changes, now)).await
     }
 
     /// The package judged anew.
@@ -190,7 +190,7 @@ impl Catalog {
         &self,
         shelf: &Arc<Shelf>,
         last: Option<Arc<View>>,
-        given_up_changes: u64,
+        outside_changes: u64,
         now: Timestamp,
     ) -> Result<Arc<View>, CatalogError> {
         let package = &shelf.index.package;
@@ -219,11 +219,11 @@ impl Catalog {
             Some(view) => Arc::clone(&view.exposed),
             None => Arc::new(exposed),
         };
-        self.card(&state, &exposed, &standings, given_up_changes);
+        self.card(&state, &exposed, &standings, outside_changes);
         if state.local.is_some() {
             self.views.remember(&exposed);
         }
-        let view = Arc::new(View { standings, exposed, ladder, valid_until, given_up_changes, looked_ahead: AtomicBool::new(false) });
+        let view = Arc::new(View { standings, exposed, ladder, valid_until, outside_changes, looked_ahead: AtomicBool::new(false) });
         shelf.view.store(Some(Arc::clone(&view)));
         Ok(view)
     }

@@ -319,7 +319,7 @@ fn commands(draft: &Draft, claim: &Claim) -> Vec<Command> {
     let Draft { release, submission, file, inspection, restricts } = draft;
     let assigned = claim.is_new.then(|| Command::Assigned { package: release.package.clone(), to: NameOwner::Local });
     let submitted = Command::Submitted { release: release.clone(), submission: submission.clone() };
-    let inspected = Command::Inspected { release: release.clone(), file: file.clone(), inspection: inspection.clone() };
+    let inspected = Command::Inspected { release: release.clone(), file: file.clone(), inspection: Box::new(inspection.clone()) };
     let is_first = claim.before.local.as_ref().or(claim.before.given_up.as_ref()).is_none_or(|local| local.releases.is_empty());
     let restricted = (is_first && *restricts).then(|| Command::Amended {
         package: release.package.clone(),

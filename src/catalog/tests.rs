@@ -3,6 +3,7 @@
 mod home;
 mod incoming;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::AtomicBool;
 
@@ -26,6 +27,8 @@ use crate::model::package::EcosystemId;
 use crate::model::package::Version;
 use crate::protocol::npm::Npm;
 use crate::quarantine::Ecosystems;
+use crate::quarantine::feeds::Feeds;
+use crate::storage::advisories::Advisories;
 use crate::storage::disk::DiskBlobs;
 use crate::storage::disk::DiskDocuments;
 use crate::storage::disk::KeyFile;
@@ -111,7 +114,10 @@ async fn world() -> World {
     let npm: Arc<dyn Ecosystem> = Arc::new(Npm);
     let ecosystems: Ecosystems = [(EcosystemId::Npm, npm)].into();
     let blobs = Arc::new(DiskBlobs::open(folder.path()).unwrap());
-    let quarantine = Quarantine::new(state.clone(), blobs, upstreams.clone(), ecosystems, Arc::new(Policy::default()), clock.clone());
+    let advisories = Advisories::open(folder.path(), &BTreeMap::new()).unwrap();
+    let feeds = Feeds::new(advisories, BTreeMap::new(), &crate::config::feeds::Osv::default(), None);
+    let policy = Arc::new(Policy::default());
+    let quarantine = Quarantine::new(state.clone(), blobs, upstreams.clone(), ecosystems, policy, clock.clone(), feeds);
     let disk = Arc::new(Disk { documents: DiskDocuments::open(folder.path()).unwrap(), is_full: AtomicBool::new(false) });
     let pulls = Pulls::open(&folder.path().join("pulls")).unwrap();
     let catalog = Catalog::new(

@@ -1,5 +1,6 @@
 //! The command line: one subcommand a file. Exit 0 done or green, 1 held, denied or failed, 2 wrong usage or configuration.
 
+mod advisories;
 mod audit;
 mod check;
 mod check_config;
@@ -10,6 +11,7 @@ mod health;
 mod init;
 mod lock;
 mod page;
+mod pieces;
 mod queue;
 mod remote;
 mod serve;
@@ -70,6 +72,9 @@ enum Command {
     Recall(decide::RecallFlags),
     /// Shows the ledger, newest entries last; verifies or exports it
     Audit(audit::AuditFlags),
+    /// Brings advisories to the server, and shows how old what it knows is
+    #[command(subcommand)]
+    Advisories(advisories::AdvisoriesCommand),
     /// Asks the server on this machine whether it can serve; for health checks of containers
     #[command(hide = true)]
     Health(health::HealthFlags),
@@ -120,6 +125,7 @@ fn dispatch(line: Line, clock: &Clock) -> Result<Outcome, Failure> {
         Some(Command::Reopen(flags)) => decide::run(&flags, Verb::Reopen, clock),
         Some(Command::Recall(flags)) => decide::recall(&flags),
         Some(Command::Audit(flags)) => audit::run(&flags),
+        Some(Command::Advisories(command)) => advisories::run(&command),
         Some(Command::Health(flags)) => health::run(&flags),
         Some(Command::Token(command)) => token::run(&command, clock),
         Some(Command::User(command)) => user::run(&command),
@@ -165,6 +171,9 @@ mod tests {
             "audit verify --data-dir airlock-data",
             "audit export --after 3",
             "token create --role approver --name maria --expires 90d",
+            "advisories import all.zip",
+            "advisories import osv/npm --add --json",
+            "advisories status",
             "health",
             "token list",
             "token revoke maria",

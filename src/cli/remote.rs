@@ -1,6 +1,7 @@
 //! The client of Airlock's own API: finds the server and the token, asks, and says in words what went wrong.
 
 use std::fs::File;
+use std::io;
 use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use url::Url;
 
 use crate::admin::wire::ProblemView;
 use crate::cli::failure::Failure;
+use crate::cli::pieces::Pieces;
 use crate::config;
 use crate::config::Config;
 use crate::model::finding::printable;
@@ -143,6 +145,33 @@ impl Remote {
         let body =
             serde_json::to_string(body).map_err(|error| Failure::failed(format!("the request could not be written: {error}"), ""))?;
         self.ask(method, path, &[], Some(("application/json", body.into_bytes()))).and_then(|text| self.read(text))
+    }
+
+    /// Posts what `write` writes, as it writes it.
+    pub fn upload<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        content_type: &'static str,
+        write: impl FnOnce(&mut Pieces) -> io::Result<()> + Send + 'static,
+    ) -> Result<Answer<T>, Failure> {
+        let (writing, waiting) = Pieces::written_by(write);
+        let pieces = futures_util::stream::unfold(waiting, |mut waiting| async { waiting.recv().await.map(|piece| (piece, waiting)) });
+        let request = self.http.post(self.url(path, query)).header("content-type", content_type);
+        let mut request = request.header("accept", "application/json, application/problem+json").body(reqwest::Body::wrap_stream(pieces));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        let answered = self.runtime.block_on(fetch(request));
+        match (writing.join(), answered) {
+            (_, Ok((status, text))) if status.is_success() => self.read(text),
+            (_, Ok((status, text))) => Err(self.refused(path, status, &text)),
+            // That nobody listens any more is no fault of what was to be sent.
+            (Ok(Err(error)), Err(_)) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::failed(format!("what was to be sent cannot be read: {error}"), "nothing was changed"))
+            }
+            (_, Err(error)) => Err(self.unanswered(&error)),
+        }
     }
 
     pub fn delete(&self, path: &[&str]) -> Result<(), Failure> {

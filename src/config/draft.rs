@@ -93,6 +93,7 @@ impl Draft {
         }
         self.finish_tls();
         self.check_ages();
+        self.check_feed();
         self.check_upstream_is_another();
         (self.config, self.faults)
     }
@@ -131,6 +132,15 @@ impl Draft {
         if age.floor > age.minimum {
             let remedy = "the floor is what nothing goes below, so lower it or raise the minimum";
             self.across(&["policy.release_age.floor", "policy.release_age.minimum"], "the floor is above the minimum age", remedy);
+        }
+    }
+
+    fn check_feed(&mut self) {
+        let osv = &self.config.feeds.osv;
+        if osv.url.is_some() && osv.age_max <= osv.refresh_every {
+            let wrong = "what is known is always too old before it is asked for again";
+            let keys = ["feeds.osv.age_max", "feeds.osv.refresh_every", "feeds.osv.url"];
+            self.across(&keys, wrong, "make age_max several times refresh_every");
         }
     }
 

@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::config::access_keys;
 use crate::config::draft::Draft;
 use crate::config::fault::Fault;
+use crate::config::feeds_keys;
 use crate::config::policy_keys;
 use crate::config::server;
 use crate::config::storage;
@@ -85,7 +86,10 @@ impl Key {
 
 /// Every key there is, in the order of the example file.
 pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
-    [server::keys(), upstream_keys::keys(), storage::keys(), access_keys::keys(), policy_keys::keys()].into_iter().flatten().collect()
+    [server::keys(), upstream_keys::keys(), storage::keys(), access_keys::keys(), feeds_keys::keys(), policy_keys::keys()]
+        .into_iter()
+        .flatten()
+        .collect()
 });
 
 /// The key at `path`.

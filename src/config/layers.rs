@@ -282,7 +282,7 @@ exempt = ["lodash@^4", "*", "@types/*", "@types/*", { package = "a", expire = "2
 [policy.review]
 approvals = 11
 [policy.findings]
-malware = "reject"
+malwre = "reject"
 install_script = "ignore"
 [storage]
 state = "postgres"
@@ -313,7 +313,7 @@ mode = "enforce"
         let rest = told[expected.len()..].join("\n");
         assert_eq!(told.len(), expected.len() + 5, "{rest}");
         for words in [
-            "18:1: policy.findings.malware: there is no such key | known here: unreadable_manifest, unknown_publish_time,",
+            "18:1: policy.findings.malwre: there is no such key | did you mean policy.findings.malware?",
             "19:18: policy.findings.install_script: \"ignore\" is not known here | choose \"note\" or \"hold\" or \"review\" or \"reject\"",
             "21:9: storage.state: \"postgres\" is reserved, not built yet | use \"sled\"",
             "22:13: storage.artifacts: \"s3\" is reserved, not built yet | use \"disk\"",

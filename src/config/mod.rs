@@ -7,6 +7,8 @@ mod draft;
 pub mod environment;
 mod example;
 mod fault;
+pub mod feeds;
+mod feeds_keys;
 mod fields;
 mod issuer_keys;
 mod key;
@@ -42,6 +44,7 @@ pub struct Config {
     pub upstream: upstream::Upstream,
     pub storage: storage::Storage,
     pub access: access::Access,
+    pub feeds: feeds::Feeds,
     pub policy: policy::Policy,
 }
 

@@ -23,6 +23,7 @@ pub struct Policy {
     pub trusted: Vec<TrustedPackages>,
     pub release_age: ReleaseAge,
     pub review: Review,
+    pub fallback: Fallback,
     /// Only kinds whose action differs from their default.
     pub findings: BTreeMap<FindingKind, Action>,
 }
@@ -59,6 +60,8 @@ pub struct ReleaseAge {
     pub floor: Duration,
     /// A name first published less than this ago waits until it is this old.
     pub new_package: Duration,
+    /// Whether the fix of what is in use here opens at the floor, where an independent advisory names it so.
+    pub security_lane: bool,
     pub exempt: Vec<Exemption>,
 }
 
@@ -92,6 +95,23 @@ pub struct Review {
     pub new_packages: bool,
 }
 
+/// What becomes of `latest` where the release that stands in for it has a known vulnerability.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+pub struct Fallback {
+    /// From which CVSS base score on, in tenths.
+    pub score: u8,
+    pub action: FallbackAction,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FallbackAction {
+    /// It is served, and whoever asks is told.
+    Notice,
+    /// The pointer is dropped, so that clients fail and people choose.
+    Refuse,
+}
+
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -103,8 +123,9 @@ impl Default for Policy {
             private_scopes: Vec::new(),
             submissions: Submissions::Workflow,
             trusted: Vec::new(),
-            release_age: ReleaseAge { minimum: DAY * 7, floor: HOUR * 24, new_package: DAY * 14, exempt: Vec::new() },
+            release_age: ReleaseAge { minimum: DAY * 7, floor: HOUR * 24, new_package: DAY * 14, security_lane: true, exempt: Vec::new() },
             review: Review { approvals: 1, self_approval: false, new_packages: false },
+            fallback: Fallback { score: 70, action: FallbackAction::Notice },
             findings: BTreeMap::new(),
         }
     }

@@ -14,6 +14,7 @@ use crate::config::key::nearest;
 use crate::config::key::quoted;
 use crate::config::key::quoted_list;
 use crate::config::policy::Exemption;
+use crate::config::policy::FallbackAction;
 use crate::config::policy::Listing;
 use crate::config::policy::Pattern;
 use crate::config::policy::Submissions;
@@ -125,6 +126,15 @@ pub(super) fn keys() -> Vec<Key> {
             },
         ),
         Key::new(
+            "policy.release_age.security_lane",
+            "true: what an independent advisory names as the fix of what is in use here opens at the floor; all else is asked of it as ever",
+            |config| Some(config.policy.release_age.security_lane.to_string()),
+            |draft, value| {
+                draft.config.policy.release_age.security_lane = value.switch()?;
+                Ok(())
+            },
+        ),
+        Key::new(
             "policy.release_age.exempt",
             "\"@types/*\", \"left-pad\", \"left-pad@1.3.0\", or { package = \"left-pad\", reason = \"…\", expires = \"2027-01-31\" }",
             write_exemptions,
@@ -161,9 +171,49 @@ pub(super) fn keys() -> Vec<Key> {
                 Ok(())
             },
         ),
+        Key::new(
+            "policy.fallback.score",
+            "from which CVSS base score on it counts that an older release, which stands in for a newer one, has a known vulnerability",
+            |config| Some(score_text(config.policy.fallback.score)),
+            |draft, value| {
+                draft.config.policy.fallback.score = score(value)?;
+                Ok(())
+            },
+        ),
+        Key::new(
+            "policy.fallback.action",
+            "\"notice\": it is served as latest, and whoever is refused the newer one is told; \"refuse\": there is no latest then, and people choose",
+            |config| {
+                Some(quoted(match config.policy.fallback.action {
+                    FallbackAction::Notice => "notice",
+                    FallbackAction::Refuse => "refuse",
+                }))
+            },
+            |draft, value| {
+                draft.config.policy.fallback.action =
+                    value.choice(&[("notice", FallbackAction::Notice), ("refuse", FallbackAction::Refuse)])?;
+                Ok(())
+            },
+        ),
     ];
     keys.extend(FindingKind::ALL.iter().copied().map(finding_key));
     keys
+}
+
+/// `7.0` of 70.
+fn score_text(tenths: u8) -> String {
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+/// A number from 0.0 to 10.0 with at most one digit behind its point.
+fn score(value: &Value) -> Result<u8, Vec<Fault>> {
+    let text = match &value.data {
+        Data::Odd(text) | Data::Text(text) => text.trim().to_owned(),
+        Data::Number(number) => number.to_string(),
+        Data::Switch(_) | Data::Time(_) | Data::List(_) | Data::Table(_) => String::new(),
+    };
+    let tenths = (0..=100_u8).find(|tenths| score_text(*tenths) == text || (tenths % 10 == 0 && (tenths / 10).to_string() == text));
+    tenths.ok_or_else(|| value.fault("this is no CVSS score", "write a number from 0.0 to 10.0, such as 7.0"))
 }
 
 fn finding_key(kind: FindingKind) -> Key {

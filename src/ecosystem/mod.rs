@@ -1,8 +1,9 @@
 //! What the core must ask of a package format. No I/O: a dialect says what to ask and how to hear, never how to fetch.
-//! `archive`, `json` and `tree` are strict readers that several formats share.
+//! `archive`, `json` and `tree` are strict readers, `scan` looks through files; several formats share them.
 
 pub mod archive;
 pub mod json;
+pub mod scan;
 pub mod tree;
 
 use std::cmp::Ordering;
@@ -20,6 +21,7 @@ use crate::model::lockfile::WantKind;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
+use crate::model::profile::Profile;
 use bytes::Bytes;
 
 /// A path under the upstream's base URL, percent-encoded, without a leading slash: `@acme%2fweb`.
@@ -141,6 +143,14 @@ pub struct Description {
     pub maintainers: Vec<String>,
 }
 
+/// What is inside an artifact.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Inspected {
+    pub facts: Facts,
+    /// To be compared with another release's. Empty where the facts say that nothing was looked at.
+    pub profile: Profile,
+}
+
 /// A package format. Pure: values in, values out.
 pub trait Ecosystem: Send + Sync {
     fn id(&self) -> EcosystemId;
@@ -155,7 +165,16 @@ pub trait Ecosystem: Send + Sync {
     fn locate_artifact(&self, package: &PackageId, artifact: &Artifact) -> UpstreamPath;
 
     /// What is inside. `manifest` is the release's text in the index, for comparison.
-    fn inspect(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Facts, Unreadable>;
+    fn inspect(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Inspected, Unreadable>;
+
+    /// What a release's files make of it, to compare another release with: one that cannot be read is an error.
+    fn profile(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Profile, Unreadable> {
+        let Inspected { facts, profile } = self.inspect(package, version, manifest, bytes)?;
+        match facts.unsafe_archive.or(facts.unreadable_manifest) {
+            Some(why) => Err(Unreadable::Malformed(why)),
+            None => Ok(profile),
+        }
+    }
 
     /// The digest of what matters in a release's text in the index: equal for two texts that install the same, as when only
     /// a deprecation or a signature was added. Inspections and approvals are bound to it.

@@ -3,7 +3,9 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::change::Change;
 use crate::model::index::InstallStep;
+use crate::model::signal::Signal;
 
 /// A field in which the manifest inside the bytes differs from the index.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -44,6 +46,36 @@ pub struct Facts {
     /// Commands that reading a build file runs: gyp's `<!(…)`.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub build_commands: Vec<String>,
+    /// Files that installing runs, and those that they load, as far as it can be followed.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub install_files: Vec<String>,
+    /// What the scan of all files saw: of each kind a few places, the rest is counted nowhere.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub signals: Vec<Signal>,
+    /// Files that could not be looked through, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unscanned: Vec<String>,
+    /// Compiled programs, by path.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub binaries: Vec<String>,
+    /// Files whose settings editors and coding agents run programs from.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub hooks: Vec<String>,
+    /// Packages that lie inside it: `name@version`.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub bundled: Vec<String>,
+    /// What installing fetches from elsewhere, and how that is known.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub fetches: Vec<String>,
+    /// Addresses in the shrinkwrap inside it that are no registry's.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub foreign_addresses: Vec<String>,
+    /// What it says of its licence, cut short.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub license: Option<String>,
+    /// Against the last approved release of its major line, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub change: Option<Change>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]

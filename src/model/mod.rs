@@ -4,6 +4,8 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 pub mod actor;
+pub mod advisory;
+pub mod change;
 pub mod decision;
 pub mod digest;
 pub mod facts;
@@ -15,11 +17,14 @@ pub mod lockfile;
 pub mod package;
 pub mod pattern;
 pub mod principal;
+pub mod profile;
 pub mod pull;
 pub mod refusal;
 pub mod release;
+pub mod signal;
 pub mod stage;
 pub mod standing;
 pub mod time;
 pub mod token;
 pub mod user;
+pub mod waiver;

@@ -15,13 +15,13 @@ mod tests {
 
     use crate::ecosystem::Ecosystem;
     use crate::ecosystem::Fetched;
+    use crate::ecosystem::Inspected;
     use crate::ecosystem::Reading;
     use crate::ecosystem::Track;
     use crate::ecosystem::Unreadable;
     use crate::ecosystem::UpstreamPath;
     use crate::model::digest::DocumentDigest;
     use crate::model::digest::Integrity;
-    use crate::model::facts::Facts;
     use crate::model::index::Artifact;
     use crate::model::index::Claims;
     use crate::model::index::Index;
@@ -130,7 +130,7 @@ mod tests {
             UpstreamPath(artifact.location.splitn(4, '/').nth(3).unwrap_or_default().to_owned())
         }
 
-        fn inspect(&self, _: &PackageId, _: &Version, _: &[u8], _: &Bytes) -> Result<Facts, Unreadable> {
+        fn inspect(&self, _: &PackageId, _: &Version, _: &[u8], _: &Bytes) -> Result<Inspected, Unreadable> {
             Err(Unreadable::Reserved(EcosystemId::Pypi))
         }
 

@@ -10,11 +10,16 @@ use crate::model::package::Version;
 use crate::model::time::Timestamp;
 use crate::storage::record::ReleaseState;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum AgeRule {
     Minimum(Duration),
     NewPackage(Duration),
     Floor(Duration),
+    /// The security lane: at the floor, because an independent advisory names it as the fix of what is in use here.
+    SecurityFix {
+        floor: Duration,
+        of: Box<str>,
+    },
 }
 
 /// From when a release counts as published, and why not from the time it claims.
@@ -53,19 +58,22 @@ pub struct Window {
     pub rule: AgeRule,
     /// Below it, one person's approval does not count, unless another submitted it.
     pub floor_at: Timestamp,
+    /// From when on it is no earlier than it would be anyway.
     pub exemption_ends: Option<Timestamp>,
     /// When an exemption that was for it ended last.
     pub exemption_ended: Option<Timestamp>,
 }
 
 impl Window {
-    /// `name_counts_from` is from when the package's oldest release counts.
+    /// `name_counts_from` is from when the package's oldest release counts; `fix_of` the advisory that names it as the fix of what is
+    /// in use here. Nothing that the package's owner controls may say so.
     pub fn of(
         policy: &Policy,
         package: &PackageId,
         version: &Version,
         counts_from: Timestamp,
         name_counts_from: Timestamp,
+        fix_of: Option<&str>,
         now: Timestamp,
     ) -> Window {
         let rules = &policy.release_age;
@@ -89,12 +97,30 @@ impl Window {
         } else {
             (by_minimum, AgeRule::Minimum(rules.minimum.max(rules.floor)))
         };
+        if let Some(of) = fix_of.filter(|_| rules.security_lane && floor_at < opens_at) {
+            let rule = AgeRule::SecurityFix { floor: rules.floor, of: of.into() };
+            return Window { opens_at: floor_at, rule, floor_at, exemption_ends: Some(opens_at), exemption_ended };
+        }
         Window { opens_at, rule, floor_at, exemption_ends: None, exemption_ended }
     }
 
     /// Whether its age or these people let it pass. Below the floor no one person does, whatever policy says.
     pub fn lets_pass(&self, now: Timestamp, people: People) -> bool {
         now >= self.opens_at || (people.given >= people.needed && (people.are_two || now >= self.floor_at))
+    }
+
+    /// When the word of these people, the last of it said at `last_at`, was enough, if it is or will be.
+    pub fn opened_by_people(&self, last_at: Option<Timestamp>, people: People) -> Option<Timestamp> {
+        let last_at = last_at.filter(|_| people.given >= people.needed)?;
+        Some(if people.are_two { last_at } else { last_at.max(self.floor_at) })
+    }
+
+    /// Whether the security lane is why it opens earlier than others of its age.
+    pub fn is_security_fix(&self, now: Timestamp) -> bool {
+        match self.rule {
+            AgeRule::SecurityFix { .. } => self.exemption_ends.is_some_and(|ends| now < ends),
+            AgeRule::Minimum(_) | AgeRule::NewPackage(_) | AgeRule::Floor(_) => false,
+        }
     }
 }
 

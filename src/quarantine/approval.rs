@@ -77,6 +77,11 @@ pub const fn can_be_covered(kind: FindingKind) -> bool {
     !matches!(kind, FindingKind::IntegrityMismatch | FindingKind::UnreadableManifest)
 }
 
+/// Whether a finding is for people to decide: it keeps the release back, or leaves it open and asks them all the same.
+pub fn asks_people(kind: FindingKind, action: Action) -> bool {
+    action > Action::Note || kind == FindingKind::MalwareUnconfirmed
+}
+
 pub fn is_covered(kind: FindingKind, action: Action, approvals: &[&Decision], needed: u32) -> bool {
     let people = count(approvals.iter().copied().filter(|decision| decision.covers.contains(&kind)));
     let enough = match action {

@@ -13,6 +13,7 @@ use crate::model::local::NameOwner;
 use crate::model::package::PackageName;
 use crate::model::time::Timestamp;
 use crate::model::user::UserChange;
+use crate::model::waiver::Waiver;
 use crate::quarantine::Quarantine;
 use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
 use crate::storage::record::Amendment;
@@ -139,7 +140,35 @@ fn words(command: &Command) -> String {
             UserChange::Disabled(false) => format!("enabled user {name}"),
         },
         Command::KeyMade { key } => format!("made signing key {}", key.id),
+        Command::Waived { waiver } => waived(waiver),
+        Command::WaiverEnded { id, by, reason } => format!("waiver {id} ended by {by}: {}", printable(reason, TEXT_BYTES_MAX)),
+        Command::Requested { release, request } => {
+            format!("{} asks for {release}: {}", request.by, printable(&request.reason, TEXT_BYTES_MAX))
+        }
+        Command::Acknowledged { release, acknowledgement } => {
+            let note = printable(&acknowledgement.note, TEXT_BYTES_MAX);
+            let note = if note.is_empty() { note } else { format!(": {note}") };
+            format!("{} acknowledged the recall of {release}{note}", acknowledgement.by)
+        }
+        Command::FeedHeard { feed, heard } => {
+            let unreadable = if heard.unreadable == 0 { String::new() } else { format!(", {} unreadable", heard.unreadable) };
+            format!("heard the feed {feed} as of {}: {} advisories{unreadable}", heard.as_of.for_people(), heard.advisories)
+        }
     }
+}
+
+fn waived(waiver: &Waiver) -> String {
+    let findings: Vec<&str> = waiver.findings.iter().map(|kind| kind.as_str()).collect();
+    let packages: Vec<String> = waiver.packages.iter().map(ToString::to_string).collect();
+    let version = waiver.version.as_ref().map_or_else(String::new, |version| format!("@{version}"));
+    format!(
+        "waived {} of {}{version} until {} (waiver {}): {}",
+        findings.join(", "),
+        packages.join(", "),
+        waiver.expires_at.for_people(),
+        waiver.id,
+        printable(&waiver.reason, TEXT_BYTES_MAX)
+    )
 }
 
 fn amended(package: &PackageName, change: &Amendment) -> String {

@@ -17,6 +17,7 @@ use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
+use crate::quarantine::approval::asks_people;
 use crate::quarantine::approval::can_be_covered;
 use crate::quarantine::approval::is_of_another;
 use crate::quarantine::approval::may_be_of_one;
@@ -197,12 +198,19 @@ const fn lets_through(verb: Verb) -> bool {
     }
 }
 
-/// What an approver has before their eyes: everything that would keep the release back.
+/// What an approver has before their eyes: everything that would keep the release back, or is for people to decide.
 fn in_sight(verdict: &Verdict) -> Vec<FindingKind> {
-    let mut kinds: Vec<FindingKind> = verdict.findings.iter().filter(|one| one.action > Action::Note).map(|one| one.finding.kind).collect();
+    let asking = verdict.findings.iter().filter(|one| asks_people(one.finding.kind, one.action));
+    let mut kinds: Vec<FindingKind> = asking.map(|one| one.finding.kind).collect();
     kinds.sort_unstable();
     kinds.dedup();
     kinds
+}
+
+/// Whether it is served, and people are asked whether that is right.
+pub fn is_open_to_doubt(verdict: &Verdict) -> bool {
+    let is_open = matches!(verdict.standing, Standing::Admissible | Standing::Approved);
+    is_open && verdict.findings.iter().any(|one| !one.covered && asks_people(one.finding.kind, one.action))
 }
 
 /// Whether the decision would mean anything.
@@ -232,14 +240,24 @@ fn possible(
                 .find(|one| one.digest == verdict.digest && in_sight(verdict).iter().all(|kind| one.covers.contains(kind)));
             match (verdict.standing, mine) {
                 (Standing::Quarantined, _) => nothing(format!("{release} {}; reopen it first", why(verdict, now))),
-                (Standing::Approved | Standing::Admissible, _) => nothing(format!("{release} is {} already", verdict.standing)),
+                (Standing::Approved | Standing::Admissible, _) if !is_open_to_doubt(verdict) => {
+                    nothing(format!("{release} is {} already", verdict.standing))
+                }
                 (_, Some(mine)) if is_one_name(&mine.by, &decision.by) => {
                     Err(DecideError::AlreadyApproved { release: release.clone(), by: decision.by.clone() })
                 }
                 (_, Some(other)) => {
                     Err(DecideError::SameHand { release: release.clone(), by: decision.by.clone(), other: other.by.clone() })
                 }
-                (Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked, None) => Ok(()),
+                (
+                    Standing::Held { .. }
+                    | Standing::InReview
+                    | Standing::Rejected
+                    | Standing::Revoked
+                    | Standing::Approved
+                    | Standing::Admissible,
+                    None,
+                ) => Ok(()),
             }
         }
         Verb::Reject => match last.map(|decision| decision.verb) {

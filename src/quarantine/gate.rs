@@ -64,13 +64,13 @@ pub struct Leave {
     digest: Digest,
     revision: Sequence,
     valid_until: Option<Timestamp>,
-    given_up_changes: u64,
+    outside_changes: u64,
 }
 
 impl Leave {
-    /// Of a clearance that `standings` gave, which were judged when `given_up_changes` was what [`Quarantine::given_up_changes`]
+    /// Of a clearance that `standings` gave, which were judged when `outside_changes` was what [`Quarantine::outside_changes`]
     /// said: what was given up since, even before this is made, ends it.
-    pub fn of(clearance: &Clearance, standings: &Standings, given_up_changes: u64) -> Leave {
+    pub fn of(clearance: &Clearance, standings: &Standings, outside_changes: u64) -> Leave {
         let Clearance { release, file, digest, revision } = clearance;
         Leave {
             release: release.clone(),
@@ -78,7 +78,7 @@ impl Leave {
             digest: *digest,
             revision: *revision,
             valid_until: standings.valid_until,
-            given_up_changes,
+            outside_changes,
         }
     }
 }
@@ -193,7 +193,7 @@ impl Quarantine {
         let revision = self.state.revision(&leave.release.package).await?;
         let now = self.clock.now();
         let stands = revision == leave.revision
-            && leave.given_up_changes == self.given_up_changes()
+            && leave.outside_changes == self.outside_changes(&leave.release.package)
             && leave.valid_until.is_none_or(|until| now < until);
         let again = || Clearance { release: leave.release.clone(), file: leave.file.clone(), digest: leave.digest, revision };
         Ok(stands.then(again))

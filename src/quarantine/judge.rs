@@ -1,7 +1,10 @@
 //! The judgement: one pure function from what is known of a release to where it stands. No clock, no store, no wildcard.
 
+use crate::config::policy::Fallback;
 use crate::config::policy::Listing;
 use crate::config::policy::Policy;
+use crate::model::advisory::AdvisoryKind;
+use crate::model::change::Change;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
@@ -14,6 +17,7 @@ use crate::model::index::Row;
 use crate::model::package::PackageId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
+use crate::quarantine::advised::Said;
 use crate::quarantine::age::Age;
 use crate::quarantine::age::AgeRule;
 use crate::quarantine::age::People;
@@ -24,8 +28,12 @@ use crate::quarantine::approval::count;
 use crate::quarantine::approval::is_covered;
 use crate::quarantine::approval::is_of_another;
 use crate::quarantine::approval::is_vouched_for;
+use crate::quarantine::checks::advisories;
+use crate::quarantine::checks::change;
+use crate::quarantine::checks::change::Circumstances;
 use crate::quarantine::checks::inspection;
 use crate::quarantine::checks::screening;
+use crate::quarantine::context::Context;
 use crate::quarantine::trust::Trust;
 use crate::storage::record::Inspection;
 use crate::storage::record::LocalRelease;
@@ -51,6 +59,7 @@ pub struct Case<'a> {
     /// Whether people approved any release of the package before.
     pub approved_before: bool,
     pub policy: &'a Policy,
+    pub context: &'a Context,
     pub now: Timestamp,
 }
 
@@ -72,6 +81,18 @@ pub struct Verdict {
     pub digest: Option<Digest>,
     /// Why policy asks neither its age nor what is inside, where it does not.
     pub trusted: Option<Box<str>>,
+    /// The advisory whose fix it is, where that is why its age is enough.
+    pub fix_of: Option<Box<str>>,
+    /// The gravest vulnerability that is known of it.
+    pub gravest: Option<Box<Vulnerability>>,
+}
+
+/// A known vulnerability of a release, in short.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Vulnerability {
+    pub id: Box<str>,
+    /// CVSS base score in tenths; 0 where there is none.
+    pub score: u8,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -122,13 +143,36 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 
     let first_of_package = policy.review.new_packages && !case.approved_before;
     let screened = screening::screen(row, state, &age, first_of_package).into_iter().chain(contradicts_pin(row, state));
-    let screened = screened.map(|finding| (finding, Stage::Screening));
-    let examined = inspections.iter().flat_map(|one| inspection::examine(one)).map(|finding| (finding, Stage::Inspection));
+    let screened: Vec<(Finding, Stage)> = screened.map(|finding| (finding, Stage::Screening)).collect();
+    let around = Circumstances {
+        version: &row.version,
+        by_a_stranger: screened.iter().any(|(finding, _)| change::is_of_a_stranger(finding.kind)),
+        new_package: policy.release_age.new_package,
+        now,
+    };
+    let changes: Vec<&Change> = inspections.iter().filter_map(|one| one.facts.change.as_ref()).collect();
+    let changed = changes.iter().flat_map(|one| change::examine(one, &around));
+    let examined = inspections.iter().flat_map(|one| inspection::examine(one)).chain(changed).map(|finding| (finding, Stage::Inspection));
+
+    let said = case.context.advised.said.get(&row.version).map_or(&[][..], Vec::as_slice);
+    let advised = advisories::examine(said, in_use_since(state), now);
 
     let decisions: Vec<&Decision> = state.map_or(&[][..], |state| &state.decisions).iter().filter(|one| one.counts_at(now)).collect();
     let approvals = approvals(&decisions, digest.as_ref(), case.substance.as_ref(), not_by_themselves(policy, submission));
     let needed = policy.review.approvals.max(1);
+    let given = count(approvals.iter().copied());
+    // Who submitted it is one person, whether their own approval counts or not: below the floor somebody else is needed.
+    let has_another = approvals.iter().any(|one| is_of_another(one, submission));
+    let are_two = if submission.is_some() { has_another } else { given >= PAIR };
+    let people = People { given, needed, are_two };
+    let fix_of = case.context.advised.fixes.get(&row.version).map(|id| &**id);
+    let window = Window::of(case.policy, case.package, &case.row.version, age.counts_from, case.name_counts_from, fix_of, now);
+    let by_people = window.opened_by_people(approvals.iter().map(|one| one.at).max(), people);
+    let opened_at = by_people.map_or(window.opens_at, |at| at.min(window.opens_at));
+    let advised = advised.into_iter().chain(advisories::stale(case.context.feed, opened_at, now));
     let findings: Vec<Judged> = screened
+        .into_iter()
+        .chain(advised.map(|finding| (finding, Stage::Screening)))
         .chain(examined)
         .map(|(finding, stage)| {
             let action = trust.action(finding.kind, action(policy, &finding, row, state));
@@ -137,12 +181,6 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         })
         .collect();
 
-    let given = count(approvals.iter().copied());
-    // Who submitted it is one person, whether their own approval counts or not: below the floor somebody else is needed.
-    let has_another = approvals.iter().any(|one| is_of_another(one, submission));
-    let are_two = if submission.is_some() { has_another } else { given >= PAIR };
-    let people = People { given, needed, are_two };
-    let window = Window::of(case.policy, case.package, &case.row.version, age.counts_from, case.name_counts_from, now);
     let passes = Passes {
         age: trust != Trust::Nothing || window.lets_pass(now, people),
         people: given >= needed || submission.is_none_or(|one| !one.staged),
@@ -170,7 +208,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let instants = [Some(window.opens_at), Some(window.floor_at), window.exemption_ends].into_iter().flatten();
     // What is trusted has no age to wait for.
     let instants = instants.filter(|_| trust == Trust::Nothing);
-    let changes_at = instants.chain(expiries).filter(|at| *at > now).min();
+    let ripening = changes.iter().flat_map(|one| change::ripens_at(one, policy.release_age.new_package));
+    let changes_at = instants.chain(expiries).chain(ripening.clone()).filter(|at| *at > now).min();
     let decided = state.map_or(&[][..], |state| &state.decisions).iter().flat_map(|one| [Some(one.at), one.expires_at]).flatten();
     let seen = state.into_iter().flat_map(|state| [state.changed_at, state.removed_at, state.seen_at]).flatten();
     let open = standing == Standing::Approved || standing == Standing::Admissible;
@@ -178,7 +217,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let inspected_at = inspections.iter().map(|one| one.at).filter(|_| !open || policy.listing == Listing::Approved);
     let opened = [Some(window.opens_at), Some(window.floor_at), window.exemption_ended].into_iter().flatten();
     let opened = opened.filter(|_| trust == Trust::Nothing);
-    let changed_at = decided.chain(seen).chain(opened).chain(inspected_at).filter(|at| *at <= now).max();
+    let changed_at = decided.chain(seen).chain(opened).chain(ripening).chain(inspected_at).filter(|at| *at <= now).max();
     let below_floor = now < window.floor_at && trust == Trust::Nothing;
     let pair = findings.iter().any(|one| one.action == Action::Reject) || (now < window.floor_at && submission.is_none());
     let approvals_needed = match (pair, submission) {
@@ -198,7 +237,22 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         approvals_needed,
         digest,
         trusted: trust.reason().map(Box::from),
+        fix_of: fix_of.filter(|_| window.is_security_fix(now)).map(Box::from),
+        gravest: gravest(said),
     }
+}
+
+/// Since when it is in use here, as far as is known.
+fn in_use_since(state: Option<&ReleaseState>) -> Option<Timestamp> {
+    let state = state?;
+    let approved = state.decisions.iter().filter(|one| one.verb == Verb::Approve).map(|one| one.at);
+    approved.chain(state.first_inspected_at).min()
+}
+
+fn gravest(said: &[Said]) -> Option<Box<Vulnerability>> {
+    let vulnerabilities = said.iter().filter(|one| one.advisory.kind == AdvisoryKind::Vulnerability);
+    let gravest = vulnerabilities.max_by_key(|one| one.advisory.score)?;
+    Some(Box::new(Vulnerability { id: gravest.advisory.id.as_str().into(), score: gravest.advisory.score.unwrap_or(0) }))
 }
 
 /// Those of the present edition, of the artifacts that the row lists, done in sight of what the row says now.
@@ -269,7 +323,7 @@ fn reason(decisions: &[&Decision], findings: &[Judged], window: &Window, passes:
     }
     let standing = |action: Action| findings.iter().find(|one| one.action == action && !one.covered);
     let of = |one: &Judged| Reason::Finding { kind: one.finding.kind, evidence: one.finding.evidence.clone() };
-    let age = || Reason::Age { opens_at: window.opens_at, rule: window.rule };
+    let age = || Reason::Age { opens_at: window.opens_at, rule: window.rule.clone() };
     match (standing(Action::Reject), standing(Action::Review), standing(Action::Hold)) {
         (Some(one), _, _) | (None, Some(one), _) | (None, None, Some(one)) => of(one),
         (None, None, None) if !passes.people => Reason::Staged,
@@ -290,6 +344,7 @@ pub struct Standings {
     /// When the last of them changed by itself or by a decision, as far as is known.
     pub changed_at: Timestamp,
     pub lists_admissible: bool,
+    pub fallback: Fallback,
 }
 
 /// Judges every release of a package. `substance`: [`crate::ecosystem::Ecosystem::substance`].
@@ -297,6 +352,7 @@ pub fn judge_all(
     index: &Index,
     state: &PackageState,
     policy: &Policy,
+    context: &Context,
     substance: impl Fn(&[u8]) -> DocumentDigest,
     now: Timestamp,
 ) -> Standings {
@@ -317,6 +373,7 @@ pub fn judge_all(
         name_counts_from,
         approved_before,
         policy,
+        context,
         now,
     };
     let verdicts: Vec<Verdict> = index.rows.iter().map(|row| judge(&case(row))).collect();
@@ -324,7 +381,15 @@ pub fn judge_all(
     let openings = verdicts.iter().filter_map(|verdict| verdict.changed_at).filter(|at| *at <= now);
     let last_sight = state.last_sight.as_ref().map_or(first_seen_at, |sight| sight.at);
     let changed_at = openings.fold(last_sight.min(now), Timestamp::max);
-    Standings { revision: state.revision, now, verdicts, valid_until, changed_at, lists_admissible: policy.listing == Listing::Admissible }
+    Standings {
+        revision: state.revision,
+        now,
+        verdicts,
+        valid_until,
+        changed_at,
+        lists_admissible: policy.listing == Listing::Admissible,
+        fallback: policy.fallback,
+    }
 }
 
 #[cfg(test)]

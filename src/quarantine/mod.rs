@@ -3,11 +3,15 @@
 // A new variant must be looked at wherever its enum is: unknown means held, and `_` would decide it silently.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+pub mod advised;
 pub mod age;
 pub mod approval;
+pub mod change;
 pub mod checks;
 pub mod chronicle;
+pub mod context;
 pub mod decide;
+pub mod feeds;
 pub mod gate;
 pub mod intake;
 pub mod judge;
@@ -33,7 +37,10 @@ use crate::model::index::Index;
 use crate::model::job::Job;
 use crate::model::job::Work;
 use crate::model::package::EcosystemId;
+use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
+use crate::quarantine::context::Context;
+use crate::quarantine::feeds::Feeds;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::judge_all;
 use crate::quarantine::parked::Parked;
@@ -73,6 +80,7 @@ pub struct Quarantine {
     /// Rung when background work may be due.
     bell: Notify,
     counts: workflow::Counts,
+    feeds: Feeds,
 }
 
 impl Quarantine {
@@ -83,6 +91,7 @@ impl Quarantine {
         ecosystems: Ecosystems,
         policy: Arc<Policy>,
         clock: Clock,
+        feeds: Feeds,
     ) -> Quarantine {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Quarantine {
@@ -99,6 +108,7 @@ impl Quarantine {
             parked: Parked::default(),
             bell: Notify::new(),
             counts: workflow::Counts::default(),
+            feeds,
         }
     }
 
@@ -124,7 +134,8 @@ impl Quarantine {
     /// Where every release of a package stands at `now`.
     pub fn standings(&self, index: &Index, state: &PackageState, now: Timestamp) -> Standings {
         let substance = |manifest: &[u8]| self.substance(index.package.ecosystem, manifest);
-        let mut standings = judge_all(index, state, &self.policy, substance, now);
+        let context = self.context(index, state, now);
+        let mut standings = judge_all(index, state, &self.policy, &context, substance, now);
         self.parked.set_aside(index, &mut standings);
         standings
     }
@@ -137,9 +148,29 @@ impl Quarantine {
         }
     }
 
-    /// Another number whenever [`Quarantine::standings`] may come out otherwise at the same revision and time.
-    pub fn given_up_changes(&self) -> u64 {
-        self.parked.changes()
+    /// What is known beyond the package's own index and records.
+    fn context(&self, index: &Index, state: &PackageState, now: Timestamp) -> Context {
+        let Some(ecosystem) = self.ecosystem(index.package.ecosystem) else { return Context::default() };
+        let is_named_outside = state.local.is_none() && self.is_of_public_registry(&index.package);
+        let (advised, feed) = self.feeds.advised(index, state, &**ecosystem, is_named_outside, now);
+        Context { advised, feed, ..Context::default() }
+    }
+
+    /// Whether the name is the one that feeds speak of: neither of a private scope nor of one that has a registry of its own.
+    pub fn is_of_public_registry(&self, package: &PackageId) -> bool {
+        let Some(scope) = package.name.scope() else { return true };
+        let is_private = self.policy.private_scopes.iter().any(|private| private.eq_ignore_ascii_case(scope));
+        !is_private && self.upstreams.own_scope(Some(scope)).is_none()
+    }
+
+    /// Another number whenever [`Quarantine::standings`] of the package may come out otherwise at the same revision and time.
+    pub fn outside_changes(&self, package: &PackageId) -> u64 {
+        // Of two numbers of which one differs, the sum differs too.
+        self.feeds.changes(package).wrapping_add(self.parked.changes().wrapping_mul(0x9e37_79b9_7f4a_7c15))
+    }
+
+    pub fn feeds(&self) -> &Feeds {
+        &self.feeds
     }
 
     pub fn ecosystem(&self, id: EcosystemId) -> Option<&Arc<dyn Ecosystem>> {

@@ -64,7 +64,8 @@ impl<'p> Trust<'p> {
                 | FindingKind::WeakIntegrity
                 | FindingKind::UnreadableManifest
                 | FindingKind::RemovedUpstream
-                | FindingKind::ChangedUpstream => action,
+                | FindingKind::ChangedUpstream
+                | FindingKind::Malware => action,
                 FindingKind::UnknownPublishTime
                 | FindingKind::ClaimedAge
                 | FindingKind::InstallScript
@@ -76,7 +77,46 @@ impl<'p> Trust<'p> {
                 | FindingKind::ManifestMismatch
                 | FindingKind::HiddenInstallScript
                 | FindingKind::ImplicitBuild
-                | FindingKind::BuildCommand => Action::Note,
+                | FindingKind::BuildCommand
+                | FindingKind::MalwareUnconfirmed
+                | FindingKind::VulnerableCritical
+                | FindingKind::VulnerableHigh
+                | FindingKind::Vulnerable
+                | FindingKind::FeedStale
+                | FindingKind::Typosquat
+                | FindingKind::YoungDependency
+                | FindingKind::NewPublisher
+                | FindingKind::DormantPublisher
+                | FindingKind::ProvenanceLost
+                | FindingKind::ProvenanceInvalid
+                | FindingKind::SignatureInvalid
+                | FindingKind::PublishBurst
+                | FindingKind::LicenseDenied
+                | FindingKind::HiddenCode
+                | FindingKind::ObfuscatedCode
+                | FindingKind::StealsSecrets
+                | FindingKind::SpreadsItself
+                | FindingKind::DestroysFiles
+                | FindingKind::DrivesAgents
+                | FindingKind::SendsAway
+                | FindingKind::DownloadsAndRuns
+                | FindingKind::Persists
+                | FindingKind::AgentHooks
+                | FindingKind::NativeBinary
+                | FindingKind::FetchesAtInstall
+                | FindingKind::BundledDependency
+                | FindingKind::ForeignShrinkwrap
+                | FindingKind::UnscannedContent
+                | FindingKind::InstallGained
+                | FindingKind::BinaryGained
+                | FindingKind::HooksGained
+                | FindingKind::LooseScript
+                | FindingKind::CapabilityGained
+                | FindingKind::HostGained
+                | FindingKind::DependencyGained
+                | FindingKind::SizeJump
+                | FindingKind::EntryRewritten
+                | FindingKind::SuspiciousChange => Action::Note,
             },
         }
     }
@@ -141,8 +181,15 @@ mod tests {
             all.filter(|kind| trust.action(*kind, Action::Reject) == Action::Reject).map(FindingKind::as_str).collect()
         };
         assert_eq!(counts(Trust::Nothing).len(), FindingKind::ALL.len());
-        let kept =
-            ["unreadable_manifest", "changed_upstream", "removed_upstream", "integrity_mismatch", "weak_integrity", "missing_integrity"];
+        let kept = [
+            "unreadable_manifest",
+            "changed_upstream",
+            "removed_upstream",
+            "malware",
+            "integrity_mismatch",
+            "weak_integrity",
+            "missing_integrity",
+        ];
         assert_eq!(counts(Trust::Submission), kept);
     }
 }

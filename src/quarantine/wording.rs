@@ -13,6 +13,7 @@ use crate::model::time::roughly;
 use crate::quarantine::age::AgeRule;
 use crate::quarantine::judge::Reason;
 use crate::quarantine::judge::Verdict;
+use crate::quarantine::judge::Vulnerability;
 
 const EVIDENCE_BYTES_MAX: usize = 120;
 
@@ -21,16 +22,16 @@ const EVIDENCE_BYTES_MAX: usize = 120;
 pub struct Alternative<'v> {
     pub version: &'v Version,
     pub approved: bool,
+    /// The vulnerability that is known of it, where policy does not pass over that.
+    pub vulnerability: Option<&'v Vulnerability>,
+    /// Whether policy leaves it to people to take it: no pointer leads there.
+    pub is_left_to_people: bool,
 }
 
 /// Why this release is not served, and what is.
 pub fn refusal(package: &PackageId, version: &Version, verdict: &Verdict, now: Timestamp, alternative: Option<Alternative<'_>>) -> Refusal {
     let release = ReleaseId { package: package.clone(), version: version.clone() };
-    let instead = match alternative {
-        Some(Alternative { version, approved: true }) => format!(" {version} is approved."),
-        Some(Alternative { version, approved: false }) => format!(" {version} is admissible."),
-        None => String::new(),
-    };
+    let instead = alternative.map_or_else(String::new, |alternative| instead(&alternative));
     let sentence = format!("{release} {}.{instead}", why(verdict, now));
     let opens_at = match verdict.standing {
         Standing::Held { until } => until,
@@ -39,6 +40,19 @@ pub fn refusal(package: &PackageId, version: &Version, verdict: &Verdict, now: T
         }
     };
     Refusal { release, standing: verdict.standing, opens_at, sentence }
+}
+
+/// ` 1.2.2 is approved, but GHSA-xxxx (9.8) is known of it.`
+fn instead(alternative: &Alternative<'_>) -> String {
+    let Alternative { version, approved, vulnerability, is_left_to_people } = alternative;
+    let stands = if *approved { "approved" } else { "admissible" };
+    match vulnerability {
+        None => format!(" {version} is {stands}."),
+        Some(Vulnerability { id, score }) => {
+            let choice = if *is_left_to_people { ": wait, or ask for it by its version" } else { "" };
+            format!(" {version} is {stands}, but {id} ({}.{}) is known of it{choice}.", score / 10, score % 10)
+        }
+    }
 }
 
 /// `is held: published 9 hours ago, opens 2026-11-27 14:05 UTC (minimum age 7 days)`, without the full stop.
@@ -58,6 +72,7 @@ pub fn why(verdict: &Verdict, now: Timestamp) -> String {
             let rule = match rule {
                 AgeRule::Minimum(minimum) => format!("minimum age {}", roughly(*minimum)),
                 AgeRule::NewPackage(minimum) => format!("new packages wait {}", roughly(*minimum)),
+                AgeRule::SecurityFix { floor, of } => format!("security fix of {of}: no release opens before {}", roughly(*floor)),
                 AgeRule::Floor(floor) => format!("no release opens before {}", roughly(*floor)),
             };
             format!("is held: {}, opens {} ({rule})", counted(), opens_at.for_people())
@@ -89,15 +104,20 @@ pub fn why(verdict: &Verdict, now: Timestamp) -> String {
             format!("is in quarantine: inspecting it was given up ({}); an approver can reopen it", printable(error, EVIDENCE_BYTES_MAX))
         }
         Reason::Clear => match verdict.standing {
-            Standing::Approved => match &verdict.trusted {
-                Some(why) => format!("is approved: trusted ({})", printable(why, EVIDENCE_BYTES_MAX)),
-                None => "is approved".to_owned(),
+            Standing::Approved => match (&verdict.trusted, &verdict.fix_of) {
+                (Some(why), _) => format!("is approved: trusted ({})", printable(why, EVIDENCE_BYTES_MAX)),
+                (None, Some(of)) => format!("is approved: opened early as the security fix of {of}"),
+                (None, None) => "is approved".to_owned(),
             },
             Standing::Admissible => match &verdict.trusted {
                 Some(why) => {
                     format!("is admissible: trusted ({}); its bytes are proven at the first download", printable(why, EVIDENCE_BYTES_MAX))
                 }
-                None => "is admissible: its bytes are inspected at the first download".to_owned(),
+                None => {
+                    let early =
+                        verdict.fix_of.as_ref().map_or_else(String::new, |of| format!("opened early as the security fix of {of}; "));
+                    format!("is admissible: {early}its bytes are inspected at the first download")
+                }
             },
             Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => {
                 "is in quarantine".to_owned()

@@ -328,7 +328,7 @@ impl Quarantine {
         let inspection =
             Inspection { at: now, edition, digest: *content.digest(), size: content.size(), integrity: outcome, facts, substance };
         let commands = vec![
-            Command::Inspected { release: subject.release.clone(), file: subject.artifact.file.clone(), inspection },
+            Command::Inspected { release: subject.release.clone(), file: subject.artifact.file.clone(), inspection: Box::new(inspection) },
             Command::JobDone { work: subject.work() },
         ];
         self.state.commit(Batch { at: now, actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
@@ -415,7 +415,7 @@ pub(super) fn inspect_or_say_why(
     bytes: &Bytes,
 ) -> Result<Facts, String> {
     match std::panic::catch_unwind(AssertUnwindSafe(|| ecosystem.inspect(package, version, manifest, bytes))) {
-        Ok(Ok(facts)) => Ok(facts),
+        Ok(Ok(inspected)) => Ok(inspected.facts),
         Ok(Err(unreadable)) => Err(unreadable.to_string()),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());

@@ -32,6 +32,7 @@ use http::uri::Authority;
 use tower::util::ServiceExt;
 use tracing::Instrument;
 
+use crate::admin::advisories::IMPORT_BYTES_MAX;
 use crate::clock::Clock;
 use crate::http::caller::Caller;
 use crate::http::caller::Callers;
@@ -201,7 +202,8 @@ impl Door {
 
     /// Lets the request in, and asks whoever it is for.
     async fn ask(&self, site: &Site, asker: Asker, mut parts: Parts, body: Body) -> Outcome {
-        let body = if http_body::Body::is_end_stream(&body) { body } else { Body::new(Bounded::new(body, self.body_bytes_max)) };
+        let body =
+            if http_body::Body::is_end_stream(&body) { body } else { Body::new(Bounded::new(body, self.body_bytes_max(parts.uri.path()))) };
         let path = parts.uri.path();
         if router::is_outside(path) {
             return Box::pin(own(&site.outside, Request::from_parts(parts, body), None)).await;
@@ -218,6 +220,11 @@ impl Door {
         }
         let (response, route) = site.registry.answer(&parts, body, &caller).await;
         Outcome { response, route, caller: named }
+    }
+
+    /// Whoever is not let in there is refused before anything of it is read.
+    fn body_bytes_max(&self, path: &str) -> u64 {
+        if path == router::ADVISORIES { self.body_bytes_max.max(IMPORT_BYTES_MAX) } else { self.body_bytes_max }
     }
 
     /// Who may come in: not ourselves, not under a foreign name, not unknown where that is not allowed, not too much.
@@ -250,8 +257,9 @@ impl Door {
         if is_cross_site_write(method, fields, &base) {
             return Err(Problem::new(Kind::Forbidden, "a page of another site may not change anything here"));
         }
-        if stated_length(fields).is_some_and(|length| length > self.body_bytes_max) {
-            return Err(too_large(self.body_bytes_max));
+        let bytes_max = self.body_bytes_max(path);
+        if stated_length(fields).is_some_and(|length| length > bytes_max) {
+            return Err(too_large(bytes_max));
         }
         let user_agent = fields.first(&header::USER_AGENT).map(|value| value[..value.len().min(Caller::USER_AGENT_BYTES_MAX)].into());
         Ok(Caller { name: principal.name.clone(), principal, address: asker.address, user_agent, base })

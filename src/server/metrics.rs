@@ -68,6 +68,7 @@ pub async fn of_app(app: Arc<App>, bodies: Arc<BodyCache>) -> Vec<Sample> {
         Sample::counter("airlock_inspected_bytes", "Bytes of artifacts inspected", quarantine.inspected_bytes),
         Sample::gauge("airlock_jobs_parked", "Jobs that were given up and wait for people", quarantine.parked as f64),
     ]);
+    samples.extend(of_feeds(&app));
     if let Ok(jobs) = app.state.jobs(JOBS_MAX).await {
         let waiting = jobs.iter().filter(|job| !job.parked).count();
         samples.push(Sample::gauge("airlock_jobs_waiting", "Jobs that are not done yet", waiting as f64));
@@ -90,6 +91,27 @@ pub async fn of_app(app: Arc<App>, bodies: Arc<BodyCache>) -> Vec<Sample> {
         Sample::gauge("airlock_body_cache_entries", "Rendered bodies in memory", bodies.entries as f64),
         Sample::gauge("airlock_body_cache_bytes", "Bytes of rendered bodies in memory", bodies.bytes as f64),
     ]);
+    samples
+}
+
+/// How what is known of advisories is.
+fn of_feeds(app: &App) -> Vec<Sample> {
+    let condition = app.quarantine.feeds().condition();
+    let mut samples = vec![
+        Sample::counter("airlock_feed_failures", "Times that the feed of advisories was not heard", condition.failures),
+        Sample::counter("airlock_feed_unreadable", "Records of advisories that could not be read", condition.unreadable),
+        Sample::counter("airlock_malware_in_use", "Releases in use that turned out to be malware", condition.found),
+    ];
+    if let Some(age) = condition.age {
+        let seconds = app.clock.now().since(age.as_of).as_secs_f64();
+        samples.push(Sample::gauge("airlock_feed_age_seconds", "Age of what is known of advisories", seconds));
+        let stale = f64::from(u8::from(!age.is_fresh(app.clock.now())));
+        samples.push(Sample::gauge("airlock_feed_stale", "1 while that is too old to open releases by", stale));
+    }
+    for feed in condition.feeds {
+        let known = feed.heard.map_or(0, |heard| heard.advisories);
+        samples.push(Sample::gauge("airlock_advisories", "Advisories that are known", known as f64).with("feed", feed.name));
+    }
     samples
 }
 

@@ -28,6 +28,9 @@ pub const LIVEZ: &str = "/-/airlock/livez";
 pub const READYZ: &str = "/-/airlock/readyz";
 pub const METRICS: &str = "/-/airlock/metrics";
 
+/// Where more may be brought than elsewhere.
+pub const ADVISORIES: &str = "/-/airlock/v1/advisories";
+
 /// Answered by the server itself.
 pub const OWN: &[Route] = &[Route::open("GET", LIVEZ), Route::open("GET", READYZ), Route::reader("GET", METRICS)];
 

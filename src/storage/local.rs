@@ -1,6 +1,7 @@
 //! The store of one machine: the ledger for what is durable, the shelf for what is read, one thread that writes.
 
 mod committer;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -22,6 +23,7 @@ use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::model::user::User;
+use crate::model::waiver::Waiver;
 use crate::storage::data_dir::DataDir;
 use crate::storage::data_dir::OpenError;
 use crate::storage::ledger;
@@ -30,6 +32,7 @@ use crate::storage::ledger::file::DiskFiles;
 use crate::storage::ledger::file::Files;
 use crate::storage::local::committer::Committer;
 use crate::storage::local::committer::Request;
+use crate::storage::record::FeedHeard;
 use crate::storage::record::PackageState;
 use crate::storage::record::SealKey;
 use crate::storage::record::Sequence;
@@ -215,6 +218,14 @@ impl State for LocalState {
 
     async fn names_alike(&self, package: &PackageId) -> Result<Vec<PackageId>, ReadError> {
         Ok(self.shared.shelf.summary().names_alike(package))
+    }
+
+    async fn waivers(&self) -> Result<Vec<Waiver>, ReadError> {
+        Ok(self.shared.shelf.summary().waivers.all().to_vec())
+    }
+
+    async fn feeds(&self) -> Result<BTreeMap<String, FeedHeard>, ReadError> {
+        Ok(self.shared.shelf.summary().feeds.clone())
     }
 
     async fn stars_of(&self, user: &str) -> Result<Vec<PackageId>, ReadError> {

@@ -18,9 +18,11 @@ use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::model::user::User;
+use crate::model::waiver::Waiver;
 use crate::storage::ledger::frame;
 use crate::storage::projection;
 use crate::storage::record::Command;
+use crate::storage::record::FeedHeard;
 use crate::storage::record::PackageState;
 use crate::storage::record::Record;
 use crate::storage::record::SealKey;
@@ -144,6 +146,14 @@ impl State for MemoryState {
 
     async fn names_alike(&self, package: &PackageId) -> Result<Vec<PackageId>, ReadError> {
         Ok(self.inner().summary.names_alike(package))
+    }
+
+    async fn waivers(&self) -> Result<Vec<Waiver>, ReadError> {
+        Ok(self.inner().summary.waivers.all().to_vec())
+    }
+
+    async fn feeds(&self) -> Result<BTreeMap<String, FeedHeard>, ReadError> {
+        Ok(self.inner().summary.feeds.clone())
     }
 
     async fn stars_of(&self, user: &str) -> Result<Vec<PackageId>, ReadError> {

@@ -1,5 +1,6 @@
 //! Where things are kept: the ledger, which is the truth; projections of it; documents and blobs. Knows no policy.
 
+pub mod advisories;
 pub mod blob;
 #[cfg(test)]
 mod conformance;
@@ -19,3 +20,4 @@ pub mod sled;
 pub mod state;
 pub mod summary;
 pub mod users;
+pub mod waivers;

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::package::PackageId;
+use crate::model::waiver::Request;
+use crate::storage::record::Acknowledgement;
 use crate::storage::record::Command;
 use crate::storage::record::Inspection;
 use crate::storage::record::LastSight;
@@ -18,15 +20,17 @@ use crate::storage::record::ReleaseState;
 use crate::storage::record::Sight;
 
 /// Raised when the fold gives another state for the same records: what was kept by another one is built anew.
-pub const EDITION: u16 = 3;
+pub const EDITION: u16 = 4;
 
 /// The package a command changes, if it changes one. Jobs change none: what is known of a package does not depend on them.
 pub fn package(command: &Command) -> Option<&PackageId> {
     match command {
         Command::Sight(sight) => Some(&sight.package),
-        Command::Inspected { release, .. } | Command::Decided { release, .. } | Command::Submitted { release, .. } => {
-            Some(&release.package)
-        }
+        Command::Inspected { release, .. }
+        | Command::Decided { release, .. }
+        | Command::Submitted { release, .. }
+        | Command::Requested { release, .. }
+        | Command::Acknowledged { release, .. } => Some(&release.package),
         Command::Amended { package, .. } | Command::Assigned { package, .. } => Some(package),
         Command::Policy { .. }
         | Command::TokenCreated { .. }
@@ -37,7 +41,10 @@ pub fn package(command: &Command) -> Option<&PackageId> {
         | Command::JobFailed { .. }
         | Command::UserMade { .. }
         | Command::UserChanged { .. }
-        | Command::KeyMade { .. } => None,
+        | Command::KeyMade { .. }
+        | Command::Waived { .. }
+        | Command::WaiverEnded { .. }
+        | Command::FeedHeard { .. } => None,
     }
 }
 
@@ -62,6 +69,10 @@ pub fn fold(state: &mut PackageState, of: &PackageId, record: &Record) {
             Command::Submitted { release, submission } => hosting::submitted(state, &release.version, submission, record.sequence),
             Command::Amended { changes, .. } => hosting::amended(state, changes, record.at),
             Command::Assigned { to, .. } => hosting::assigned(state, *to, record.at),
+            Command::Requested { release, request } => requested(state.releases.entry(release.version.clone()).or_default(), request),
+            Command::Acknowledged { release, acknowledgement } => {
+                acknowledged(state.releases.entry(release.version.clone()).or_default(), acknowledgement);
+            }
             Command::Policy { .. }
             | Command::TokenCreated { .. }
             | Command::TokenRevoked { .. }
@@ -71,7 +82,10 @@ pub fn fold(state: &mut PackageState, of: &PackageId, record: &Record) {
             | Command::JobFailed { .. }
             | Command::UserMade { .. }
             | Command::UserChanged { .. }
-            | Command::KeyMade { .. } => {}
+            | Command::KeyMade { .. }
+            | Command::Waived { .. }
+            | Command::WaiverEnded { .. }
+            | Command::FeedHeard { .. } => {}
         }
         state.revision = record.sequence;
     }
@@ -109,6 +123,9 @@ fn inspected(release: &mut ReleaseState, file: &str, inspection: &Inspection) {
     let earlier = release.inspections.get(file).filter(|earlier| earlier.pins());
     let pinned = release.pins.get(file).or_else(|| earlier.map(|earlier| &earlier.digest));
     if pinned.is_none_or(|pinned| *pinned == inspection.digest) {
+        if inspection.pins() {
+            release.first_inspected_at.get_or_insert(inspection.at);
+        }
         release.inspections.insert(file.to_owned(), Arc::new(inspection.clone()));
     }
 }
@@ -122,6 +139,23 @@ fn decided(release: &mut ReleaseState, decision: &Decision) {
             release.decisions.clear();
         }
         Verb::Approve | Verb::Reject | Verb::Hold | Verb::Revoke => release.decisions.push(decision.clone()),
+    }
+}
+
+/// Beyond the most that are kept nothing is added: so many say the same as more.
+fn requested(release: &mut ReleaseState, request: &Request) {
+    if let Some(one) = release.requests.iter_mut().find(|one| one.by == request.by) {
+        *one = request.clone();
+    } else if release.requests.len() < ReleaseState::REQUESTS_MAX {
+        release.requests.push(request.clone());
+    }
+}
+
+fn acknowledged(release: &mut ReleaseState, acknowledgement: &Acknowledgement) {
+    if let Some(one) = release.acknowledgements.iter_mut().find(|one| one.by == acknowledgement.by) {
+        *one = acknowledgement.clone();
+    } else if release.acknowledgements.len() < ReleaseState::ACKNOWLEDGEMENTS_MAX {
+        release.acknowledgements.push(acknowledgement.clone());
     }
 }
 
@@ -191,7 +225,7 @@ mod tests {
                 substance: None,
             };
             let release = self.release_id();
-            self.fold(vec![Command::Inspected { release, file: "f".into(), inspection }])
+            self.fold(vec![Command::Inspected { release, file: "f".into(), inspection: Box::new(inspection) }])
         }
 
         fn decide(&mut self, verb: Verb) -> &mut Folded {

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::model::actor::Actor;
 use crate::model::actor::is_one_name;
+use crate::model::advisory::FeedFault;
 use crate::model::decision::Decision;
 use crate::model::digest::Digest;
 use crate::model::digest::DocumentDigest;
@@ -27,6 +28,9 @@ use crate::model::token::Token;
 use crate::model::token::TokenId;
 use crate::model::user::User;
 use crate::model::user::UserChange;
+use crate::model::waiver::Request;
+use crate::model::waiver::Waiver;
+use crate::model::waiver::WaiverId;
 
 /// A position in the ledger; the first record is 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
@@ -55,7 +59,7 @@ pub enum Command {
     Inspected {
         release: ReleaseId,
         file: String,
-        inspection: Inspection,
+        inspection: Box<Inspection>,
     },
     Decided {
         release: ReleaseId,
@@ -118,6 +122,56 @@ pub enum Command {
     KeyMade {
         key: SealKey,
     },
+    Waived {
+        waiver: Waiver,
+    },
+    WaiverEnded {
+        id: WaiverId,
+        /// Who ended it; Airlock itself, where its reason was gone.
+        by: String,
+        reason: String,
+    },
+    /// Somebody asks that a release be let through. One who asked already asks again with other words.
+    Requested {
+        release: ReleaseId,
+        request: Request,
+    },
+    /// Somebody who had pulled a release that was taken back says that it is gone from where they had it.
+    Acknowledged {
+        release: ReleaseId,
+        acknowledgement: Acknowledgement,
+    },
+    /// A feed of advisories was heard. What it said is kept beside the ledger, by this digest.
+    FeedHeard {
+        feed: String,
+        heard: FeedHeard,
+    },
+}
+
+/// What was heard of a feed of advisories, and when.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FeedHeard {
+    /// How old what it said is: it counts from here.
+    pub as_of: Timestamp,
+    /// Of everything that counts of it.
+    pub digest: DocumentDigest,
+    pub advisories: u64,
+    /// Records that could not be read and were passed over.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub unreadable: u64,
+    /// The first of these.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub faults: Vec<FeedFault>,
+}
+
+/// That a release which was taken back is gone from somewhere.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    pub by: String,
+    pub at: Timestamp,
+    /// What was done.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub note: String,
 }
 
 /// What was submitted. The bytes are among the blobs, by their digest; the manifest is here.
@@ -204,6 +258,11 @@ pub struct SealKey {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 fn is_false(is: &bool) -> bool {
     !*is
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// An index that was seen, as a difference to the one before.
@@ -353,6 +412,9 @@ pub struct ReleaseState {
     pub changed_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub removed_at: Option<Timestamp>,
+    /// When bytes of it were first found to be its own. No later inspection and no reopening changes it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first_inspected_at: Option<Timestamp>,
     /// By file name. Shared: a state is copied whenever a record changes it, and a map makes room for eleven at a time.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub inspections: BTreeMap<String, Arc<Inspection>>,
@@ -362,4 +424,15 @@ pub struct ReleaseState {
     /// The digest pinned by an inspection that a reopening forgot; other bytes are still other bytes.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub pins: BTreeMap<String, Digest>,
+    /// Who asks that it be let through, each once, oldest first; at most [`ReleaseState::REQUESTS_MAX`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub requests: Vec<Request>,
+    /// By whom, each once, oldest first; at most [`ReleaseState::ACKNOWLEDGEMENTS_MAX`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub acknowledgements: Vec<Acknowledgement>,
+}
+
+impl ReleaseState {
+    pub const REQUESTS_MAX: usize = 100;
+    pub const ACKNOWLEDGEMENTS_MAX: usize = 1_000;
 }

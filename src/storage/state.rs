@@ -1,6 +1,7 @@
 //! The seam to what is remembered: conditional batches in, snapshots out. Implemented in memory and on ledger + sled;
 //! `storage/conformance.rs` says what every implementation must do.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::model::user::User;
+use crate::model::waiver::Waiver;
 use crate::storage::record::Command;
+use crate::storage::record::FeedHeard;
 use crate::storage::record::PackageState;
 use crate::storage::record::Record;
 use crate::storage::record::SealKey;
@@ -148,6 +151,12 @@ pub trait State: Send + Sync {
 
     /// The packages of which anything is recorded and whose names differ from this one's in their case only, in order. Goes over all.
     async fn names_alike(&self, package: &PackageId) -> Result<Vec<PackageId>, ReadError>;
+
+    /// All waivers that count, and of those that ended the last thousand; oldest first.
+    async fn waivers(&self) -> Result<Vec<Waiver>, ReadError>;
+
+    /// What was heard last of each feed of advisories, by its name.
+    async fn feeds(&self) -> Result<BTreeMap<String, FeedHeard>, ReadError>;
 
     /// What the user of this name starred, in order.
     async fn stars_of(&self, user: &str) -> Result<Vec<PackageId>, ReadError>;

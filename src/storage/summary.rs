@@ -24,11 +24,13 @@ use crate::storage::jobs::Jobs;
 use crate::storage::projection;
 use crate::storage::record::Amendment;
 use crate::storage::record::Command;
+use crate::storage::record::FeedHeard;
 use crate::storage::record::Record;
 use crate::storage::record::SealKey;
 use crate::storage::record::Sequence;
 use crate::storage::state::Condition;
 use crate::storage::users::Users;
+use crate::storage::waivers::Waivers;
 
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 pub struct Summary {
@@ -49,6 +51,11 @@ pub struct Summary {
     /// By user; upstream's packages too. Never an empty set.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub stars_of: BTreeMap<String, BTreeSet<PackageId>>,
+    #[serde(skip_serializing_if = "Waivers::is_empty", default)]
+    pub waivers: Waivers,
+    /// What was heard last of each feed of advisories.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub feeds: BTreeMap<String, FeedHeard>,
 }
 
 impl Summary {
@@ -105,7 +112,14 @@ impl Summary {
                     }
                 }
                 Command::KeyMade { key } => self.keys.push(key.clone()),
-                Command::Sight(_) | Command::Inspected { .. } | Command::Decided { .. } => {}
+                Command::Waived { waiver } => self.waivers.add(waiver),
+                Command::WaiverEnded { id, by, .. } => self.waivers.end(id, by, record.at),
+                Command::FeedHeard { feed, heard } => _ = self.feeds.insert(feed.clone(), heard.clone()),
+                Command::Sight(_)
+                | Command::Inspected { .. }
+                | Command::Decided { .. }
+                | Command::Requested { .. }
+                | Command::Acknowledged { .. } => {}
             }
         }
         self.sequence = record.sequence;
@@ -232,7 +246,12 @@ impl<'s> Staged<'s> {
                 | Command::Submitted { .. }
                 | Command::Amended { .. }
                 | Command::Assigned { .. }
-                | Command::KeyMade { .. } => {}
+                | Command::KeyMade { .. }
+                | Command::Waived { .. }
+                | Command::WaiverEnded { .. }
+                | Command::Requested { .. }
+                | Command::Acknowledged { .. }
+                | Command::FeedHeard { .. } => {}
             }
         }
     }

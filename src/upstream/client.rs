@@ -18,6 +18,7 @@ use reqwest::dns::Addrs;
 use reqwest::dns::Name;
 use reqwest::dns::Resolve;
 use reqwest::dns::Resolving;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use url::Host;
 use url::Url;
@@ -197,6 +198,32 @@ impl Client {
             404 | 405 | 410 => Ok(None),
             _ => Err(self.refusal(answer.status(), answer.headers())),
         }
+    }
+
+    /// Hands on a body piece by piece as it comes, as it lies there: nobody encodes it on the way. Only 200 is an answer. It ends well
+    /// where the receiver has heard enough and is gone.
+    pub async fn pieces(&self, url: &Url, body_bytes_max: u64, deadline: Instant, to: &mpsc::Sender<Bytes>) -> Result<(), UpstreamError> {
+        let host = url.host_str().unwrap_or_default();
+        let request = self.http.get(url.clone()).header(VIA, self.instance.clone()).header(header::ACCEPT_ENCODING, "identity");
+        let sent = self.in_time(host, deadline, request.send()).await?;
+        let mut response = sent.map_err(|error| fault(host, &error, Phase::Head))?;
+        match response.status().as_u16() {
+            200 => {}
+            404 | 410 => return Err(UpstreamError::Missing),
+            _ => return Err(self.refusal(response.status(), response.headers())),
+        }
+        if text(response.headers(), &header::CONTENT_ENCODING, VALIDATOR_BYTES_MAX).is_some_and(|coding| coding != "identity") {
+            return Err(UpstreamError::Garbled { why: "an encoding that was not asked for" });
+        }
+        let too_large = UpstreamError::TooLarge { max: body_bytes_max };
+        let mut left = body_bytes_max;
+        while let Some(chunk) = self.in_time(host, deadline, response.chunk()).await?.map_err(|error| fault(host, &error, Phase::Body))? {
+            left = left.checked_sub(chunk.len() as u64).ok_or_else(|| too_large.clone())?;
+            if to.send(chunk).await.is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
     }
 
     fn request(&self, ask: &Ask<'_>) -> reqwest::RequestBuilder {

@@ -5,6 +5,7 @@ mod breaker;
 mod client;
 pub mod coalesce;
 mod error;
+mod feed;
 mod guard;
 mod origins;
 mod patience;
@@ -35,6 +36,7 @@ use crate::upstream::registry::Setup;
 pub use crate::upstream::client::INSTANCE as INSTANCE_HEADER;
 pub use crate::upstream::client::VIA as VIA_HEADER;
 pub use crate::upstream::error::UpstreamError;
+pub use crate::upstream::feed::FeedHost;
 pub use crate::upstream::provider::Provider;
 
 /// What makes the next request for a document conditional: as upstream said it, weak tags too.
@@ -177,6 +179,11 @@ impl Upstreams {
     /// The identity provider at `issuer`. Keep it: it holds the connections.
     pub fn provider(&self, issuer: &Url) -> Result<Provider, UpstreamError> {
         Provider::new(issuer, &self.instance, self.clock.clone())
+    }
+
+    /// The feed of advisories under `base`. Keep it: it holds the connections.
+    pub fn feed(&self, base: &Url) -> Result<FeedHost, UpstreamError> {
+        FeedHost::new(base, &self.instance, self.clock.clone())
     }
 
     fn of(&self, package: &PackageId) -> &Arc<Registry> {

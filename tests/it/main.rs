@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "a test says what is wrong by failing")]
 #![allow(dead_code, reason = "the support is one vocabulary; not every area speaks all of it")]
 
+mod advisories;
 mod cli;
 mod clients;
 mod crash;

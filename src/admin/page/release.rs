@@ -204,7 +204,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
     let clean = |text: &String| printable(text, TEXT_BYTES_MAX);
     let ReleaseView { package, ecosystem, version, standing, opens_at, published_at, age_counts_from, removed_at, wanted, .. } = &view;
     let ReleaseView { sentence, link, digest, revision, approvals, findings, artifacts, history, would_change, .. } = &view;
-    let ReleaseView { submitted_by, trusted, .. } = &view;
+    let ReleaseView { submitted_by, trusted, fix_of, .. } = &view;
     ReleaseView {
         package: clean(package),
         ecosystem: *ecosystem,
@@ -216,6 +216,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
         removed_at: *removed_at,
         submitted_by: submitted_by.as_ref().map(clean),
         trusted: trusted.as_ref().map(clean),
+        fix_of: fix_of.as_ref().map(clean),
         wanted: *wanted,
         sentence: clean(sentence),
         link: clean(link),
@@ -282,6 +283,7 @@ mod tests {
             removed_at: Some(at),
             submitted_by: Some(text.to_owned()),
             trusted: Some(text.to_owned()),
+            fix_of: Some(text.to_owned()),
             wanted: 3,
             sentence: text.to_owned(),
             link: text.to_owned(),

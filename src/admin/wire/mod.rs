@@ -1,8 +1,17 @@
 //! The admin API's words on the wire: what the server writes and the command line reads. All times are RFC 3339 with `Z`.
 
+mod advisories;
 mod asked;
 mod locked;
 
+pub use advisories::Advisories;
+pub use advisories::AdvisoriesQuery;
+pub use advisories::AdvisoryView;
+pub use advisories::FeedView;
+pub use advisories::Import;
+pub use advisories::ImportQuery;
+pub use advisories::RangeView;
+pub use advisories::UnreadableRecord;
 pub use asked::AuditQuery;
 pub use asked::DecisionOrder;
 pub use asked::NameOrder;
@@ -202,6 +211,10 @@ pub struct ReleaseView {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(example = "our own registry")]
     pub trusted: Option<String>,
+    /// The advisory whose fix it is, where that is why it opens earlier than others of its age.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(example = "GHSA-aaaa-bbbb-cccc")]
+    pub fix_of: Option<String>,
     pub wanted: u64,
     /// The one wording, without a link.
     #[schema(

@@ -1,5 +1,6 @@
 //! A strict reader of `.tgz` archives. It accepts only what every reader in use unpacks to the same files, and refuses the
-//! rest with the rule that was broken. It never writes to disk, and holds one wanted file at most.
+//! rest with the rule that was broken. It never writes to disk, and holds one wanted file at most; who looks at all files sees
+//! them in pieces.
 //!
 //! The measure of what is common is npm's own reader, node-tar; where GNU tar, libarchive, Go's or Python's reader sees
 //! something else, the archive is refused.
@@ -79,9 +80,18 @@ pub struct Contents {
 
 /// Who looks at the files of an archive while it is read. What it saw counts only if the whole archive is accepted.
 pub trait Visitor {
-    /// Whether the content of this file is wanted. It will be held in memory whole, so look at its size.
+    /// A file comes next. Whether its content is wanted whole: it will be held in memory, so look at its size.
     fn wants(&mut self, entry: &Entry) -> bool;
+
+    /// The next bytes of the file, whether it is wanted whole or not: the first of them come first, at least four unless the
+    /// file is shorter. An empty file has none.
+    fn piece(&mut self, _bytes: &[u8]) {}
+
+    /// The file was wanted whole, and this is it.
     fn content(&mut self, entry: &Entry, content: Vec<u8>);
+
+    /// The file ends.
+    fn end(&mut self, _entry: &Entry) {}
 }
 
 /// Reads `packed` to its end. Memory is bounded by the limits on entries and by one wanted file, time by the limit on
@@ -108,10 +118,13 @@ struct Held<'v> {
 impl Body for Held<'_> {
     fn begin(&mut self, _place: usize, entry: &Entry) -> bool {
         self.buffer = self.visitor.wants(entry).then(Vec::new);
-        self.buffer.is_some()
+        true
     }
 
     fn piece(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.visitor.piece(bytes);
+        }
         if let Some(buffer) = &mut self.buffer {
             buffer.extend_from_slice(bytes);
         }
@@ -121,6 +134,7 @@ impl Body for Held<'_> {
         if let Some(content) = self.buffer.take() {
             self.visitor.content(entry, content);
         }
+        self.visitor.end(entry);
     }
 }
 

@@ -11,6 +11,8 @@ use crate::http::problem::Problem;
 use crate::http::problem::REASON_PHRASE_BYTES_MAX;
 use crate::model::finding::printable;
 use crate::quarantine::decide::DecideError;
+use crate::quarantine::feeds::hear::Blame;
+use crate::quarantine::feeds::hear::HearError;
 use crate::quarantine::gate::NotForReview;
 
 impl From<CatalogError> for Problem {
@@ -75,6 +77,20 @@ impl From<DecideError> for Problem {
             DecideError::Commit(_) | DecideError::Read(_) => return Problem::internal(text),
         };
         Problem::new(kind, text)
+    }
+}
+
+impl From<HearError> for Problem {
+    fn from(error: HearError) -> Problem {
+        let text = error.to_string();
+        match error.blame() {
+            Blame::Brought => Problem::new(Kind::Unacceptable, text),
+            Blame::TooLarge => Problem::new(Kind::TooLarge, text),
+            Blame::Feed => Problem::new(Kind::Upstream, text),
+            Blame::Setup => Problem::new(Kind::Conflict, text),
+            Blame::FullDisk => Problem::new(Kind::StorageFull, text.clone()).logged(text),
+            Blame::Ours => Problem::internal(text),
+        }
     }
 }
 

@@ -51,6 +51,7 @@ use crate::ecosystem::Description;
 use crate::ecosystem::Dist;
 use crate::ecosystem::Ecosystem;
 use crate::ecosystem::Fetched;
+use crate::ecosystem::Inspected;
 use crate::ecosystem::Need;
 use crate::ecosystem::Reading;
 use crate::ecosystem::Requirement;
@@ -60,7 +61,6 @@ use crate::ecosystem::Unreadable;
 use crate::ecosystem::UpstreamPath;
 use crate::ecosystem::tree::Fault;
 use crate::model::digest::DocumentDigest;
-use crate::model::facts::Facts;
 use crate::model::index::Artifact;
 use crate::model::local::LocalPackage;
 use crate::model::lockfile::Lockfile;
@@ -91,7 +91,7 @@ impl Ecosystem for Npm {
         files::locate(&package.name, artifact)
     }
 
-    fn inspect(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Facts, Unreadable> {
+    fn inspect(&self, package: &PackageId, version: &Version, manifest: &[u8], bytes: &Bytes) -> Result<Inspected, Unreadable> {
         inspect::inspect(package, version, manifest, bytes)
     }
 

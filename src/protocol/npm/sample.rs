@@ -98,6 +98,8 @@ pub fn exposed(package: &str, text: &str, releases: &[Release<'_>]) -> Exposed {
         approvals_needed: 1,
         digest: None,
         trusted: None,
+        fix_of: None,
+        gravest: None,
     });
     let standings = Standings {
         revision: Sequence::default(),
@@ -106,6 +108,7 @@ pub fn exposed(package: &str, text: &str, releases: &[Release<'_>]) -> Exposed {
         valid_until: None,
         changed_at: now,
         lists_admissible: true,
+        fallback: crate::config::policy::Policy::default().fallback,
     };
     expose(&index(package, text), &standings, &Npm)
 }

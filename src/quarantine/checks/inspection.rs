@@ -1,13 +1,17 @@
 //! Inspection: the checks that need the bytes, done on the facts that the ledger keeps of them.
 
+use std::collections::BTreeMap;
+
 use crate::model::digest::IntegrityOutcome;
+use crate::model::facts::Facts;
 use crate::model::finding::Finding;
 use crate::model::finding::FindingKind;
 use crate::model::index::InstallStep;
+use crate::model::signal::Signal;
 use crate::storage::record::Inspection;
 
 /// The edition of the inspection. Raised when it learns to see more; what an older edition passed is looked at again.
-pub const EDITION: u16 = 1;
+pub const EDITION: u16 = 2;
 /// The edition of an inspection that proved the bytes and did not look inside, because policy trusts where they come from.
 /// It counts only where policy does so still.
 pub const INTEGRITY_ONLY: u16 = 0;
@@ -48,7 +52,48 @@ pub fn examine(inspection: &Inspection) -> Vec<Finding> {
         let named = facts.build_commands.iter().take(NAMED_MAX).cloned();
         found(FindingKind::BuildCommand, named.collect::<Vec<_>>().join("; "));
     }
+    for (kind, places) in by_finding(facts) {
+        found(kind, listed(&places));
+    }
+    for (kind, what) in [
+        (FindingKind::AgentHooks, &facts.hooks),
+        (FindingKind::NativeBinary, &facts.binaries),
+        (FindingKind::FetchesAtInstall, &facts.fetches),
+        (FindingKind::BundledDependency, &facts.bundled),
+        (FindingKind::ForeignShrinkwrap, &facts.foreign_addresses),
+        (FindingKind::UnscannedContent, &facts.unscanned),
+    ] {
+        if !what.is_empty() {
+            found(kind, listed(what));
+        }
+    }
     findings
+}
+
+/// The signals that lead to a finding, each under the strictest reason for it: by itself, in a file that installing runs, or
+/// beside another in the same file.
+fn by_finding(facts: &Facts) -> BTreeMap<FindingKind, Vec<String>> {
+    let mut findings: BTreeMap<FindingKind, Vec<String>> = BTreeMap::new();
+    for signal in &facts.signals {
+        let installing = facts.install_files.contains(&signal.file);
+        let kind = if installing { signal.kind.finding_when_installing() } else { signal.kind.finding() };
+        let mut tell = |kind| findings.entry(kind).or_default().push(format!("{}: {}", signal.file, signal.excerpt));
+        if let Some(kind) = kind {
+            tell(kind);
+        }
+        // What takes and what sends, in one file.
+        let is_met = |other: &Signal| other.file == signal.file && other.kind.sends();
+        if signal.kind.takes() && kind != Some(FindingKind::SendsAway) && facts.signals.iter().any(is_met) {
+            tell(FindingKind::SendsAway);
+        }
+    }
+    findings
+}
+
+fn listed(all: &[String]) -> String {
+    let more = all.len().saturating_sub(NAMED_MAX);
+    let named = all.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join("; ");
+    if more > 0 { format!("{named}; and {more} more") } else { named }
 }
 
 fn steps(steps: &[InstallStep]) -> String {

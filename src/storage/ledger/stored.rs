@@ -39,10 +39,15 @@ fn name(command: &Command) -> &'static str {
         Command::UserMade { .. } => "user_made",
         Command::UserChanged { .. } => "user_changed",
         Command::KeyMade { .. } => "key_made",
+        Command::Waived { .. } => "waived",
+        Command::WaiverEnded { .. } => "waiver_ended",
+        Command::Requested { .. } => "requested",
+        Command::Acknowledged { .. } => "acknowledged",
+        Command::FeedHeard { .. } => "feed_heard",
     }
 }
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 21] = [
     "sight",
     "inspected",
     "decided",
@@ -59,6 +64,11 @@ const COMMANDS: [&str; 16] = [
     "user_made",
     "user_changed",
     "key_made",
+    "waived",
+    "waiver_ended",
+    "requested",
+    "acknowledged",
+    "feed_heard",
 ];
 
 fn folder() -> PathBuf {

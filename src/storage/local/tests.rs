@@ -37,7 +37,7 @@ fn inspected(number: usize, version: usize) -> Command {
         facts: Facts::default(),
         substance: None,
     };
-    Command::Inspected { release, file: format!("package-{number}-{version}.0.0.tgz"), inspection }
+    Command::Inspected { release, file: format!("package-{number}-{version}.0.0.tgz"), inspection: Box::new(inspection) }
 }
 
 fn batch(commands: Vec<Command>) -> Batch {

@@ -110,7 +110,7 @@ fn inspected(index: &Index, row: &Row, at: Timestamp, odd: bool) -> [Vec<Command
     let until = at.plus(std::time::Duration::from_secs(60));
     [
         vec![Command::JobQueued { work: work.clone(), due_at }, Command::JobLeased { work: work.clone(), until }],
-        vec![Command::Inspected { release, file: artifact.file.clone(), inspection }, Command::JobDone { work }],
+        vec![Command::Inspected { release, file: artifact.file.clone(), inspection: Box::new(inspection) }, Command::JobDone { work }],
     ]
 }
 

@@ -47,7 +47,7 @@ fn commands(number: usize, at: Timestamp) -> Vec<Command> {
             let inspection =
                 Inspection { at, edition: 1, digest, size: 10_000, integrity: IntegrityOutcome::Agrees, facts, substance: None };
             let file = format!("made-up-{number}-{version}.tgz");
-            commands.push(Command::Inspected { release: release(version), file, inspection });
+            commands.push(Command::Inspected { release: release(version), file, inspection: Box::new(inspection) });
         }
     }
     if number.is_multiple_of(50) {

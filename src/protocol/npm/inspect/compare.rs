@@ -125,6 +125,19 @@ fn dependencies(manifest: &Manifest, field: &str) -> BTreeMap<String, String> {
     }
 }
 
+/// Name and range of what npm installs along with it; peers that are optional it leaves alone.
+pub(super) fn installed_along(manifest: &Manifest) -> BTreeMap<String, String> {
+    let optional = |name: &str| {
+        let meta = manifest.get("peerDependenciesMeta").and_then(|meta| meta.get(name)).and_then(|meta| meta.get("optional"));
+        meta == Some(&Value::Bool(true))
+    };
+    let mut along = dependencies(manifest, "peerDependencies");
+    along.retain(|name, _| !optional(name));
+    along.extend(dependencies(manifest, "dependencies"));
+    along.extend(dependencies(manifest, "optionalDependencies"));
+    along
+}
+
 fn engines(manifest: &Manifest) -> BTreeMap<String, String> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), |text| text.trim().to_owned());
     match manifest.get("engines") {

@@ -2,7 +2,7 @@
 //! whatever is not a plain literal runs too. Source: gyp-next, `input.py`; its documentation on command expansions.
 
 use crate::protocol::npm::inspect::LIST_MAX;
-use crate::protocol::npm::inspect::is_build_file;
+use crate::protocol::npm::inspect::inside::is_build_file;
 
 /// Packages whose own documentation asks for `node -p "require('…')…"` in a build file, and which print a path then.
 const PRINTING_PACKAGES: [&str; 3] = ["nan", "node-addon-api", "node-api-headers"];

@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::ecosystem::archive::Contents;
 use crate::model::index::InstallStep;
 use crate::protocol::npm::inspect::BUILD_FILE;
-use crate::protocol::npm::inspect::Bundled;
 use crate::protocol::npm::inspect::LIST_MAX;
+use crate::protocol::npm::inspect::inside::Bundled;
 use crate::protocol::npm::inspect::manifest::Manifest;
 use crate::protocol::npm::inspect::shown;
 
@@ -74,7 +74,7 @@ impl Steps {
             let declared = command(listed, "install").is_some() || listed.get("hasInstallScript") == Some(&Value::Bool(true));
             steps.undeclared_build = (!declared).then(|| BUILD_FILE.to_owned());
         }
-        for Bundled { folder, manifest } in bundled {
+        for Bundled { folder, manifest, .. } in bundled {
             let Ok(manifest) = manifest else { continue };
             for event in EVENTS {
                 if let Some(command) = command(manifest, event) {

@@ -8,6 +8,9 @@ use flate2::write::GzEncoder;
 use super::*;
 use crate::model::facts::Difference;
 use crate::model::index::InstallStep;
+use crate::protocol::npm::inspect::inside::BUNDLED_MAX;
+
+mod seen;
 
 fn tgz(files: &[(&str, &str)]) -> Bytes {
     let mut builder = tar::Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
@@ -24,7 +27,7 @@ fn tgz(files: &[(&str, &str)]) -> Bytes {
 fn facts(listed: &str, files: &[(&str, &str)]) -> Facts {
     let package = PackageId::npm("left-pad").unwrap();
     let version = Version::parse("1.3.0").unwrap();
-    inspect(&package, &version, listed.as_bytes(), &tgz(files)).unwrap()
+    inspect(&package, &version, listed.as_bytes(), &tgz(files)).unwrap().facts
 }
 
 /// Fields besides name and version; `listed` is what the index says, `shipped` what the bytes say.
@@ -65,7 +68,7 @@ fn a_plain_package_has_nothing_to_tell() {
 fn an_unsafe_archive_is_looked_at_no_further() {
     let package = PackageId::npm("left-pad").unwrap();
     let version = Version::parse("1.3.0").unwrap();
-    let facts = inspect(&package, &version, b"{}", &Bytes::from_static(b"PK\x03\x04")).unwrap();
+    let facts = inspect(&package, &version, b"{}", &Bytes::from_static(b"PK\x03\x04")).unwrap().facts;
     assert_eq!(facts, Facts { unsafe_archive: Some("it is not gzip".to_owned()), ..Facts::default() });
 }
 
@@ -80,7 +83,7 @@ fn a_manifest_of_the_index_that_cannot_be_read_is_a_fact_and_one_too_long_an_err
         (r#"{"b":{"__proto__":1}}"#, "not allowed"),
         (r#"{"a":"\ud800"}"#, "not JSON"),
     ] {
-        let facts = look(text).unwrap();
+        let facts = look(text).unwrap().facts;
         let said = facts.unreadable_manifest.unwrap();
         assert!(said.starts_with("the manifest in the index: ") && said.contains(why), "{text}: {said}");
     }
@@ -303,6 +306,6 @@ fn a_bomb_is_refused() {
     }
     let package = PackageId::npm("left-pad").unwrap();
     let version = Version::parse("1.3.0").unwrap();
-    let facts = inspect(&package, &version, b"{}", &encoder.finish().unwrap().into()).unwrap();
+    let facts = inspect(&package, &version, b"{}", &encoder.finish().unwrap().into()).unwrap().facts;
     assert_eq!(facts.unsafe_archive.as_deref(), Some("it unpacks to more than 200 times its size"));
 }

@@ -1,0 +1,166 @@
+//! Which files are loaded: when the package is used, and when it is installed. Followed by what stands in the manifest and in
+//! imports; what a program puts together while it runs is not followed.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::ecosystem::scan::Seen;
+use crate::model::index::InstallStep;
+use crate::protocol::npm::inspect::manifest::Manifest;
+
+/// Fields that name the file that is loaded first.
+const ENTRIES: [&str; 8] = ["main", "module", "browser", "exports", "bin", "unpkg", "jsdelivr", "react-native"];
+/// Entries that are followed; a map of exports may hold thousands.
+const ENTRIES_MAX: usize = 1_024;
+/// Commands that are taken apart, those that they name included, and words of each.
+const COMMANDS_MAX: usize = 64;
+const WORDS_MAX: usize = 256;
+/// Files that installing is followed to.
+const INSTALL_FILES_MAX: usize = 512;
+
+/// Files that are loaded first when the package is used.
+pub(super) fn entries(manifest: &Manifest, seen: &Seen) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&Value> = ENTRIES.iter().filter_map(|field| manifest.get(*field)).collect();
+    let mut looked_at = 0;
+    while let Some(value) = open.pop() {
+        looked_at += 1;
+        if looked_at > ENTRIES_MAX {
+            break;
+        }
+        match value {
+            Value::String(path) => found.extend(resolve(seen, "", path)),
+            Value::Array(values) => open.extend(values),
+            Value::Object(pairs) => open.extend(pairs.values()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    if !manifest.get("main").is_some_and(Value::is_string) {
+        found.extend(resolve(seen, "", "index"));
+    }
+    found
+}
+
+/// What installing loads.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Installing {
+    pub(super) files: BTreeSet<String>,
+    /// Those that nothing else uses.
+    pub(super) loose: BTreeSet<String>,
+}
+
+/// The files that `steps` and `commands` name, and those that these import.
+pub(super) fn installing(
+    manifest: &Manifest,
+    steps: &[InstallStep],
+    commands: &[String],
+    entries: &BTreeSet<String>,
+    seen: &Seen,
+) -> Installing {
+    let mut open: Vec<(String, String)> = steps.iter().map(|step| (folder_of(&step.event).to_owned(), step.command.clone())).collect();
+    // `binding.gyp: node index.js`
+    open.extend(
+        commands.iter().filter_map(|command| command.split_once(": ")).map(|(file, command)| (parent(file).to_owned(), command.to_owned())),
+    );
+    let mut named = BTreeSet::new();
+    let mut followed: BTreeSet<String> = BTreeSet::new();
+    let mut taken_apart = 0;
+    while let Some((folder, command)) = open.pop() {
+        taken_apart += 1;
+        if taken_apart > COMMANDS_MAX {
+            break;
+        }
+        let words = command.split(|c: char| c.is_whitespace() || "&|;()'\"`=,<>".contains(c)).filter(|word| !word.is_empty());
+        let mut before = "";
+        for word in words.take(WORDS_MAX) {
+            // A folder is gone to, not loaded from.
+            if std::mem::replace(&mut before, word) == "cd" {
+                continue;
+            }
+            named.extend(resolve(seen, &folder, word));
+            named.extend(bin(manifest, word).and_then(|file| resolve(seen, "", file)));
+            // `npm run setup`
+            if let Some(script) = manifest.get("scripts").and_then(|scripts| scripts.get(word)).and_then(Value::as_str)
+                && folder.is_empty()
+                && followed.insert(word.to_owned())
+            {
+                open.push((String::new(), script.to_owned()));
+            }
+        }
+    }
+    let mut files: BTreeSet<String> = named.into_iter().take(INSTALL_FILES_MAX).collect();
+    let imported: Vec<String> = files.iter().flat_map(|file| imports(seen, file)).collect();
+    for file in imported {
+        if files.len() < INSTALL_FILES_MAX {
+            files.insert(file);
+        }
+    }
+    let loose = if files.is_empty() { BTreeSet::new() } else { loose(&files, entries, seen) };
+    Installing { files, loose }
+}
+
+fn loose(files: &BTreeSet<String>, entries: &BTreeSet<String>, seen: &Seen) -> BTreeSet<String> {
+    let mut loose: BTreeSet<String> =
+        files.difference(entries).filter(|file| seen.files.get(*file).is_some_and(|seen| seen.is_code)).cloned().collect();
+    // What is loaded first uses what it loads, also where installing runs it too.
+    for user in seen.files.keys().filter(|user| !files.contains(*user) || entries.contains(*user)) {
+        if loose.is_empty() {
+            break;
+        }
+        for used in imports(seen, user) {
+            loose.remove(&used);
+        }
+    }
+    loose
+}
+
+fn imports<'s>(seen: &'s Seen, file: &'s str) -> impl Iterator<Item = String> + 's {
+    seen.imports(file).filter_map(move |specifier| resolve(seen, parent(file), specifier))
+}
+
+fn bin<'m>(manifest: &'m Manifest, word: &str) -> Option<&'m str> {
+    match manifest.get("bin")? {
+        Value::String(file) => (manifest.get("name").and_then(Value::as_str) == Some(word)).then_some(file),
+        Value::Object(files) => files.get(word).and_then(Value::as_str),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => None,
+    }
+}
+
+/// `node_modules/a` of `install of node_modules/a`.
+fn folder_of(event: &str) -> &str {
+    event.split_once(" of ").map_or("", |(_, folder)| folder)
+}
+
+fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// The file that Node would load for `specifier` from a file of `folder`, in its order of endings.
+fn resolve(seen: &Seen, folder: &str, specifier: &str) -> Option<String> {
+    const ENDINGS: [&str; 11] = ["", ".js", ".cjs", ".mjs", ".json", ".node", ".ts", "/index.js", "/index.cjs", "/index.mjs", "/index.ts"];
+    const PATH_BYTES_MAX: usize = 512;
+    if specifier.len() > PATH_BYTES_MAX {
+        return None;
+    }
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in specifier.split(['/', '\\']) {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop()?;
+            }
+            part => parts.push(part),
+        }
+    }
+    let path = parts.join("/");
+    if path.is_empty() {
+        return ["index.js", "index.cjs", "index.mjs"]
+            .iter()
+            .find(|index| seen.files.contains_key(**index))
+            .map(|index| (*index).to_owned());
+    }
+    // A file that the compiler wrote is imported by the name that it gets.
+    let typescript = path.strip_suffix(".js").map(|stem| format!("{stem}.ts"));
+    ENDINGS.iter().map(|ending| format!("{path}{ending}")).chain(typescript).find(|path| seen.files.contains_key(path))
+}
