@@ -13,9 +13,12 @@ pub mod glance;
 pub mod kept;
 pub mod local;
 pub mod names;
+pub mod observed;
 pub mod passthrough;
 pub mod queue;
 pub mod refresh;
+mod rejudged;
+pub mod replay;
 pub mod residents;
 pub mod review;
 pub mod rights;
@@ -37,6 +40,7 @@ use quick_cache::DefaultHashBuilder;
 use quick_cache::OptionsBuilder;
 use quick_cache::sync::Cache;
 use quick_cache::sync::DefaultLifecycle;
+use tokio::sync::Semaphore;
 
 use crate::catalog::exposure::Exposed;
 use crate::catalog::foresight::Foresight;
@@ -111,6 +115,8 @@ pub struct Catalog {
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
     cards: Cards,
+    /// One policy is on trial at a time.
+    trials: Semaphore,
     counts: Counts,
 }
 
@@ -128,6 +134,8 @@ pub struct Counts {
     served_stale: AtomicU64,
     refused: AtomicU64,
     downloads: AtomicU64,
+    observed: AtomicU64,
+    malware_served: AtomicU64,
 }
 
 /// A reading of [`Counts`].
@@ -139,6 +147,12 @@ pub struct Condition {
     pub stale_for: Duration,
     pub refused: u64,
     pub downloads: u64,
+    /// Downloads served only because policy observes.
+    pub observed: u64,
+    /// Those of them that were of malware.
+    pub malware_served: u64,
+    /// Whether policy keeps back nothing by itself.
+    pub observing: bool,
     pub waiting: u64,
     pub shelves: u64,
 }
@@ -256,6 +270,7 @@ impl Catalog {
             board: Mutex::default(),
             wanted: Mutex::default(),
             cards: Cards::default(),
+            trials: Semaphore::new(1),
             counts: Counts::default(),
         }
     }
@@ -300,6 +315,9 @@ impl Catalog {
             stale_for: self.clock.now().since(oldest),
             refused: read(&self.counts.refused),
             downloads: read(&self.counts.downloads),
+            observed: read(&self.counts.observed),
+            malware_served: read(&self.counts.malware_served),
+            observing: self.quarantine.policy().mode == config::policy::Mode::Observe,
             waiting: crate::quarantine::workflow::lock(&self.board).len() as u64,
             shelves: self.shelves.len() as u64,
         }

@@ -10,8 +10,10 @@ mod health;
 mod init;
 mod page;
 mod pieces;
+mod policy;
 mod queue;
 mod remote;
+mod selftest;
 mod serve;
 mod target;
 mod token;
@@ -62,6 +64,11 @@ enum Command {
     Reopen(decide::DecisionFlags),
     /// Takes back an approved release, and says who pulled it
     Recall(decide::RecallFlags),
+    /// Tries a policy before it bites
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Runs one violation of each rule through the policy of this configuration; exit 1 when one is not caught
+    Selftest(selftest::SelftestFlags),
     /// Shows the ledger, newest entries last; verifies or exports it
     Audit(audit::AuditFlags),
     /// Brings advisories to the server, and shows how old what it knows is
@@ -114,6 +121,8 @@ fn dispatch(line: Line, clock: &Clock) -> Result<Outcome, Failure> {
         Some(Command::Hold(flags)) => decide::run(&flags, Verb::Hold, clock),
         Some(Command::Reopen(flags)) => decide::run(&flags, Verb::Reopen, clock),
         Some(Command::Recall(flags)) => decide::recall(&flags),
+        Some(Command::Policy(command)) => policy::run(&command, clock),
+        Some(Command::Selftest(flags)) => selftest::run(&flags, clock),
         Some(Command::Audit(flags)) => audit::run(&flags),
         Some(Command::Advisories(command)) => advisories::run(&command),
         Some(Command::Health(flags)) => health::run(&flags),
@@ -151,6 +160,11 @@ mod tests {
             "hold left-pad@1.3.0 --reason why --expires 30d",
             "reopen left-pad@1.3.0 --reason why",
             "recall left-pad@1.3.0 --reason why",
+            "policy test cases.toml --config airlock.toml --json",
+            "policy diff airlock.toml new.toml",
+            "policy diff airlock.toml new.toml --releases --json",
+            "policy replay new.toml --days 7 --server http://127.0.0.1:1 --token t",
+            "selftest --config airlock.toml --json",
             "audit",
             "audit --after 5 --limit 10 --json",
             "audit verify",

@@ -110,7 +110,8 @@ impl Summary {
                 | Command::Inspected { .. }
                 | Command::Decided { .. }
                 | Command::Requested { .. }
-                | Command::Acknowledged { .. } => {}
+                | Command::Acknowledged { .. }
+                | Command::Rejudged { .. } => {}
             }
         }
         self.sequence = record.sequence;
@@ -242,6 +243,7 @@ impl<'s> Staged<'s> {
                 | Command::WaiverEnded { .. }
                 | Command::Requested { .. }
                 | Command::Acknowledged { .. }
+                | Command::Rejudged { .. }
                 | Command::FeedHeard { .. } => {}
             }
         }

@@ -13,6 +13,7 @@ mod identity;
 mod index;
 mod npm;
 mod people;
+mod policy;
 mod rest;
 mod running;
 mod submission;
