@@ -176,3 +176,32 @@ impl Policy {
         self.findings.get(&kind).copied().unwrap_or(kind.default_action())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::read_policy;
+
+    #[test]
+    fn a_recorded_policy_reads_back_and_an_older_one_has_the_defaults_of_what_it_lacks() {
+        let text = r#"
+            [policy]
+            mode = "observe"
+            trusted = [{ packages = ["@acme/*"], reason = "ours" }]
+            release_age = { minimum = "3d", exempt = ["@types/*", { package = "a@1.0.0", expires = 2027-01-31 }] }
+            findings = { malware = "review" }
+            licenses = { deny = ["GPL-*"] }
+            rules = [{ packages = ["eslint-*"], findings = { native_binary = "reject" }, reason = "x" }]
+        "#;
+        let policy = read_policy("policy.toml", text).unwrap();
+        let mut recorded = serde_json::to_value(&policy).unwrap();
+        assert_eq!(serde_json::from_value::<Policy>(recorded.clone()).unwrap(), policy);
+        let fields = recorded.as_object_mut().unwrap();
+        for later in ["mode", "rules", "licenses"] {
+            assert!(fields.remove(later).is_some());
+        }
+        let older = serde_json::from_value::<Policy>(recorded).unwrap();
+        let expected = Policy { mode: Mode::Enforce, rules: Vec::new(), licenses: Policy::default().licenses, ..policy };
+        assert_eq!(older, expected);
+    }
+}
