@@ -1,5 +1,7 @@
 //! The only wiring: from a configuration to an Airlock that can be asked.
 
+mod trial;
+
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -41,6 +43,8 @@ use crate::storage::state;
 use crate::storage::state::State;
 use crate::upstream::UpstreamError;
 use crate::upstream::Upstreams;
+
+pub use self::trial::try_policy;
 
 /// Everything that answers, wired together.
 pub struct App {

@@ -66,6 +66,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("openidconnect", &["access/oidc/"]),
     ("ring", &["catalog/seal.rs"]),
     ("cvss", &["quarantine/feeds/score.rs"]),
+    ("spdx", &["model/license.rs"]),
     ("rawzip", &["storage/advisories/bundle.rs", "cli/advisories.rs"]),
 ];
 

@@ -11,6 +11,7 @@ mod oidc;
 mod openapi;
 mod ownership;
 mod page;
+mod policy;
 mod recall;
 mod releases;
 mod request;
@@ -85,6 +86,7 @@ pub const ROUTES: &[Route] = &[
     Route::new("POST", "/-/airlock/v1/releases/{package}/{version}/decisions", Role::Approver),
     Route::new("POST", "/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", Role::Approver),
     Route::new("POST", "/-/airlock/v1/advisories", Role::Admin),
+    Route::new("POST", "/-/airlock/v1/policy/replay", Role::Admin),
     Route::new("PUT", "/-/airlock/v1/packages/{package}/owner", Role::Admin),
     Route::new("PUT", "/-/airlock/v1/packages/{scope}/{name}/owner", Role::Admin),
     Route::new("GET", "/-/airlock/v1/tokens", Role::Admin),
@@ -128,6 +130,7 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", once(post(decisions::decide), &calls));
     let admins = Router::new()
         .route("/-/airlock/v1/advisories", post(advisories::import))
+        .route("/-/airlock/v1/policy/replay", once(post(policy::replay), &calls))
         .route("/-/airlock/v1/packages/{package}/owner", once(put(ownership::assign), &calls))
         .route("/-/airlock/v1/packages/{scope}/{name}/owner", once(put(ownership::assign), &calls))
         .route("/-/airlock/v1/tokens", get(tokens::list).merge(once(post(tokens::create), &calls)))

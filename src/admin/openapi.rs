@@ -31,6 +31,7 @@ use crate::admin::explain;
 use crate::admin::lockfile;
 use crate::admin::oidc;
 use crate::admin::ownership;
+use crate::admin::policy;
 use crate::admin::recall;
 use crate::admin::releases;
 use crate::admin::sign_in;
@@ -74,6 +75,7 @@ const PROBLEM: &str = "ProblemView";
         audit::list,
         audit::verify,
         ownership::assign,
+        policy::replay,
         tokens::list,
         tokens::create,
         tokens::revoke,
@@ -87,6 +89,7 @@ const PROBLEM: &str = "ProblemView";
         (name = "decisions", description = "What people decide"),
         (name = "advisories", description = "What others found out about releases"),
         (name = "audit", description = "The ledger: every record, chained by hash"),
+        (name = "policy", description = "What a policy would do"),
         (name = "names", description = "Which names are this registry's own"),
         (name = "tokens", description = "Who may do what"),
         (name = "users", description = "Who signs in with a password"),

@@ -44,6 +44,7 @@ pub fn summary(explanation: &Explanation) -> wire::Summary {
         standing: explanation.verdict.standing.into(),
         opens_at: opens_at(explanation.verdict.standing),
         published_at: explanation.published_at,
+        observed: explanation.verdict.observed,
         findings,
         wanted: explanation.wanted,
         sentence: explanation.sentence.clone(),
@@ -57,6 +58,7 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         ecosystem: explanation.release.package.ecosystem,
         version: explanation.release.version.to_string(),
         standing: verdict.standing.into(),
+        observed: verdict.observed,
         opens_at: opens_at(verdict.standing),
         published_at: explanation.published_at,
         age_counts_from: Some(verdict.age_counts_from),
@@ -97,6 +99,7 @@ fn finding(judged: &Judged) -> wire::FindingView {
         evidence: judged.finding.evidence.clone(),
         covered: judged.covered,
         why: judged.finding.kind.why().to_owned(),
+        rule: judged.rule.as_deref().map(str::to_owned),
     }
 }
 
@@ -213,7 +216,14 @@ mod tests {
     }
 
     fn judged(kind: FindingKind, stage: Stage) -> Judged {
-        Judged { finding: Finding::new(kind, "seen"), action: Action::Review, covered: false, stage }
+        Judged {
+            finding: Finding::new(kind, "seen"),
+            mark: crate::model::digest::DocumentDigest::of(b"seen"),
+            action: Action::Review,
+            covered: false,
+            stage,
+            rule: None,
+        }
     }
 
     fn explanation() -> Explanation {
@@ -226,12 +236,15 @@ mod tests {
             digest: None,
             substance: None,
             covers: Vec::new(),
+            basis: None,
             expires_at: Some(at(30)),
         };
         let mut explanation = Explanation {
             release: ReleaseId { package: PackageId::npm("@acme/web").unwrap(), version: Version::parse("1.0.0").unwrap() },
             verdict: Verdict {
                 standing: Standing::Held { until: Some(at(28)) },
+                observed: false,
+                inspected: true,
                 findings: vec![
                     judged(FindingKind::InstallScript, Stage::Screening),
                     judged(FindingKind::InstallScript, Stage::Screening),

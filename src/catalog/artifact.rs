@@ -68,7 +68,9 @@ impl Catalog {
                     let leave = view.leave(&clearance);
                     match self.quarantine.open(clearance, &found.artifact).await {
                         Ok(content) => {
-                            self.remember_opened(&shelf, file, leave);
+                            let observed = self.observed(&shelf, &view, found.row, &found.release);
+                            self.tell_observed(observed.as_deref().filter(|_| puller.is_some()));
+                            self.remember_opened(&shelf, file, leave, observed);
                             self.pulled(&found.release, puller);
                             return Ok(Download { release: found.release, file: found.artifact.file, content });
                         }

@@ -307,6 +307,9 @@ fn artifacts(row: &Row, state: &ReleaseState) -> Vec<ArtifactState> {
 /// What would change where it stands, in words: time, people, policy, or nothing.
 fn would_change(verdict: &Verdict) -> Vec<String> {
     let mut changes = Vec::new();
+    if verdict.observed {
+        changes.push("policy.mode = \"enforce\": then it is not served".to_owned());
+    }
     let people = |needed: u32, given: u32| {
         let missing = needed.saturating_sub(given).max(1);
         if missing == 1 { "approval by one person".to_owned() } else { format!("approval by {missing} different people") }
@@ -322,7 +325,11 @@ fn would_change(verdict: &Verdict) -> Vec<String> {
         }
         Reason::Finding { kind, .. } => {
             changes.push(people(verdict.approvals_needed, verdict.approvals_given));
-            changes.push(format!("another action for policy.findings.{kind}"));
+            let rule = verdict.findings.iter().find(|one| one.finding.kind == *kind && !one.covered).and_then(|one| one.rule.as_deref());
+            changes.push(match rule.and_then(|rule| rule.split(':').next()) {
+                Some(rule) => format!("another action for {kind} in {rule}"),
+                None => format!("another action for policy.findings.{kind}"),
+            });
         }
         Reason::Person(decision) => {
             if let Some(at) = decision.expires_at {

@@ -14,9 +14,12 @@ pub mod kept;
 pub mod local;
 pub mod lockfile;
 pub mod names;
+pub mod observed;
 pub mod passthrough;
 pub mod queue;
 pub mod refresh;
+mod rejudged;
+pub mod replay;
 pub mod residents;
 pub mod review;
 pub mod rights;
@@ -118,6 +121,8 @@ pub struct Catalog {
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
     cards: Cards,
+    /// One policy is on trial at a time.
+    trials: Semaphore,
     counts: Counts,
 }
 
@@ -135,6 +140,8 @@ pub struct Counts {
     served_stale: AtomicU64,
     refused: AtomicU64,
     downloads: AtomicU64,
+    observed: AtomicU64,
+    malware_served: AtomicU64,
 }
 
 /// A reading of [`Counts`].
@@ -146,6 +153,12 @@ pub struct Condition {
     pub stale_for: Duration,
     pub refused: u64,
     pub downloads: u64,
+    /// Downloads served only because policy observes.
+    pub observed: u64,
+    /// Those of them that were of malware.
+    pub malware_served: u64,
+    /// Whether policy keeps back nothing by itself.
+    pub observing: bool,
     pub waiting: u64,
     pub shelves: u64,
 }
@@ -265,6 +278,7 @@ impl Catalog {
             board: Mutex::default(),
             wanted: Mutex::default(),
             cards: Cards::default(),
+            trials: Semaphore::new(1),
             counts: Counts::default(),
         }
     }
@@ -309,6 +323,9 @@ impl Catalog {
             stale_for: self.clock.now().since(oldest),
             refused: read(&self.counts.refused),
             downloads: read(&self.counts.downloads),
+            observed: read(&self.counts.observed),
+            malware_served: read(&self.counts.malware_served),
+            observing: self.quarantine.policy().mode == config::policy::Mode::Observe,
             waiting: crate::quarantine::workflow::lock(&self.board).len() as u64,
             shelves: self.shelves.len() as u64,
         }

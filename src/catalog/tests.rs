@@ -268,6 +268,7 @@ async fn a_glance_holds_while_nothing_moved() {
         digest: None,
         substance: None,
         covers: vec![],
+        basis: None,
         expires_at: None,
     };
     let commands = vec![Command::Decided { release, decision }];

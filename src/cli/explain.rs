@@ -35,7 +35,7 @@ pub fn run(flags: &ExplainFlags) -> Result<Outcome, Failure> {
     let (text, shown, outcome) = match &flags.target.version {
         Some(version) => {
             let answer = remote.get::<ReleaseView>(&["releases", package, version.as_str()], &[])?;
-            let open = matches!(answer.read.standing, Standing::Approved | Standing::Admissible);
+            let open = answer.read.observed || matches!(answer.read.standing, Standing::Approved | Standing::Admissible);
             (answer.text, show_release(&answer.read, look), if open { Outcome::Green } else { Outcome::Red })
         }
         None => {
@@ -100,6 +100,9 @@ pub fn show_release(release: &ReleaseView, look: Look) -> String {
                 (false, Action::Reject) => ("reject", Tone::Bad),
             };
             rows.push(vec![Cell::new(action, shade), Cell::plain(finding.kind.as_str()), Cell::plain(&finding.why)]);
+            if let Some(rule) = &finding.rule {
+                rows.push(vec![Cell::plain(""), Cell::plain(""), Cell::new(format!("by {rule}"), Tone::Dim)]);
+            }
             if !finding.evidence.is_empty() {
                 rows.push(vec![Cell::plain(""), Cell::plain(""), Cell::new(format!("seen: {}", finding.evidence), Tone::Dim)]);
             }

@@ -12,8 +12,10 @@ mod init;
 mod lock;
 mod page;
 mod pieces;
+mod policy;
 mod queue;
 mod remote;
+mod selftest;
 mod serve;
 mod target;
 mod token;
@@ -70,6 +72,11 @@ enum Command {
     Reopen(decide::DecisionFlags),
     /// Takes back an approved release, and says who pulled it
     Recall(decide::RecallFlags),
+    /// Tries a policy before it bites
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Runs one violation of each rule through the policy of this configuration; exit 1 when one is not caught
+    Selftest(selftest::SelftestFlags),
     /// Shows the ledger, newest entries last; verifies or exports it
     Audit(audit::AuditFlags),
     /// Brings advisories to the server, and shows how old what it knows is
@@ -124,6 +131,8 @@ fn dispatch(line: Line, clock: &Clock) -> Result<Outcome, Failure> {
         Some(Command::Hold(flags)) => decide::run(&flags, Verb::Hold, clock),
         Some(Command::Reopen(flags)) => decide::run(&flags, Verb::Reopen, clock),
         Some(Command::Recall(flags)) => decide::recall(&flags),
+        Some(Command::Policy(command)) => policy::run(&command, clock),
+        Some(Command::Selftest(flags)) => selftest::run(&flags, clock),
         Some(Command::Audit(flags)) => audit::run(&flags),
         Some(Command::Advisories(command)) => advisories::run(&command),
         Some(Command::Health(flags)) => health::run(&flags),
@@ -165,6 +174,11 @@ mod tests {
             "hold left-pad@1.3.0 --reason why --expires 30d",
             "reopen left-pad@1.3.0 --reason why",
             "recall left-pad@1.3.0 --reason why",
+            "policy test cases.toml --config airlock.toml --json",
+            "policy diff airlock.toml new.toml",
+            "policy diff airlock.toml new.toml --releases --json",
+            "policy replay new.toml --days 7 --server http://127.0.0.1:1 --token t",
+            "selftest --config airlock.toml --json",
             "audit",
             "audit --after 5 --limit 10 --json",
             "audit verify",

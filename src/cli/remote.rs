@@ -174,6 +174,14 @@ impl Remote {
         }
     }
 
+    /// The status of a file that is fetched from the registry, by its path there.
+    pub fn fetch_file(&self, path: &str) -> Result<u16, Failure> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path()));
+        let (status, _) = self.runtime.block_on(fetch(self.http.get(url))).map_err(|error| self.unanswered(&error))?;
+        Ok(status.as_u16())
+    }
+
     pub fn delete(&self, path: &[&str]) -> Result<(), Failure> {
         self.ask(Method::DELETE, path, &[], None).map(|_| ())
     }

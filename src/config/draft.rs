@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::config::fault::Fault;
 use crate::config::fault::Place;
 use crate::config::npm::is_self;
+use crate::config::rules_keys::resolve_groups;
 use crate::config::server::Tls;
 use crate::config::upstream::Scope;
 use crate::config::upstream::Secret;
@@ -54,6 +55,8 @@ pub(super) struct Draft {
     pub tls_cert: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     pub scopes: Vec<ScopeDraft>,
+    /// Which of `policy.rules` names groups, and where.
+    pub rule_groups: Vec<(usize, Value)>,
     /// Where each key that was given was given last.
     pub places: BTreeMap<String, Place>,
     pub faults: Vec<Fault>,
@@ -93,6 +96,7 @@ impl Draft {
         }
         self.finish_tls();
         self.check_ages();
+        self.resolve_rules();
         self.check_feed();
         self.check_upstream_is_another();
         (self.config, self.faults)
@@ -125,6 +129,15 @@ impl Draft {
                 self.across(&KEYS, "TLS needs both a certificate and its key", "give both server.tls.cert and server.tls.key, or neither");
             }
         }
+    }
+
+    /// Nothing is told while the rules or the groups are themselves at fault.
+    fn resolve_rules(&mut self) {
+        if self.faults.iter().any(|fault| fault.key.starts_with("policy.rules") || fault.key.starts_with("access.groups")) {
+            return;
+        }
+        let Config { policy, access, .. } = &mut self.config;
+        self.faults.extend(resolve_groups(&mut policy.rules, &self.rule_groups, access));
     }
 
     fn check_ages(&mut self) {

@@ -82,8 +82,17 @@ pub fn asks_people(kind: FindingKind, action: Action) -> bool {
     action > Action::Note || kind == FindingKind::MalwareUnconfirmed
 }
 
-pub fn is_covered(kind: FindingKind, action: Action, approvals: &[&Decision], needed: u32) -> bool {
-    let people = count(approvals.iter().copied().filter(|decision| decision.covers.contains(&kind)));
+/// Whether an approval was given in sight of this very finding. One that was recorded before findings had marks was for whatever
+/// was found of that kind.
+pub fn covers(approval: &Decision, kind: FindingKind, mark: &DocumentDigest) -> bool {
+    match &approval.basis {
+        Some(basis) => basis.marks.contains(mark),
+        None => approval.covers.contains(&kind),
+    }
+}
+
+pub fn is_covered(kind: FindingKind, mark: &DocumentDigest, action: Action, approvals: &[&Decision], needed: u32) -> bool {
+    let people = count(approvals.iter().copied().filter(|decision| covers(decision, kind, mark)));
     let enough = match action {
         Action::Note | Action::Hold | Action::Review => needed,
         Action::Reject => needed.max(PAIR),

@@ -11,6 +11,7 @@ use crate::model::finding::printable;
 use crate::model::job::Work;
 use crate::model::local::NameOwner;
 use crate::model::package::PackageName;
+use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
 use crate::model::user::UserChange;
 use crate::model::waiver::Waiver;
@@ -150,6 +151,15 @@ fn words(command: &Command) -> String {
             let note = if note.is_empty() { note } else { format!(": {note}") };
             format!("{} acknowledged the recall of {release}{note}", acknowledgement.by)
         }
+        Command::Rejudged { policy, rejudged } => {
+            let named = |all: &[ReleaseId], total: u64| match all.first() {
+                Some(first) if total > 1 => format!("{total} ({first} first)"),
+                Some(first) => first.to_string(),
+                None => "none".to_owned(),
+            };
+            let (opened, closed) = (named(&rejudged.opened, rejudged.opened_total), named(&rejudged.closed, rejudged.closed_total));
+            format!("policy {policy} instead of {}, of the releases in use: opened {opened}, closed {closed}", rejudged.before)
+        }
         Command::FeedHeard { feed, heard } => {
             let unreadable = if heard.unreadable == 0 { String::new() } else { format!(", {} unreadable", heard.unreadable) };
             format!("heard the feed {feed} as of {}: {} advisories{unreadable}", heard.as_of.for_people(), heard.advisories)
@@ -267,6 +277,7 @@ mod tests {
             digest: None,
             substance: None,
             covers: Vec::new(),
+            basis: None,
             expires_at,
         };
         let decided = |decision| Command::Decided { release: release.clone(), decision };

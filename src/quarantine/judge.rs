@@ -2,7 +2,10 @@
 
 use crate::config::policy::Fallback;
 use crate::config::policy::Listing;
+use crate::config::policy::Mode;
 use crate::config::policy::Policy;
+use crate::config::rules::Ruling;
+use crate::config::rules::Subject;
 use crate::model::advisory::AdvisoryKind;
 use crate::model::change::Change;
 use crate::model::decision::Decision;
@@ -24,6 +27,7 @@ use crate::quarantine::age::People;
 use crate::quarantine::age::Window;
 use crate::quarantine::approval::PAIR;
 use crate::quarantine::approval::approvals;
+use crate::quarantine::approval::can_be_covered;
 use crate::quarantine::approval::count;
 use crate::quarantine::approval::is_covered;
 use crate::quarantine::approval::is_of_another;
@@ -32,8 +36,10 @@ use crate::quarantine::checks::advisories;
 use crate::quarantine::checks::change;
 use crate::quarantine::checks::change::Circumstances;
 use crate::quarantine::checks::inspection;
+use crate::quarantine::checks::license;
 use crate::quarantine::checks::screening;
 use crate::quarantine::context::Context;
+use crate::quarantine::mark;
 use crate::quarantine::trust::Trust;
 use crate::storage::record::Inspection;
 use crate::storage::record::LocalRelease;
@@ -58,6 +64,8 @@ pub struct Case<'a> {
     pub name_counts_from: Timestamp,
     /// Whether people approved any release of the package before.
     pub approved_before: bool,
+    /// Findings that are taken as given, where a policy is tried on a release that nobody has. Of real releases none.
+    pub alleged: &'a [(Finding, Stage)],
     pub policy: &'a Policy,
     pub context: &'a Context,
     pub now: Timestamp,
@@ -67,6 +75,10 @@ pub struct Case<'a> {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Verdict {
     pub standing: Standing,
+    /// It is served although it does not stand open: nothing but policy keeps it back, and policy only observes.
+    pub observed: bool,
+    /// What is known of its bytes is of these bytes, by the present edition of the inspection.
+    pub inspected: bool,
     pub findings: Vec<Judged>,
     /// From when its age counts: the publish time, but never before a sight that lacked it.
     pub age_counts_from: Timestamp,
@@ -98,10 +110,24 @@ pub struct Vulnerability {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judged {
     pub finding: Finding,
+    /// What makes it this finding and no other: see [`mark::of`].
+    pub mark: DocumentDigest,
     pub action: Action,
     /// People approved in sight of it.
     pub covered: bool,
     pub stage: Stage,
+    /// The rule of policy that says so and why, where that is not what holds for all packages.
+    pub rule: Option<Box<str>>,
+}
+
+impl Verdict {
+    /// Whether clients may have it: it stands open, or policy only observes.
+    pub const fn is_served(&self) -> bool {
+        match self.standing {
+            Standing::Approved | Standing::Admissible => true,
+            Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => self.observed,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -152,7 +178,13 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     };
     let changes: Vec<&Change> = inspections.iter().filter_map(|one| one.facts.change.as_ref()).collect();
     let changed = changes.iter().flat_map(|one| change::examine(one, &around));
-    let examined = inspections.iter().flat_map(|one| inspection::examine(one)).chain(changed).map(|finding| (finding, Stage::Inspection));
+    let licensed = inspections.iter().filter(|_| trust == Trust::Nothing).filter_map(|one| license::examine(&one.facts, &policy.licenses));
+    let examined = inspections
+        .iter()
+        .flat_map(|one| inspection::examine(one))
+        .chain(licensed)
+        .chain(changed)
+        .map(|finding| (finding, Stage::Inspection));
 
     let said = case.context.advised.said.get(&row.version).map_or(&[][..], Vec::as_slice);
     let advised = advisories::examine(said, in_use_since(state), now);
@@ -174,10 +206,12 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         .into_iter()
         .chain(advised.map(|finding| (finding, Stage::Screening)))
         .chain(examined)
+        .chain(case.alleged.iter().cloned())
         .map(|(finding, stage)| {
-            let action = trust.action(finding.kind, action(policy, &finding, row, state));
-            let covered = is_covered(finding.kind, action, &approvals, needed);
-            Judged { finding, action, covered, stage }
+            let (action, rule) = ruled(case, trust, &finding);
+            let mark = mark::of(&finding, said);
+            let covered = is_covered(finding.kind, &mark, action, &approvals, needed);
+            Judged { finding, mark, action, covered, stage, rule }
         })
         .collect();
 
@@ -204,6 +238,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         Reason::Clear if inspected => Standing::Approved,
         Reason::Clear => Standing::Admissible,
     };
+    let observed = policy.mode == Mode::Observe && is_of_policy_alone(&reason, &findings);
     let expiries = state.map_or(&[][..], |state| &state.decisions).iter().filter_map(|decision| decision.expires_at);
     let instants = [Some(window.opens_at), Some(window.floor_at), window.exemption_ends].into_iter().flatten();
     // What is trusted has no age to wait for.
@@ -212,7 +247,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let changes_at = instants.chain(expiries).chain(ripening.clone()).filter(|at| *at > now).min();
     let decided = state.map_or(&[][..], |state| &state.decisions).iter().flat_map(|one| [Some(one.at), one.expires_at]).flatten();
     let seen = state.into_iter().flat_map(|state| [state.changed_at, state.removed_at, state.seen_at]).flatten();
-    let open = standing == Standing::Approved || standing == Standing::Admissible;
+    let open = standing == Standing::Approved || standing == Standing::Admissible || observed;
     // An inspection that passes changes nothing that clients see, unless only what passed is listed.
     let inspected_at = inspections.iter().map(|one| one.at).filter(|_| !open || policy.listing == Listing::Approved);
     let opened = [Some(window.opens_at), Some(window.floor_at), window.exemption_ended].into_iter().flatten();
@@ -228,6 +263,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     };
     Verdict {
         standing,
+        observed,
+        inspected,
         findings,
         age_counts_from: age.counts_from,
         reason,
@@ -284,10 +321,27 @@ fn contradicts_pin(row: &Row, state: Option<&ReleaseState>) -> Option<Finding> {
     })
 }
 
-/// What policy does with a finding. A change upstream after the bytes were pinned is only noted: what is served are the
-/// pinned bytes, and the row that states them.
-fn action(policy: &Policy, finding: &Finding, row: &Row, state: Option<&ReleaseState>) -> Action {
-    let action = policy.action(finding.kind);
+/// What policy does with a finding of this release, and the rule that says so, in words.
+fn ruled(case: &Case<'_>, trust: Trust<'_>, finding: &Finding) -> (Action, Option<Box<str>>) {
+    let subject = Subject { package: case.package, published_by: case.submission.map(|one| one.by.as_str()) };
+    let Ruling { action: asked, rule } = case.policy.ruling(finding.kind, &subject);
+    let action = trust.action(finding.kind, action(asked, finding, case.row, case.state));
+    let decides = rule.filter(|_| action == asked);
+    (action, decides.map(|(at, rule)| format!("policy.rules[{at}]: {}", rule.reason).into()))
+}
+
+/// Whether a release that is not open would be, if policy minded neither its age nor its findings. People's words bind, whoever
+/// observes; what does not verify and what nobody can read is nothing that a client could install.
+fn is_of_policy_alone(reason: &Reason, findings: &[Judged]) -> bool {
+    let can_be_had = || findings.iter().all(|one| one.action == Action::Note || can_be_covered(one.finding.kind));
+    match reason {
+        Reason::Age { .. } | Reason::Finding { .. } => can_be_had(),
+        Reason::Person(_) | Reason::Staged | Reason::GivenUp { .. } | Reason::Clear => false,
+    }
+}
+
+/// A change upstream after the bytes were pinned is only noted: what is served are the pinned bytes, and the row that states them.
+fn action(action: Action, finding: &Finding, row: &Row, state: Option<&ReleaseState>) -> Action {
     if finding.kind != FindingKind::ChangedUpstream {
         return action;
     }
@@ -347,6 +401,50 @@ pub struct Standings {
     pub fallback: Fallback,
 }
 
+/// What all releases of a package are judged with.
+pub struct Around<'a> {
+    index: &'a Index,
+    state: &'a PackageState,
+    policy: &'a Policy,
+    context: &'a Context,
+    first_seen_at: Timestamp,
+    name_counts_from: Timestamp,
+    approved_before: bool,
+    now: Timestamp,
+}
+
+impl<'a> Around<'a> {
+    pub fn of(index: &'a Index, state: &'a PackageState, policy: &'a Policy, context: &'a Context, now: Timestamp) -> Around<'a> {
+        let first_seen_at = state.first_seen_at.unwrap_or(now);
+        let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
+        let name_counts_from = counts_from.min().unwrap_or(first_seen_at);
+        let needed = policy.review.approvals.max(1);
+        let is_approved = |(version, release)| is_vouched_for(release, needed, not_by_themselves(policy, state.submission(version)), now);
+        let approved_before = state.releases.iter().any(is_approved);
+        Around { index, state, policy, context, first_seen_at, name_counts_from, approved_before, now }
+    }
+
+    /// One release. `substance`: [`crate::ecosystem::Ecosystem::substance`].
+    pub fn case(&self, row: &'a Row, substance: &impl Fn(&[u8]) -> DocumentDigest) -> Case<'a> {
+        let Around { index, state, policy, context, first_seen_at, name_counts_from, approved_before, now } = *self;
+        let known = state.releases.get(&row.version).filter(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
+        Case {
+            package: &index.package,
+            row,
+            substance: known.map(|_| substance(&index.manifest(row))),
+            state: state.releases.get(&row.version),
+            submission: state.submission(&row.version),
+            first_seen_at,
+            name_counts_from,
+            approved_before,
+            alleged: &[],
+            policy,
+            context,
+            now,
+        }
+    }
+}
+
 /// Judges every release of a package. `substance`: [`crate::ecosystem::Ecosystem::substance`].
 pub fn judge_all(
     index: &Index,
@@ -356,27 +454,9 @@ pub fn judge_all(
     substance: impl Fn(&[u8]) -> DocumentDigest,
     now: Timestamp,
 ) -> Standings {
-    let first_seen_at = state.first_seen_at.unwrap_or(now);
-    let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
-    let name_counts_from = counts_from.min().unwrap_or(first_seen_at);
-    let needed = policy.review.approvals.max(1);
-    let is_approved = |(version, release)| is_vouched_for(release, needed, not_by_themselves(policy, state.submission(version)), now);
-    let approved_before = state.releases.iter().any(is_approved);
-    let known = |row: &Row| state.releases.get(&row.version).filter(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
-    let case = |row| Case {
-        package: &index.package,
-        row,
-        substance: known(row).map(|_| substance(&index.manifest(row))),
-        state: state.releases.get(&row.version),
-        submission: state.submission(&row.version),
-        first_seen_at,
-        name_counts_from,
-        approved_before,
-        policy,
-        context,
-        now,
-    };
-    let verdicts: Vec<Verdict> = index.rows.iter().map(|row| judge(&case(row))).collect();
+    let around = Around::of(index, state, policy, context, now);
+    let first_seen_at = around.first_seen_at;
+    let verdicts: Vec<Verdict> = index.rows.iter().map(|row| judge(&around.case(row, &substance))).collect();
     let valid_until = verdicts.iter().filter_map(|verdict| verdict.changes_at).min();
     let openings = verdicts.iter().filter_map(|verdict| verdict.changed_at).filter(|at| *at <= now);
     let last_sight = state.last_sight.as_ref().map_or(first_seen_at, |sight| sight.at);
@@ -387,7 +467,7 @@ pub fn judge_all(
         verdicts,
         valid_until,
         changed_at,
-        lists_admissible: policy.listing == Listing::Admissible,
+        lists_admissible: policy.listing == Listing::Admissible || policy.mode == Mode::Observe,
         fallback: policy.fallback,
     }
 }

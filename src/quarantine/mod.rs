@@ -15,8 +15,10 @@ pub mod feeds;
 pub mod gate;
 pub mod intake;
 pub mod judge;
+pub mod mark;
 mod parked;
 pub mod submission;
+pub mod trial;
 pub mod trust;
 pub mod warning;
 pub mod wording;
@@ -24,6 +26,7 @@ pub mod workflow;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use tokio::sync::Notify;
 use tokio::sync::Semaphore;
@@ -48,6 +51,7 @@ use crate::quarantine::workflow::Outcome;
 use crate::storage::blob::Blobs;
 use crate::storage::record::Command;
 use crate::storage::record::PackageState;
+use crate::storage::record::Rejudged;
 use crate::storage::record::Sequence;
 use crate::storage::state::Batch;
 use crate::storage::state::CommitError;
@@ -68,6 +72,10 @@ pub struct Quarantine {
     upstreams: Arc<Upstreams>,
     ecosystems: Ecosystems,
     policy: Arc<Policy>,
+    /// Of the policy, as the ledger has it.
+    policy_digest: DocumentDigest,
+    /// The one that judged before this start, where it was another.
+    policy_before: OnceLock<DocumentDigest>,
     clock: Clock,
     inspections: Flights<Work, Outcome>,
     /// What the ledger remembers of packages whose documents are lost; empty while none is.
@@ -99,7 +107,9 @@ impl Quarantine {
             blobs,
             upstreams,
             ecosystems,
+            policy_digest: DocumentDigest::of(text_of(&policy).as_bytes()),
             policy,
+            policy_before: OnceLock::new(),
             clock,
             inspections: Flights::new(workflow::INSPECTIONS_MAX),
             seen: tokio::sync::Mutex::default(),
@@ -118,13 +128,29 @@ impl Quarantine {
         let given_up = jobs.into_iter().filter(|job| job.parked);
         let given_up = given_up.map(|job| (job.work, job.last_error.unwrap_or_default()));
         self.parked.add(given_up);
-        let text = serde_json::to_string(&*self.policy).unwrap_or_default();
-        let digest = DocumentDigest::of(text.as_bytes());
-        if self.state.policy().await? != Some(digest) {
+        let text = text_of(&self.policy);
+        let digest = self.policy_digest;
+        let recorded = self.state.policy().await?;
+        if recorded != Some(digest) {
+            if let Some(before) = recorded {
+                _ = self.policy_before.set(before);
+            }
             let commands = vec![Command::Policy { digest, text }];
             self.state.commit(Batch { at: self.clock.now(), actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
         }
         Ok(())
+    }
+
+    /// The policy that judged before this start, by its digest, where it was another one.
+    pub fn policy_before(&self) -> Option<DocumentDigest> {
+        self.policy_before.get().copied()
+    }
+
+    /// Writes down what the policy of this start changed of what is in use.
+    pub async fn record_rejudged(&self, rejudged: Rejudged) -> Result<(), CommitError> {
+        let commands = vec![Command::Rejudged { policy: self.policy_digest, rejudged }];
+        let batch = Batch { at: self.clock.now(), actor: Actor::Airlock, conditions: Vec::new(), commands };
+        self.state.commit(batch).await.map(drop)
     }
 
     pub fn policy(&self) -> &Policy {
@@ -192,6 +218,11 @@ impl Quarantine {
         let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
         Ok(jobs.into_iter().filter(|job| job.parked).collect())
     }
+}
+
+/// The policy as the ledger keeps it: everything that a judgement asks of it.
+pub fn text_of(policy: &Policy) -> String {
+    serde_json::to_string(policy).unwrap_or_default()
 }
 
 #[derive(Debug, thiserror::Error)]

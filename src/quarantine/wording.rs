@@ -32,7 +32,11 @@ pub struct Alternative<'v> {
 pub fn refusal(package: &PackageId, version: &Version, verdict: &Verdict, now: Timestamp, alternative: Option<Alternative<'_>>) -> Refusal {
     let release = ReleaseId { package: package.clone(), version: version.clone() };
     let instead = alternative.map_or_else(String::new, |alternative| instead(&alternative));
-    let sentence = format!("{release} {}.{instead}", why(verdict, now));
+    let sentence = if verdict.observed {
+        format!("{release} is served only because policy observes: it {}.", why(verdict, now))
+    } else {
+        format!("{release} {}.{instead}", why(verdict, now))
+    };
     let opens_at = match verdict.standing {
         Standing::Held { until } => until,
         Standing::Quarantined | Standing::Admissible | Standing::InReview | Standing::Approved | Standing::Rejected | Standing::Revoked => {

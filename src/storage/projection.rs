@@ -44,6 +44,7 @@ pub fn package(command: &Command) -> Option<&PackageId> {
         | Command::KeyMade { .. }
         | Command::Waived { .. }
         | Command::WaiverEnded { .. }
+        | Command::Rejudged { .. }
         | Command::FeedHeard { .. } => None,
     }
 }
@@ -85,6 +86,7 @@ pub fn fold(state: &mut PackageState, of: &PackageId, record: &Record) {
             | Command::KeyMade { .. }
             | Command::Waived { .. }
             | Command::WaiverEnded { .. }
+            | Command::Rejudged { .. }
             | Command::FeedHeard { .. } => {}
         }
         state.revision = record.sequence;
@@ -238,6 +240,7 @@ mod tests {
                 digest: None,
                 substance: None,
                 covers: vec![],
+                basis: None,
                 expires_at: None,
             };
             let release = self.release_id();

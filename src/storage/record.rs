@@ -141,11 +141,47 @@ pub enum Command {
         release: ReleaseId,
         acknowledgement: Acknowledgement,
     },
+    /// Another policy judges, and this is what it changed of what was in use.
+    Rejudged {
+        policy: DocumentDigest,
+        rejudged: Rejudged,
+    },
     /// A feed of advisories was heard. What it said is kept beside the ledger, by this digest.
     FeedHeard {
         feed: String,
         heard: FeedHeard,
     },
+}
+
+/// What a policy changed of what is in use here when it took over. Nobody decided it: it is what follows from both policies.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rejudged {
+    /// The policy that judged before, by its digest.
+    pub before: DocumentDigest,
+    /// Releases that are served now and were not, at most [`Rejudged::NAMED_MAX`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub opened: Vec<ReleaseId>,
+    /// Releases that were served and are not now, at most as many.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub closed: Vec<ReleaseId>,
+    pub opened_total: u64,
+    pub closed_total: u64,
+}
+
+impl Rejudged {
+    pub const NAMED_MAX: usize = 1_000;
+
+    pub const fn since(before: DocumentDigest) -> Rejudged {
+        Rejudged { before, opened: Vec::new(), closed: Vec::new(), opened_total: 0, closed_total: 0 }
+    }
+
+    pub fn add(&mut self, release: ReleaseId, is_open: bool) {
+        let (named, total) = if is_open { (&mut self.opened, &mut self.opened_total) } else { (&mut self.closed, &mut self.closed_total) };
+        *total += 1;
+        if named.len() < Rejudged::NAMED_MAX {
+            named.push(release);
+        }
+    }
 }
 
 /// What was heard of a feed of advisories, and when.

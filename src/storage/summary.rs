@@ -119,7 +119,8 @@ impl Summary {
                 | Command::Inspected { .. }
                 | Command::Decided { .. }
                 | Command::Requested { .. }
-                | Command::Acknowledged { .. } => {}
+                | Command::Acknowledged { .. }
+                | Command::Rejudged { .. } => {}
             }
         }
         self.sequence = record.sequence;
@@ -251,6 +252,7 @@ impl<'s> Staged<'s> {
                 | Command::WaiverEnded { .. }
                 | Command::Requested { .. }
                 | Command::Acknowledged { .. }
+                | Command::Rejudged { .. }
                 | Command::FeedHeard { .. } => {}
             }
         }

@@ -14,6 +14,7 @@ mod index;
 mod lockfile;
 mod npm;
 mod people;
+mod policy;
 mod rest;
 mod running;
 mod submission;

@@ -64,6 +64,7 @@ mod tests {
                 ecosystem: EcosystemId::Npm,
                 version: hostile.to_owned(),
                 standing: Standing::InReview,
+                observed: false,
                 opens_at: None,
                 published_at: None,
                 findings: Vec::new(),

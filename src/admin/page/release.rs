@@ -95,6 +95,7 @@ impl Page {
                                 strong { (words(finding.kind.as_str())) }
                                 span class=(format!("badge {}", finding.action.as_str())) { (finding.action.as_str()) }
                             }
+                            @if let Some(rule) = &finding.rule { p.soft { "by " (rule) } }
                             p { (finding.why) @if finding.covered { span.soft { " — people approved it in sight of this." } } }
                             @if !finding.evidence.is_empty() { p { code { (finding.evidence) } } }
                         }
@@ -165,6 +166,7 @@ impl Page {
         for finding in &view.findings {
             let covered = if finding.covered { ", covered by approval" } else { "" };
             lines.push(format!("  {} ({}{covered}): {}", finding.kind, finding.action.as_str(), finding.why));
+            lines.extend(finding.rule.iter().map(|rule| format!("    by {rule}")));
             if !finding.evidence.is_empty() {
                 lines.push(format!("    {}", finding.evidence));
             }
@@ -180,6 +182,9 @@ impl Page {
 }
 
 fn opens(view: &ReleaseView) -> String {
+    if view.observed {
+        return "it is served, because policy only observes".to_owned();
+    }
     match (view.standing, view.opens_at) {
         (Standing::Held, Some(at)) => format!("{} by itself", at.for_people()),
         (Standing::Approved, _) => "it is open".to_owned(),
@@ -204,12 +209,13 @@ fn shown(view: ReleaseView) -> ReleaseView {
     let clean = |text: &String| printable(text, TEXT_BYTES_MAX);
     let ReleaseView { package, ecosystem, version, standing, opens_at, published_at, age_counts_from, removed_at, wanted, .. } = &view;
     let ReleaseView { sentence, link, digest, revision, approvals, findings, artifacts, history, would_change, .. } = &view;
-    let ReleaseView { submitted_by, trusted, fix_of, .. } = &view;
+    let ReleaseView { submitted_by, trusted, fix_of, observed, .. } = &view;
     ReleaseView {
         package: clean(package),
         ecosystem: *ecosystem,
         version: clean(version),
         standing: *standing,
+        observed: *observed,
         opens_at: *opens_at,
         published_at: *published_at,
         age_counts_from: *age_counts_from,
@@ -225,13 +231,14 @@ fn shown(view: ReleaseView) -> ReleaseView {
         approvals: *approvals,
         findings: findings
             .iter()
-            .map(|FindingView { kind, action, stage, evidence, covered, why }| FindingView {
+            .map(|FindingView { kind, action, stage, evidence, covered, why, rule }| FindingView {
                 kind: *kind,
                 action: *action,
                 stage: *stage,
                 evidence: clean(evidence),
                 covered: *covered,
                 why: clean(why),
+                rule: rule.as_ref().map(clean),
             })
             .collect(),
         artifacts: artifacts
@@ -277,6 +284,7 @@ mod tests {
             ecosystem: EcosystemId::Npm,
             version: text.to_owned(),
             standing: Standing::Held,
+            observed: false,
             opens_at: Some(at),
             published_at: Some(at),
             age_counts_from: None,
@@ -297,6 +305,7 @@ mod tests {
                 evidence: text.to_owned(),
                 covered: true,
                 why: text.to_owned(),
+                rule: Some(text.to_owned()),
             }],
             artifacts: vec![ArtifactView { file: text.to_owned(), digest: None, size: Some(1), inspected_at: None }],
             history: vec![Event {
@@ -352,6 +361,7 @@ mod tests {
             ecosystem: EcosystemId::Npm,
             version: "1.2.0".to_owned(),
             standing: Standing::Approved,
+            observed: false,
             opens_at: None,
             published_at: None,
             findings: Vec::new(),

@@ -3,6 +3,7 @@
 mod advisories;
 mod asked;
 mod locked;
+mod policy;
 
 pub use advisories::Advisories;
 pub use advisories::AdvisoriesQuery;
@@ -29,6 +30,11 @@ pub use locked::LockfileQuery;
 pub use locked::LockfileView;
 pub use locked::PlanView;
 pub use locked::StuckView;
+pub use policy::HitCaller;
+pub use policy::MovedRelease;
+pub use policy::Replay;
+pub use policy::ReplayOrder;
+pub use policy::Tried;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -93,6 +99,11 @@ impl std::fmt::Display for Standing {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_false(is: &bool) -> bool {
+    !*is
+}
+
 /// A release in a list.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Summary {
@@ -104,6 +115,9 @@ pub struct Summary {
     #[schema(example = "1.3.0")]
     pub version: String,
     pub standing: Standing,
+    /// It is served all the same, because policy only observes.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub observed: bool,
     /// When it opens by itself, if it does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(schema_with = schema::time)]
@@ -188,6 +202,9 @@ pub struct ReleaseView {
     #[schema(example = "1.3.0")]
     pub version: String,
     pub standing: Standing,
+    /// It is served all the same, because policy only observes.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub observed: bool,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(schema_with = schema::time)]
     pub opens_at: Option<Timestamp>,
@@ -263,6 +280,10 @@ pub struct FindingView {
     /// What this kind of finding means.
     #[schema(example = "its manifest runs a program when it is installed")]
     pub why: String,
+    /// The rule of policy that says what it does, and why; absent where that is what holds for all packages.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(example = "policy.rules[0]: it brings programs on purpose")]
+    pub rule: Option<String>,
 }
 
 /// From what a finding was made.

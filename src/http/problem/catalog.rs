@@ -5,6 +5,7 @@ use crate::catalog::advisories::NotAudited;
 use crate::catalog::explanation::DecideOrFind;
 use crate::catalog::lockfile::NotChecked;
 use crate::catalog::passthrough::NotPassed;
+use crate::catalog::replay::TrialError;
 use crate::catalog::review::ReviewError;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
@@ -28,6 +29,17 @@ impl From<CatalogError> for Problem {
             CatalogError::Loop => Problem::new(Kind::Loop, text.clone()).logged(text),
             CatalogError::Storage(why) => Problem::internal(why),
             CatalogError::StorageFull(why) => Problem::new(Kind::StorageFull, why.clone()).logged(why),
+        }
+    }
+}
+
+impl From<TrialError> for Problem {
+    fn from(error: TrialError) -> Problem {
+        let text = error.to_string();
+        match error {
+            TrialError::Faults(_) | TrialError::Days => Problem::new(Kind::Unacceptable, text),
+            TrialError::Busy => Problem::new(Kind::Conflict, text),
+            TrialError::Catalog(error) => error.into(),
         }
     }
 }

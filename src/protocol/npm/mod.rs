@@ -37,6 +37,7 @@ pub mod stage;
 pub mod status;
 pub mod substance;
 pub mod tag;
+pub mod violation;
 pub mod write;
 
 pub use crate::protocol::npm::handlers::Registry;

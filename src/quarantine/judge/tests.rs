@@ -1,6 +1,7 @@
 //! The judgement, case by case.
 
 mod people;
+mod policy;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,6 +113,7 @@ impl Given {
             digest: Some(bytes()),
             substance: None,
             covers: in_sight,
+            basis: None,
             expires_at: None,
         });
         self
@@ -128,6 +130,7 @@ impl Given {
             substance: self.substance,
             state: Some(&self.state),
             submission: self.submission.as_ref(),
+            alleged: &[],
             first_seen_at: ago(DAY * 2),
             name_counts_from: ago(self.name_age),
             approved_before: self.approved_before,

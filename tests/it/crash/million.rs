@@ -146,6 +146,7 @@ async fn make(state: &LocalState, documents: &DiskDocuments, number: usize, size
             digest: None,
             substance: None,
             covers: vec![],
+            basis: None,
             expires_at: None,
         };
         records.push(vec![Command::Decided { release, decision }]);

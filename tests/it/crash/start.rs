@@ -61,6 +61,7 @@ fn commands(number: usize, at: Timestamp) -> Vec<Command> {
             digest: None,
             substance: None,
             covers: vec![],
+            basis: None,
             expires_at: None,
         };
         commands.push(Command::Decided { release: release(&added[0]), decision });
