@@ -18,6 +18,7 @@ mod sign_in;
 mod tokens;
 mod users;
 mod view;
+mod waivers;
 pub mod wire;
 
 use std::sync::Arc;
@@ -82,6 +83,9 @@ pub const ROUTES: &[Route] = &[
     Route::new("GET", "/-/airlock/v1/recalls/{scope}/{name}/{version}", Role::Approver),
     Route::new("POST", "/-/airlock/v1/releases/{package}/{version}/decisions", Role::Approver),
     Route::new("POST", "/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", Role::Approver),
+    Route::new("GET", "/-/airlock/v1/waivers", Role::Approver),
+    Route::new("POST", "/-/airlock/v1/waivers", Role::Approver),
+    Route::new("POST", "/-/airlock/v1/waivers/{id}/end", Role::Approver),
     Route::new("POST", "/-/airlock/v1/advisories", Role::Admin),
     Route::new("PUT", "/-/airlock/v1/packages/{package}/owner", Role::Admin),
     Route::new("PUT", "/-/airlock/v1/packages/{scope}/{name}/owner", Role::Admin),
@@ -122,7 +126,9 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/v1/recalls/{package}/{version}", get(recall::pulls))
         .route("/-/airlock/v1/recalls/{scope}/{name}/{version}", get(recall::pulls))
         .route("/-/airlock/v1/releases/{package}/{version}/decisions", once(post(decisions::decide), &calls))
-        .route("/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", once(post(decisions::decide), &calls));
+        .route("/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", once(post(decisions::decide), &calls))
+        .route("/-/airlock/v1/waivers", get(waivers::list).merge(once(post(waivers::make), &calls)))
+        .route("/-/airlock/v1/waivers/{id}/end", once(post(waivers::end), &calls));
     let admins = Router::new()
         .route("/-/airlock/v1/advisories", post(advisories::import))
         .route("/-/airlock/v1/packages/{package}/owner", once(put(ownership::assign), &calls))

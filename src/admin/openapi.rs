@@ -35,6 +35,7 @@ use crate::admin::releases;
 use crate::admin::sign_in;
 use crate::admin::tokens;
 use crate::admin::users;
+use crate::admin::waivers;
 use crate::admin::wire;
 use crate::http::problem::MEDIA_TYPE;
 use crate::http::route::Needs;
@@ -66,6 +67,9 @@ const PROBLEM: &str = "ProblemView";
         releases::one,
         releases::package,
         decisions::decide,
+        waivers::list,
+        waivers::make,
+        waivers::end,
         recall::pulls,
         advisories::list,
         advisories::import,

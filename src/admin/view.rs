@@ -12,6 +12,7 @@ use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::model::user::User;
+use crate::model::waiver::Waiver;
 use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
 use crate::quarantine::judge::Judged;
 use crate::quarantine::judge::Stage;
@@ -96,8 +97,14 @@ fn finding(judged: &Judged) -> wire::FindingView {
         },
         evidence: judged.finding.evidence.clone(),
         covered: judged.covered,
+        waived: judged.waived.as_deref().map(mark),
         why: judged.finding.kind.why().to_owned(),
     }
+}
+
+fn mark(waiver: &Waiver) -> wire::WaiverMark {
+    let Waiver { id, by, reason, expires_at, .. } = waiver;
+    wire::WaiverMark { id: id.clone(), by: by.clone(), reason: reason.clone(), expires_at: *expires_at }
 }
 
 fn artifact(artifact: &crate::catalog::explanation::ArtifactState) -> wire::ArtifactView {
@@ -213,7 +220,7 @@ mod tests {
     }
 
     fn judged(kind: FindingKind, stage: Stage) -> Judged {
-        Judged { finding: Finding::new(kind, "seen"), action: Action::Review, covered: false, stage }
+        Judged { finding: Finding::new(kind, "seen"), action: Action::Review, covered: false, waived: None, stage }
     }
 
     fn explanation() -> Explanation {

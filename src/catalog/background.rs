@@ -68,6 +68,7 @@ impl Catalog {
     pub async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let walk = tokio::spawn(Arc::clone(&self).walk(stop.clone()));
         let feeds = tokio::spawn(Arc::clone(&self).hear_feeds(stop.clone()));
+        let tidying = tokio::spawn(Arc::clone(&self).tidy_waivers(stop.clone()));
         let mut under_way = UnderWay::default();
         while !*stop.borrow() {
             if under_way.has_room() {
@@ -94,6 +95,7 @@ impl Catalog {
         }
         walk.abort();
         feeds.abort();
+        tidying.abort();
     }
 
     pub(super) async fn work_off(self: &Arc<Self>, job: &Job) {

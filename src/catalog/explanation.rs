@@ -311,6 +311,9 @@ fn would_change(verdict: &Verdict) -> Vec<String> {
         if missing == 1 { "approval by one person".to_owned() } else { format!("approval by {missing} different people") }
     };
     let hopeless = verdict.findings.iter().find(|one| one.action > Action::Note && !can_be_covered(one.finding.kind));
+    for (kind, waiver) in verdict.findings.iter().filter_map(|one| Some((one.finding.kind, one.waived.as_ref()?))) {
+        changes.push(format!("waiver {} of {kind} ends {}: it counts again", waiver.id, waiver.expires_at.for_people()));
+    }
     match &verdict.reason {
         Reason::Age { opens_at, .. } => {
             changes.push(format!("opens {} by itself", opens_at.for_people()));

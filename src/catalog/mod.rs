@@ -26,6 +26,7 @@ pub mod submit;
 pub mod sweep;
 pub mod upload;
 pub mod views;
+pub mod waivers;
 
 use std::sync::Arc;
 use std::sync::Mutex;

@@ -81,7 +81,7 @@ pub(super) fn waits(verdict: &Verdict, submission: Option<&LocalRelease>) -> boo
         Standing::Held { .. } if submission.is_some() => true,
         Standing::Held { .. } | Standing::Rejected => verdict.approvals_given > 0 && verdict.approvals_given < verdict.approvals_needed,
         Standing::Admissible | Standing::Approved => {
-            verdict.findings.iter().any(|one| one.finding.kind == FindingKind::MalwareUnconfirmed && !one.covered)
+            verdict.findings.iter().any(|one| one.finding.kind == FindingKind::MalwareUnconfirmed && one.counts())
         }
         Standing::Quarantined | Standing::Revoked => false,
     }

@@ -93,6 +93,7 @@ pub fn show_release(release: &ReleaseView, look: Look) -> String {
         let mut rows = Vec::new();
         for finding in &release.findings {
             let (action, shade) = match (finding.covered, finding.action) {
+                _ if finding.waived.is_some() => ("waived", Tone::Good),
                 (true, Action::Note | Action::Hold | Action::Review | Action::Reject) => ("approved", Tone::Good),
                 (false, Action::Note) => ("note", Tone::Plain),
                 (false, Action::Hold) => ("hold", Tone::Wait),
@@ -100,6 +101,11 @@ pub fn show_release(release: &ReleaseView, look: Look) -> String {
                 (false, Action::Reject) => ("reject", Tone::Bad),
             };
             rows.push(vec![Cell::new(action, shade), Cell::plain(finding.kind.as_str()), Cell::plain(&finding.why)]);
+            if let Some(waiver) = &finding.waived {
+                let until = waiver.expires_at.for_people();
+                let why = format!("waived until {until} by {}: {} (waiver {})", waiver.by.join(", "), waiver.reason, waiver.id);
+                rows.push(vec![Cell::plain(""), Cell::plain(""), Cell::plain(why)]);
+            }
             if !finding.evidence.is_empty() {
                 rows.push(vec![Cell::plain(""), Cell::plain(""), Cell::new(format!("seen: {}", finding.evidence), Tone::Dim)]);
             }

@@ -16,6 +16,7 @@ mod serve;
 mod target;
 mod token;
 mod user;
+mod waiver;
 
 use std::process::ExitCode;
 
@@ -60,6 +61,9 @@ enum Command {
     Hold(decide::DecisionFlags),
     /// Forgets decisions and inspections of a release; policy judges it anew
     Reopen(decide::DecisionFlags),
+    /// Says that findings do not count for some packages, until a date
+    #[command(subcommand)]
+    Waiver(waiver::WaiverCommand),
     /// Takes back an approved release, and says who pulled it
     Recall(decide::RecallFlags),
     /// Shows the ledger, newest entries last; verifies or exports it
@@ -113,6 +117,7 @@ fn dispatch(line: Line, clock: &Clock) -> Result<Outcome, Failure> {
         Some(Command::Reject(flags)) => decide::run(&flags, Verb::Reject, clock),
         Some(Command::Hold(flags)) => decide::run(&flags, Verb::Hold, clock),
         Some(Command::Reopen(flags)) => decide::run(&flags, Verb::Reopen, clock),
+        Some(Command::Waiver(command)) => waiver::run(&command, clock),
         Some(Command::Recall(flags)) => decide::recall(&flags),
         Some(Command::Audit(flags)) => audit::run(&flags),
         Some(Command::Advisories(command)) => advisories::run(&command),
@@ -151,6 +156,10 @@ mod tests {
             "hold left-pad@1.3.0 --reason why --expires 30d",
             "reopen left-pad@1.3.0 --reason why",
             "recall left-pad@1.3.0 --reason why",
+            "waiver add left-pad@1.3.0 --finding install_gained --reason why --expires 90d",
+            "waiver add esbuild @esbuild/* --finding install_gained --finding binary_gained --reason why --json",
+            "waiver list --all",
+            "waiver end 5f0c9a1be27d --reason why",
             "audit",
             "audit --after 5 --limit 10 --json",
             "audit verify",
@@ -191,6 +200,10 @@ mod tests {
             "backup x",
             "approve left-pad@1.3.0",
             "approve left-pad --reason why",
+            "waiver add left-pad --reason why",
+            "waiver add --finding install_gained --reason why",
+            "waiver add left-pad --finding nonsense --reason why",
+            "waiver end 5f0c9a1be27d",
             "explain",
             "explain ../x",
             "token create --role owner --name x",

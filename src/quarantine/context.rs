@@ -17,8 +17,8 @@ pub struct Context {
     pub advised: Arc<Advised>,
     /// `None` where no feed is configured and none was ever imported, and of what no feed speaks of.
     pub feed: Option<FeedAge>,
-    /// Those that speak of the package and count now.
-    pub waivers: Arc<[Waiver]>,
+    /// Those that speak of the package; those that ended too, as long as they are remembered.
+    pub waivers: Arc<[Arc<Waiver>]>,
     /// By version: only those that belong together with releases of other packages.
     pub ties: Arc<BTreeMap<Version, Tie>>,
 }

@@ -1,5 +1,7 @@
 //! The judgement: one pure function from what is known of a release to where it stands. No clock, no store, no wildcard.
 
+use std::sync::Arc;
+
 use crate::config::policy::Fallback;
 use crate::config::policy::Listing;
 use crate::config::policy::Policy;
@@ -17,6 +19,7 @@ use crate::model::index::Row;
 use crate::model::package::PackageId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
+use crate::model::waiver::Waiver;
 use crate::quarantine::advised::Said;
 use crate::quarantine::age::Age;
 use crate::quarantine::age::AgeRule;
@@ -28,6 +31,7 @@ use crate::quarantine::approval::count;
 use crate::quarantine::approval::is_covered;
 use crate::quarantine::approval::is_of_another;
 use crate::quarantine::approval::is_vouched_for;
+use crate::quarantine::approval::people_needed;
 use crate::quarantine::checks::advisories;
 use crate::quarantine::checks::change;
 use crate::quarantine::checks::change::Circumstances;
@@ -35,6 +39,7 @@ use crate::quarantine::checks::inspection;
 use crate::quarantine::checks::screening;
 use crate::quarantine::context::Context;
 use crate::quarantine::trust::Trust;
+use crate::quarantine::waived::Waived;
 use crate::storage::record::Inspection;
 use crate::storage::record::LocalRelease;
 use crate::storage::record::PackageState;
@@ -101,7 +106,16 @@ pub struct Judged {
     pub action: Action,
     /// People approved in sight of it.
     pub covered: bool,
+    /// By which it does not count, where people waived it.
+    pub waived: Option<Arc<Waiver>>,
     pub stage: Stage,
+}
+
+impl Judged {
+    /// Whether policy does with it what it says.
+    pub fn counts(&self) -> bool {
+        !self.covered && self.waived.is_none()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -170,6 +184,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let by_people = window.opened_by_people(approvals.iter().map(|one| one.at).max(), people);
     let opened_at = by_people.map_or(window.opens_at, |at| at.min(window.opens_at));
     let advised = advised.into_iter().chain(advisories::stale(case.context.feed, opened_at, now));
+    let waived = Waived::of(case.package, &row.version, &case.context.waivers, not_by_themselves(policy, submission), now);
     let findings: Vec<Judged> = screened
         .into_iter()
         .chain(advised.map(|finding| (finding, Stage::Screening)))
@@ -177,7 +192,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         .map(|(finding, stage)| {
             let action = trust.action(finding.kind, action(policy, &finding, row, state));
             let covered = is_covered(finding.kind, action, &approvals, needed);
-            Judged { finding, action, covered, stage }
+            let waived = waived.by(finding.kind, people_needed(action, needed), said).cloned();
+            Judged { finding, action, covered, waived, stage }
         })
         .collect();
 
@@ -209,7 +225,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     // What is trusted has no age to wait for.
     let instants = instants.filter(|_| trust == Trust::Nothing);
     let ripening = changes.iter().flat_map(|one| change::ripens_at(one, policy.release_age.new_package));
-    let changes_at = instants.chain(expiries).chain(ripening.clone()).filter(|at| *at > now).min();
+    let changes_at = instants.chain(expiries).chain(ripening.clone()).chain(waived.ends()).filter(|at| *at > now).min();
     let decided = state.map_or(&[][..], |state| &state.decisions).iter().flat_map(|one| [Some(one.at), one.expires_at]).flatten();
     let seen = state.into_iter().flat_map(|state| [state.changed_at, state.removed_at, state.seen_at]).flatten();
     let open = standing == Standing::Approved || standing == Standing::Admissible;
@@ -217,9 +233,11 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let inspected_at = inspections.iter().map(|one| one.at).filter(|_| !open || policy.listing == Listing::Approved);
     let opened = [Some(window.opens_at), Some(window.floor_at), window.exemption_ended].into_iter().flatten();
     let opened = opened.filter(|_| trust == Trust::Nothing);
-    let changed_at = decided.chain(seen).chain(opened).chain(ripening).chain(inspected_at).filter(|at| *at <= now).max();
+    let changed_at =
+        decided.chain(seen).chain(opened).chain(ripening).chain(inspected_at).chain(waived.turns()).filter(|at| *at <= now).max();
     let below_floor = now < window.floor_at && trust == Trust::Nothing;
-    let pair = findings.iter().any(|one| one.action == Action::Reject) || (now < window.floor_at && submission.is_none());
+    let pair =
+        findings.iter().any(|one| one.action == Action::Reject && one.waived.is_none()) || (now < window.floor_at && submission.is_none());
     let approvals_needed = match (pair, submission) {
         (true, _) => needed.max(PAIR),
         // Their own word was given, and it takes one more.
@@ -321,7 +339,7 @@ fn reason(decisions: &[&Decision], findings: &[Judged], window: &Window, passes:
             Verb::Approve | Verb::Reopen => {}
         }
     }
-    let standing = |action: Action| findings.iter().find(|one| one.action == action && !one.covered);
+    let standing = |action: Action| findings.iter().find(|one| one.action == action && one.counts());
     let of = |one: &Judged| Reason::Finding { kind: one.finding.kind, evidence: one.finding.evidence.clone() };
     let age = || Reason::Age { opens_at: window.opens_at, rule: window.rule.clone() };
     match (standing(Action::Reject), standing(Action::Review), standing(Action::Hold)) {

@@ -18,6 +18,8 @@ pub mod judge;
 mod parked;
 pub mod submission;
 pub mod trust;
+pub mod waived;
+pub mod waivers;
 pub mod warning;
 pub mod wording;
 pub mod workflow;
@@ -44,6 +46,7 @@ use crate::quarantine::feeds::Feeds;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::judge_all;
 use crate::quarantine::parked::Parked;
+use crate::quarantine::waivers::Waivers;
 use crate::quarantine::workflow::Outcome;
 use crate::storage::blob::Blobs;
 use crate::storage::record::Command;
@@ -81,6 +84,7 @@ pub struct Quarantine {
     bell: Notify,
     counts: workflow::Counts,
     feeds: Feeds,
+    waivers: Waivers,
 }
 
 impl Quarantine {
@@ -109,6 +113,7 @@ impl Quarantine {
             bell: Notify::new(),
             counts: workflow::Counts::default(),
             feeds,
+            waivers: Waivers::default(),
         }
     }
 
@@ -118,6 +123,7 @@ impl Quarantine {
         let given_up = jobs.into_iter().filter(|job| job.parked);
         let given_up = given_up.map(|job| (job.work, job.last_error.unwrap_or_default()));
         self.parked.add(given_up);
+        self.waivers.know(self.state.waivers().await?);
         let text = serde_json::to_string(&*self.policy).unwrap_or_default();
         let digest = DocumentDigest::of(text.as_bytes());
         if self.state.policy().await? != Some(digest) {
@@ -153,7 +159,7 @@ impl Quarantine {
         let Some(ecosystem) = self.ecosystem(index.package.ecosystem) else { return Context::default() };
         let is_named_outside = state.local.is_none() && self.is_of_public_registry(&index.package);
         let (advised, feed) = self.feeds.advised(index, state, &**ecosystem, is_named_outside, now);
-        Context { advised, feed, ..Context::default() }
+        Context { advised, feed, waivers: self.waivers.of(&index.package), ..Context::default() }
     }
 
     /// Whether the name is the one that feeds speak of: neither of a private scope nor of one that has a registry of its own.
@@ -165,8 +171,9 @@ impl Quarantine {
 
     /// Another number whenever [`Quarantine::standings`] of the package may come out otherwise at the same revision and time.
     pub fn outside_changes(&self, package: &PackageId) -> u64 {
-        // Of two numbers of which one differs, the sum differs too.
-        self.feeds.changes(package).wrapping_add(self.parked.changes().wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        // Of numbers of which one differs, the sum differs too, as each is spread by what is odd.
+        let all = [self.feeds.changes(package), self.parked.changes(), self.waivers.changes(package)];
+        all.iter().fold(0_u64, |sum, one| sum.rotate_left(21).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(*one))
     }
 
     pub fn feeds(&self) -> &Feeds {
@@ -175,6 +182,11 @@ impl Quarantine {
 
     pub fn ecosystem(&self, id: EcosystemId) -> Option<&Arc<dyn Ecosystem>> {
         self.ecosystems.get(&id)
+    }
+
+    /// The formats that are built.
+    pub fn ecosystem_ids(&self) -> impl Iterator<Item = EcosystemId> {
+        self.ecosystems.keys().copied()
     }
 
     /// The ledger after `after`, oldest first, at most `limit` entries.

@@ -13,6 +13,7 @@ use crate::admin::wire::FindingView;
 use crate::admin::wire::ReleaseView;
 use crate::admin::wire::Standing;
 use crate::admin::wire::Summary;
+use crate::admin::wire::WaiverMark;
 use crate::model::finding::printable;
 use crate::model::time::Timestamp;
 
@@ -95,7 +96,7 @@ impl Page {
                                 strong { (words(finding.kind.as_str())) }
                                 span class=(format!("badge {}", finding.action.as_str())) { (finding.action.as_str()) }
                             }
-                            p { (finding.why) @if finding.covered { span.soft { " — people approved it in sight of this." } } }
+                            p { (finding.why) @if finding.covered { span.soft { " — people approved it in sight of this." } } @if let Some(waiver) = &finding.waived { span.soft { " — " (waived(waiver)) "." } } }
                             @if !finding.evidence.is_empty() { p { code { (finding.evidence) } } }
                         }
                     }
@@ -164,7 +165,8 @@ impl Page {
         lines.push(if view.findings.is_empty() { "no check found anything".to_owned() } else { "findings".to_owned() });
         for finding in &view.findings {
             let covered = if finding.covered { ", covered by approval" } else { "" };
-            lines.push(format!("  {} ({}{covered}): {}", finding.kind, finding.action.as_str(), finding.why));
+            let waived = finding.waived.as_ref().map_or_else(String::new, |waiver| format!(", {}", waived(waiver)));
+            lines.push(format!("  {} ({}{covered}{waived}): {}", finding.kind, finding.action.as_str(), finding.why));
             if !finding.evidence.is_empty() {
                 lines.push(format!("    {}", finding.evidence));
             }
@@ -177,6 +179,12 @@ impl Page {
         lines.extend([String::new(), view.link.clone(), String::new()]);
         lines.join("\n")
     }
+}
+
+/// `waived until 2027-01-01 00:00 UTC by maria: its build was read (waiver 5f0c9a1be27d)`
+fn waived(waiver: &WaiverMark) -> String {
+    let WaiverMark { id, by, reason, expires_at } = waiver;
+    format!("waived until {} by {}: {} (waiver {id})", expires_at.for_people(), by.join(", "), reason.trim_end_matches('.'))
 }
 
 fn opens(view: &ReleaseView) -> String {
@@ -225,12 +233,18 @@ fn shown(view: ReleaseView) -> ReleaseView {
         approvals: *approvals,
         findings: findings
             .iter()
-            .map(|FindingView { kind, action, stage, evidence, covered, why }| FindingView {
+            .map(|FindingView { kind, action, stage, evidence, covered, waived, why }| FindingView {
                 kind: *kind,
                 action: *action,
                 stage: *stage,
                 evidence: clean(evidence),
                 covered: *covered,
+                waived: waived.as_ref().map(|WaiverMark { id, by, reason, expires_at }| WaiverMark {
+                    id: clean(id),
+                    by: by.iter().map(clean).collect(),
+                    reason: clean(reason),
+                    expires_at: *expires_at,
+                }),
                 why: clean(why),
             })
             .collect(),
@@ -296,6 +310,7 @@ mod tests {
                 stage: Stage::Screening,
                 evidence: text.to_owned(),
                 covered: true,
+                waived: None,
                 why: text.to_owned(),
             }],
             artifacts: vec![ArtifactView { file: text.to_owned(), digest: None, size: Some(1), inspected_at: None }],

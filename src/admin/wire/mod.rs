@@ -2,6 +2,7 @@
 
 mod advisories;
 mod asked;
+mod waivers;
 
 pub use advisories::Advisories;
 pub use advisories::AdvisoriesQuery;
@@ -20,6 +21,13 @@ pub use asked::ReleasesQuery;
 pub use asked::TokenOrder;
 pub use asked::UserEdit;
 pub use asked::UserOrder;
+pub use waivers::WaiverEnd;
+pub use waivers::WaiverMark;
+pub use waivers::WaiverOrder;
+pub use waivers::WaiverPeople;
+pub use waivers::WaiverView;
+pub use waivers::Waivers;
+pub use waivers::WaiversQuery;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -251,6 +259,9 @@ pub struct FindingView {
     pub evidence: String,
     /// People approved in sight of it, so that it does not count.
     pub covered: bool,
+    /// The waiver by which it does not count.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waived: Option<WaiverMark>,
     /// What this kind of finding means.
     #[schema(example = "its manifest runs a program when it is installed")]
     pub why: String,

@@ -11,6 +11,7 @@ use crate::quarantine::decide::DecideError;
 use crate::quarantine::feeds::hear::Blame;
 use crate::quarantine::feeds::hear::HearError;
 use crate::quarantine::gate::NotForReview;
+use crate::quarantine::waivers::WaiveError;
 
 impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Problem {
@@ -60,6 +61,29 @@ impl From<DecideError> for Problem {
             | DecideError::ExpiryMeaningless(_) => Kind::Unacceptable,
             DecideError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
             DecideError::Commit(_) | DecideError::Read(_) => return Problem::internal(text),
+        };
+        Problem::new(kind, text)
+    }
+}
+
+impl From<WaiveError> for Problem {
+    fn from(error: WaiveError) -> Problem {
+        let text = error.to_string();
+        let kind = match &error {
+            WaiveError::Nobody => Kind::Unauthenticated,
+            WaiveError::TooWide | WaiveError::OwnSubmission { .. } => Kind::Forbidden,
+            WaiveError::Unknown(_) => Kind::Unknown,
+            WaiveError::Ended(_) | WaiveError::Already { .. } | WaiveError::TooMany { .. } => Kind::Conflict,
+            WaiveError::ReasonMissing
+            | WaiveError::ReasonTooLong { .. }
+            | WaiveError::Packages { .. }
+            | WaiveError::VersionOfMany
+            | WaiveError::NoFindings
+            | WaiveError::NeverWaived { .. }
+            | WaiveError::ExpiryInPast(_)
+            | WaiveError::ExpiryTooFar { .. } => Kind::Unacceptable,
+            WaiveError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
+            WaiveError::Commit(_) | WaiveError::Read(_) | WaiveError::Random(_) => return Problem::internal(text),
         };
         Problem::new(kind, text)
     }
