@@ -70,7 +70,8 @@ impl std::str::FromStr for Subject {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Subject, String> {
-        if text.ends_with("/*") {
+        // A name with a * in it is none that a waiver is for.
+        if text.contains('*') {
             return PackagePattern::parse(text).map(Subject::Scope).map_err(|error| error.to_string());
         }
         text.parse().map(Subject::Named)

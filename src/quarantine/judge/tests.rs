@@ -1,6 +1,7 @@
 //! The judgement, case by case.
 
 mod people;
+mod waived;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -5,6 +5,7 @@ mod decisions;
 mod ledger;
 mod secrets;
 mod tokens;
+mod waivers;
 
 use serde_json::Value;
 use serde_json::json;
