@@ -13,6 +13,7 @@ mod page;
 mod recall;
 mod releases;
 mod request;
+mod requests;
 mod schema;
 mod sign_in;
 mod tokens;
@@ -83,6 +84,10 @@ pub const ROUTES: &[Route] = &[
     Route::new("GET", "/-/airlock/v1/recalls/{scope}/{name}/{version}", Role::Approver),
     Route::new("POST", "/-/airlock/v1/releases/{package}/{version}/decisions", Role::Approver),
     Route::new("POST", "/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", Role::Approver),
+    Route::person("POST", "/-/airlock/v1/releases/{package}/{version}/requests"),
+    Route::person("POST", "/-/airlock/v1/releases/{scope}/{name}/{version}/requests"),
+    Route::person("POST", "/-/airlock/v1/recalls/{package}/{version}/acknowledgements"),
+    Route::person("POST", "/-/airlock/v1/recalls/{scope}/{name}/{version}/acknowledgements"),
     Route::new("GET", "/-/airlock/v1/waivers", Role::Approver),
     Route::new("POST", "/-/airlock/v1/waivers", Role::Approver),
     Route::new("POST", "/-/airlock/v1/waivers/{id}/end", Role::Approver),
@@ -118,6 +123,11 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/v1/releases/{scope}/{name}/{version}", get(releases::one))
         .route("/-/airlock/v1/packages/{package}", get(releases::package))
         .route("/-/airlock/v1/packages/{scope}/{name}", get(releases::package));
+    let people = Router::new()
+        .route("/-/airlock/v1/releases/{package}/{version}/requests", once(post(requests::request), &calls))
+        .route("/-/airlock/v1/releases/{scope}/{name}/{version}/requests", once(post(requests::request), &calls))
+        .route("/-/airlock/v1/recalls/{package}/{version}/acknowledgements", once(post(recall::acknowledge), &calls))
+        .route("/-/airlock/v1/recalls/{scope}/{name}/{version}/acknowledgements", once(post(recall::acknowledge), &calls));
     let approvers = Router::new()
         .route("/-/airlock/v1/releases", get(releases::list))
         .route("/-/airlock/v1/queue", get(releases::queue))
@@ -139,6 +149,7 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/v1/users/{name}", once(patch(users::change), &calls));
     everyone
         .merge(only(Needs::Role(Role::Reader), readers))
+        .merge(only(Needs::Person, people))
         .merge(only(Needs::Role(Role::Approver), approvers))
         .merge(only(Needs::Role(Role::Admin), admins))
         .method_not_allowed_fallback(wrong_method)

@@ -32,6 +32,7 @@ use crate::admin::oidc;
 use crate::admin::ownership;
 use crate::admin::recall;
 use crate::admin::releases;
+use crate::admin::requests;
 use crate::admin::sign_in;
 use crate::admin::tokens;
 use crate::admin::users;
@@ -66,11 +67,13 @@ const PROBLEM: &str = "ProblemView";
         releases::queue,
         releases::one,
         releases::package,
+        requests::request,
         decisions::decide,
         waivers::list,
         waivers::make,
         waivers::end,
         recall::pulls,
+        recall::acknowledge,
         advisories::list,
         advisories::import,
         audit::list,

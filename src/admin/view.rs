@@ -16,6 +16,7 @@ use crate::model::waiver::Waiver;
 use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
 use crate::quarantine::judge::Judged;
 use crate::quarantine::judge::Stage;
+use crate::quarantine::requests::unanswered;
 
 impl From<Standing> for wire::Standing {
     fn from(standing: Standing) -> wire::Standing {
@@ -47,6 +48,7 @@ pub fn summary(explanation: &Explanation) -> wire::Summary {
         published_at: explanation.published_at,
         findings,
         wanted: explanation.wanted,
+        requests: requests(explanation),
         sentence: explanation.sentence.clone(),
     }
 }
@@ -66,6 +68,7 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         trusted: verdict.trusted.as_deref().map(str::to_owned),
         fix_of: verdict.fix_of.as_deref().map(str::to_owned),
         wanted: explanation.wanted,
+        requests: requests(explanation),
         sentence: explanation.sentence.clone(),
         link: link::of_release(base, &explanation.release),
         digest: verdict.digest,
@@ -76,6 +79,10 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         history: history(explanation),
         would_change: explanation.would_change.clone(),
     }
+}
+
+fn requests(explanation: &Explanation) -> u64 {
+    unanswered(&explanation.state).count() as u64
 }
 
 fn opens_at(standing: Standing) -> Option<Timestamp> {
@@ -138,6 +145,12 @@ fn history(explanation: &Explanation) -> Vec<wire::Event> {
         wire::Event { digest: Some(inspection.digest), ..event(inspection.at, AIRLOCK, format!("{how} {file}")) }
     }));
     events.extend(state.decisions.iter().map(decision));
+    events.extend(
+        state.requests.iter().map(|one| wire::Event {
+            reason: Some(one.reason.clone()),
+            ..event(one.at, &one.by, "asked that it be let through".to_owned())
+        }),
+    );
     events.sort_by_key(|event| event.at);
     events
 }
@@ -164,11 +177,14 @@ const fn past(verb: Verb) -> &'static str {
 }
 
 pub fn parked(job: &Job) -> wire::Parked {
-    let Work::Inspect { release, file } = &job.work;
+    let (release, file) = match &job.work {
+        Work::Inspect { release, file } => (release, file.clone()),
+        Work::Notify { release, .. } => (release, String::new()),
+    };
     wire::Parked {
         package: release.package.name.to_string(),
         version: release.version.to_string(),
-        file: file.clone(),
+        file,
         attempts: job.attempts,
         error: job.last_error.clone().unwrap_or_default(),
         since: job.queued_at,
@@ -285,6 +301,7 @@ mod tests {
             "published_at": "2026-11-01T14:05:00.000Z",
             "findings": ["install_script", "build_command"],
             "wanted": 3,
+            "requests": 0,
             "sentence": "@acme/web@1.0.0 is held.",
         });
         assert_eq!(serde_json::to_value(summary(&explanation())).unwrap(), expected);

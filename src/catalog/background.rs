@@ -99,7 +99,10 @@ impl Catalog {
     }
 
     pub(super) async fn work_off(self: &Arc<Self>, job: &Job) {
-        let Work::Inspect { release, file } = &job.work;
+        let (release, file) = match &job.work {
+            Work::Inspect { release, file } => (release, file),
+            Work::Notify { release, event, hook } => return self.notify(job, release, *event, hook).await,
+        };
         let found = match self.shelf(&release.package).await {
             Ok(shelf) => shelf.find(file),
             Err(error) => {
@@ -144,8 +147,10 @@ impl Catalog {
                 if *stop.borrow() {
                     return;
                 }
-                // Only a package with inspections or decisions can have something for people, and only our own are all to be found.
-                if state.local.is_none() && state.releases.values().all(|one| one.inspections.is_empty() && one.decisions.is_empty()) {
+                // Only a package with inspections, decisions or requests can have something for people, and only our own are all to be found.
+                if state.local.is_none()
+                    && state.releases.values().all(|one| one.inspections.is_empty() && one.decisions.is_empty() && one.requests.is_empty())
+                {
                     continue;
                 }
                 if let Err(error) = self.find_waiting(&package, &state).await

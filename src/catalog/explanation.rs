@@ -113,7 +113,7 @@ impl Catalog {
         self.explain_on(&shelf, release).await
     }
 
-    async fn known_or_asked(self: &Arc<Self>, package: &PackageId) -> Result<Arc<Shelf>, CatalogError> {
+    pub(super) async fn known_or_asked(self: &Arc<Self>, package: &PackageId) -> Result<Arc<Shelf>, CatalogError> {
         let state = self.state.package(package).await?;
         match self.known(package, &state).await? {
             Some(shelf) => Ok(shelf),
@@ -121,7 +121,7 @@ impl Catalog {
         }
     }
 
-    async fn explain_on(&self, shelf: &Arc<Shelf>, release: &ReleaseId) -> Result<Explanation, CatalogError> {
+    pub(super) async fn explain_on(&self, shelf: &Arc<Shelf>, release: &ReleaseId) -> Result<Explanation, CatalogError> {
         let view = self.view(shelf).await?;
         match shelf.index.rows.iter().position(|row| row.version == release.version) {
             Some(row) => self.explain_row(shelf, &view, row).await,

@@ -13,9 +13,12 @@ pub mod glance;
 pub mod kept;
 pub mod local;
 pub mod names;
+pub mod notices;
 pub mod passthrough;
 pub mod queue;
+pub mod recalls;
 pub mod refresh;
+pub mod requests;
 pub mod residents;
 pub mod review;
 pub mod rights;
@@ -60,6 +63,7 @@ use crate::catalog::views::Views;
 use crate::clock::Clock;
 use crate::config;
 use crate::ecosystem::Ecosystem;
+use crate::events::Notices;
 use crate::model::digest::Verified;
 use crate::model::package::PackageId;
 use crate::model::pull::PullCount;
@@ -113,6 +117,7 @@ pub struct Catalog {
     wanted: Mutex<Wanted>,
     cards: Cards,
     counts: Counts,
+    notices: Notices,
 }
 
 /// Upstream did not know the package: not asked again before, unless something else is heard of it.
@@ -258,7 +263,14 @@ impl Catalog {
             wanted: Mutex::default(),
             cards: Cards::default(),
             counts: Counts::default(),
+            notices: Notices::default(),
         }
+    }
+
+    /// With those who are told outside.
+    #[must_use]
+    pub fn telling(self, notices: Notices) -> Catalog {
+        Catalog { notices, ..self }
     }
 
     /// The package as clients may see it now.

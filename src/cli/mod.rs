@@ -11,7 +11,9 @@ mod init;
 mod page;
 mod pieces;
 mod queue;
+mod recall;
 mod remote;
+mod request;
 mod serve;
 mod target;
 mod token;
@@ -64,8 +66,10 @@ enum Command {
     /// Says that findings do not count for some packages, until a date
     #[command(subcommand)]
     Waiver(waiver::WaiverCommand),
-    /// Takes back an approved release, and says who pulled it
-    Recall(decide::RecallFlags),
+    /// Asks that a release be let through; whoever decides sees how many ask, and why
+    Request(request::RequestFlags),
+    /// Takes back an approved release, says who pulled it, and keeps track of who got rid of it
+    Recall(recall::RecallFlags),
     /// Shows the ledger, newest entries last; verifies or exports it
     Audit(audit::AuditFlags),
     /// Brings advisories to the server, and shows how old what it knows is
@@ -118,7 +122,8 @@ fn dispatch(line: Line, clock: &Clock) -> Result<Outcome, Failure> {
         Some(Command::Hold(flags)) => decide::run(&flags, Verb::Hold, clock),
         Some(Command::Reopen(flags)) => decide::run(&flags, Verb::Reopen, clock),
         Some(Command::Waiver(command)) => waiver::run(&command, clock),
-        Some(Command::Recall(flags)) => decide::recall(&flags),
+        Some(Command::Request(flags)) => request::run(&flags),
+        Some(Command::Recall(flags)) => recall::run(&flags),
         Some(Command::Audit(flags)) => audit::run(&flags),
         Some(Command::Advisories(command)) => advisories::run(&command),
         Some(Command::Health(flags)) => health::run(&flags),
@@ -156,6 +161,10 @@ mod tests {
             "hold left-pad@1.3.0 --reason why --expires 30d",
             "reopen left-pad@1.3.0 --reason why",
             "recall left-pad@1.3.0 --reason why",
+            "recall ack left-pad@1.3.0 --note gone",
+            "recall ack @acme/web@1.0.0 --for ci --json",
+            "recall status left-pad@1.3.0",
+            "request left-pad@1.3.0 --reason why",
             "waiver add left-pad@1.3.0 --finding install_gained --reason why --expires 90d",
             "waiver add esbuild @esbuild/* --finding install_gained --finding binary_gained --reason why --json",
             "waiver list --all",
@@ -200,6 +209,11 @@ mod tests {
             "backup x",
             "approve left-pad@1.3.0",
             "approve left-pad --reason why",
+            "recall left-pad@1.3.0",
+            "recall --reason why",
+            "recall ack",
+            "request left-pad@1.3.0",
+            "request left-pad --reason why",
             "waiver add left-pad --reason why",
             "waiver add --finding install_gained --reason why",
             "waiver add left-pad --finding nonsense --reason why",

@@ -13,6 +13,7 @@ mod fields;
 mod issuer_keys;
 mod key;
 mod layers;
+pub mod notify;
 mod npm;
 pub mod policy;
 mod policy_keys;
@@ -45,6 +46,7 @@ pub struct Config {
     pub storage: storage::Storage,
     pub access: access::Access,
     pub feeds: feeds::Feeds,
+    pub notify: notify::Notify,
     pub policy: policy::Policy,
 }
 

@@ -13,6 +13,7 @@ pub mod finding;
 pub mod index;
 pub mod job;
 pub mod local;
+pub mod notice;
 pub mod package;
 pub mod pattern;
 pub mod principal;

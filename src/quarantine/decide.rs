@@ -11,6 +11,7 @@ use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
 use crate::model::finding::printable;
 use crate::model::index::Index;
+use crate::model::notice::NoticeKind;
 use crate::model::package::Version;
 use crate::model::principal::Principal;
 use crate::model::release::ReleaseId;
@@ -136,6 +137,9 @@ impl Quarantine {
             }
             let mut commands = vec![Command::Decided { release: release.clone(), decision }];
             commands.extend(given_up.into_iter().map(|work| Command::JobDone { work }));
+            if order.verb == Verb::Revoke {
+                commands.extend(self.notices(&release, NoticeKind::Recalled, now));
+            }
             let batch = Batch {
                 at: now,
                 actor: Actor::Person(by.to_owned()),
@@ -205,6 +209,11 @@ fn in_sight(verdict: &Verdict) -> Vec<FindingKind> {
     kinds
 }
 
+/// Whether bytes of it were ever had here.
+fn was_here(state: Option<&ReleaseState>) -> bool {
+    state.is_some_and(|state| state.first_inspected_at.is_some())
+}
+
 /// Whether the decision would mean anything.
 fn possible(
     release: &ReleaseId,
@@ -259,6 +268,8 @@ fn possible(
         Verb::Revoke => match verdict.standing {
             Standing::Approved | Standing::Admissible => Ok(()),
             Standing::Revoked => nothing(format!("{release} is revoked already")),
+            // Policy rejects it since: somebody may have it, and is told when a person takes it back.
+            Standing::Rejected if was_here(state) && last.is_none_or(|one| one.verb != Verb::Reject) => Ok(()),
             Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected => {
                 nothing(format!("{release} is {}, not approved: reject it instead", verdict.standing))
             }

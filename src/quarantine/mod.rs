@@ -15,7 +15,10 @@ pub mod feeds;
 pub mod gate;
 pub mod intake;
 pub mod judge;
+pub mod notices;
 mod parked;
+pub mod recalls;
+pub mod requests;
 pub mod submission;
 pub mod trust;
 pub mod waived;
@@ -38,6 +41,7 @@ use crate::model::digest::DocumentDigest;
 use crate::model::index::Index;
 use crate::model::job::Job;
 use crate::model::job::Work;
+use crate::model::notice::HookId;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
@@ -85,6 +89,9 @@ pub struct Quarantine {
     counts: workflow::Counts,
     feeds: Feeds,
     waivers: Waivers,
+    asking: requests::Asking,
+    /// Who is told outside.
+    hooks: Vec<HookId>,
 }
 
 impl Quarantine {
@@ -114,13 +121,15 @@ impl Quarantine {
             counts: workflow::Counts::default(),
             feeds,
             waivers: Waivers::default(),
+            asking: requests::Asking::default(),
+            hooks: Vec::new(),
         }
     }
 
     /// To be called once before anything is served: remembers what was given up, and records which policy judges from here on.
     pub async fn begin(&self) -> Result<(), BeginError> {
         let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
-        let given_up = jobs.into_iter().filter(|job| job.parked);
+        let given_up = jobs.into_iter().filter(is_given_up);
         let given_up = given_up.map(|job| (job.work, job.last_error.unwrap_or_default()));
         self.parked.add(given_up);
         self.waivers.know(self.state.waivers().await?);
@@ -199,10 +208,23 @@ impl Quarantine {
         self.state.verify().await
     }
 
-    /// Work that was given up and waits for people, oldest first.
+    /// Inspections that were given up and wait for people, oldest first.
     pub async fn parked(&self) -> Result<Vec<Job>, ReadError> {
-        let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
-        Ok(jobs.into_iter().filter(|job| job.parked).collect())
+        Ok(self.jobs().await?.into_iter().filter(is_given_up).collect())
+    }
+
+    /// Work that is not done, given up or not, oldest first.
+    pub async fn jobs(&self) -> Result<Vec<Job>, ReadError> {
+        self.state.jobs(workflow::JOBS_MAX).await
+    }
+}
+
+/// Whether it is an inspection that waits for people.
+fn is_given_up(job: &Job) -> bool {
+    match &job.work {
+        Work::Inspect { .. } => job.parked,
+        // Nobody reopens a notice: a recall shows it.
+        Work::Notify { .. } => false,
     }
 }
 

@@ -48,6 +48,7 @@ impl Page {
             (self.would_change())
             (self.findings())
             (self.others(base))
+            (self.for_developers(base))
             (self.for_approvers(base))
             (self.history())
         }
@@ -62,6 +63,7 @@ impl Page {
                 @if let Some(at) = view.age_counts_from.filter(|at| Some(*at) != view.published_at) { dt { "Age counts from" } dd { (instant(at)) } }
                 @if let Some(at) = view.removed_at { dt { "Taken down" } dd { "by upstream, seen " (instant(at)) } }
                 dt { "Approvals" } dd { (view.approvals.given) " of " (view.approvals.needed) }
+                @if view.requests > 0 { dt { "Requested" } dd { "by " (people(view.requests)) } }
                 @if view.wanted > 0 { dt { "Asked for" } dd { (times(view.wanted)) " while it was not served" } }
                 @for file in &view.artifacts {
                     dt { "File" }
@@ -117,9 +119,26 @@ impl Page {
         }
     }
 
+    /// Whether people may let it through.
+    fn waits(&self) -> bool {
+        matches!(self.view.standing, Standing::Held | Standing::InReview | Standing::Rejected | Standing::Revoked)
+    }
+
+    fn for_developers(&self, base: &str) -> Markup {
+        let name = self.title();
+        html! {
+            @if self.waits() && pastes_safely(&name) && pastes_safely(base) {
+                section {
+                    h2 { "If you need it" }
+                    pre { "airlock request " (name) " --server " (base) " --reason \"…\"" }
+                }
+            }
+        }
+    }
+
     fn for_approvers(&self, base: &str) -> Markup {
         let name = self.title();
-        let waits = matches!(self.view.standing, Standing::Held | Standing::InReview | Standing::Rejected | Standing::Revoked);
+        let waits = self.waits();
         html! {
             @if waits && pastes_safely(&name) && pastes_safely(base) {
                 section {
@@ -160,6 +179,9 @@ impl Page {
         view.published_at.into_iter().for_each(|when| fact("published", at(when)));
         view.removed_at.into_iter().for_each(|when| fact("taken down", at(when)));
         fact("approvals", format!("{} of {}", view.approvals.given, view.approvals.needed));
+        if view.requests > 0 {
+            fact("requested", format!("by {}", people(view.requests)));
+        }
         view.digest.iter().for_each(|digest| fact("digest", digest.sri()));
         lines.push(String::new());
         lines.push(if view.findings.is_empty() { "no check found anything".to_owned() } else { "findings".to_owned() });
@@ -198,6 +220,10 @@ fn opens(view: &ReleaseView) -> String {
     }
 }
 
+fn people(count: u64) -> String {
+    if count == 1 { "one person".to_owned() } else { format!("{count} people") }
+}
+
 fn times(count: u64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
@@ -212,7 +238,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
     let clean = |text: &String| printable(text, TEXT_BYTES_MAX);
     let ReleaseView { package, ecosystem, version, standing, opens_at, published_at, age_counts_from, removed_at, wanted, .. } = &view;
     let ReleaseView { sentence, link, digest, revision, approvals, findings, artifacts, history, would_change, .. } = &view;
-    let ReleaseView { submitted_by, trusted, fix_of, .. } = &view;
+    let ReleaseView { submitted_by, trusted, fix_of, requests, .. } = &view;
     ReleaseView {
         package: clean(package),
         ecosystem: *ecosystem,
@@ -226,6 +252,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
         trusted: trusted.as_ref().map(clean),
         fix_of: fix_of.as_ref().map(clean),
         wanted: *wanted,
+        requests: *requests,
         sentence: clean(sentence),
         link: clean(link),
         digest: *digest,
@@ -299,6 +326,7 @@ mod tests {
             trusted: Some(text.to_owned()),
             fix_of: Some(text.to_owned()),
             wanted: 3,
+            requests: 0,
             sentence: text.to_owned(),
             link: text.to_owned(),
             digest: None,
@@ -371,6 +399,7 @@ mod tests {
             published_at: None,
             findings: Vec::new(),
             wanted: 0,
+            requests: 0,
             sentence: String::new(),
         }];
         let page = Page::new(view, others.map(|other| (other, "http://127.0.0.1:4873/-/airlock/r/left-pad@1.2.0".to_owned())));

@@ -3,6 +3,8 @@
 mod approvals;
 mod decisions;
 mod ledger;
+mod recalls;
+mod requests;
 mod secrets;
 mod tokens;
 mod waivers;
