@@ -319,6 +319,16 @@ fn would_change(verdict: &Verdict) -> Vec<String> {
             changes.push(format!("opens {} by itself", opens_at.for_people()));
             changes.push(people(verdict.approvals_needed, verdict.approvals_given));
         }
+        Reason::Tied { tie, by_age } => {
+            match &tie.withheld {
+                Some(withheld) => changes.push(format!("what becomes of {withheld}: they open together")),
+                None => {
+                    let opens_at = by_age.map_or(tie.opens_at, |at| at.max(tie.opens_at));
+                    changes.push(format!("opens {} by itself", opens_at.for_people()));
+                }
+            }
+            changes.push(people(verdict.approvals_needed, verdict.approvals_given));
+        }
         Reason::Finding { .. } if hopeless.is_some() => {
             changes.push("only other bytes or another index entry from upstream; no approval opens it".to_owned());
         }

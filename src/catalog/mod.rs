@@ -6,6 +6,7 @@ pub mod amend;
 pub mod artifact;
 pub mod attested;
 pub mod background;
+mod cohort;
 pub mod explanation;
 pub mod exposure;
 pub mod foresight;

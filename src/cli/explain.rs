@@ -83,6 +83,10 @@ pub fn show_release(release: &ReleaseView, look: Look) -> String {
     }
     row("approvals", format!("{} of {}", release.approvals.given, release.approvals.needed));
     row("asked for", if release.wanted == 1 { "once".to_owned() } else { format!("{} times", release.wanted) });
+    if let [first, rest @ ..] = release.siblings.as_slice() {
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        row("together with", format!("{first}{more}"));
+    }
     if release.requests > 0 {
         row("requested by", if release.requests == 1 { "one person".to_owned() } else { format!("{} people", release.requests) });
     }

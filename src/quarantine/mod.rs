@@ -9,6 +9,7 @@ pub mod approval;
 pub mod change;
 pub mod checks;
 pub mod chronicle;
+pub mod cohort;
 pub mod context;
 pub mod decide;
 pub mod feeds;
@@ -35,6 +36,7 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::config::policy::Policy;
+use crate::ecosystem::Bonds;
 use crate::ecosystem::Ecosystem;
 use crate::model::actor::Actor;
 use crate::model::digest::DocumentDigest;
@@ -45,6 +47,7 @@ use crate::model::notice::HookId;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
+use crate::quarantine::cohort::Cohorts;
 use crate::quarantine::context::Context;
 use crate::quarantine::feeds::Feeds;
 use crate::quarantine::judge::Standings;
@@ -90,6 +93,7 @@ pub struct Quarantine {
     feeds: Feeds,
     waivers: Waivers,
     asking: requests::Asking,
+    cohorts: Cohorts,
     /// Who is told outside.
     hooks: Vec<HookId>,
 }
@@ -122,6 +126,7 @@ impl Quarantine {
             feeds,
             waivers: Waivers::default(),
             asking: requests::Asking::default(),
+            cohorts: Cohorts::default(),
             hooks: Vec::new(),
         }
     }
@@ -146,6 +151,36 @@ impl Quarantine {
         &self.policy
     }
 
+    /// As [`Quarantine::standings`], of what is recorded; whom its releases belong together with hear of it.
+    pub fn judged(&self, index: &Index, state: &PackageState, now: Timestamp) -> Standings {
+        let standings = self.standings(index, state, now);
+        self.cohorts.hear(index, &standings);
+        standings
+    }
+
+    /// Takes in whom the package's young releases belong together with.
+    pub fn bind(&self, index: &Index, state: &PackageState, now: Timestamp) {
+        if let Some(ecosystem) = self.ecosystem(index.package.ecosystem) {
+            self.cohorts.bind(&self.question(index, state, &|manifest| ecosystem.bonds(manifest), now));
+        }
+    }
+
+    /// Packages that have to be judged before the ties of this one are settled.
+    pub fn strangers(&self, package: &PackageId, now: Timestamp) -> Vec<PackageId> {
+        self.cohorts.strangers(package, now)
+    }
+
+    fn question<'a>(
+        &self,
+        index: &'a Index,
+        state: &'a PackageState,
+        bonds: &'a dyn Fn(&[u8]) -> Bonds,
+        now: Timestamp,
+    ) -> cohort::Question<'a> {
+        let rules = &self.policy.release_age;
+        cohort::Question { index, state, minimum: rules.minimum.max(rules.floor), bonds, now }
+    }
+
     /// Where every release of a package stands at `now`.
     pub fn standings(&self, index: &Index, state: &PackageState, now: Timestamp) -> Standings {
         let substance = |manifest: &[u8]| self.substance(index.package.ecosystem, manifest);
@@ -168,7 +203,8 @@ impl Quarantine {
         let Some(ecosystem) = self.ecosystem(index.package.ecosystem) else { return Context::default() };
         let is_named_outside = state.local.is_none() && self.is_of_public_registry(&index.package);
         let (advised, feed) = self.feeds.advised(index, state, &**ecosystem, is_named_outside, now);
-        Context { advised, feed, waivers: self.waivers.of(&index.package), ..Context::default() }
+        let ties = self.cohorts.ties(&self.question(index, state, &|manifest| ecosystem.bonds(manifest), now));
+        Context { advised, feed, waivers: self.waivers.of(&index.package), ties }
     }
 
     /// Whether the name is the one that feeds speak of: neither of a private scope nor of one that has a registry of its own.
@@ -181,7 +217,7 @@ impl Quarantine {
     /// Another number whenever [`Quarantine::standings`] of the package may come out otherwise at the same revision and time.
     pub fn outside_changes(&self, package: &PackageId) -> u64 {
         // Of numbers of which one differs, the sum differs too, as each is spread by what is odd.
-        let all = [self.feeds.changes(package), self.parked.changes(), self.waivers.changes(package)];
+        let all = [self.feeds.changes(package), self.parked.changes(), self.waivers.changes(package), self.cohorts.changes(package)];
         all.iter().fold(0_u64, |sum, one| sum.rotate_left(21).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(*one))
     }
 

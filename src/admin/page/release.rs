@@ -63,6 +63,7 @@ impl Page {
                 @if let Some(at) = view.age_counts_from.filter(|at| Some(*at) != view.published_at) { dt { "Age counts from" } dd { (instant(at)) } }
                 @if let Some(at) = view.removed_at { dt { "Taken down" } dd { "by upstream, seen " (instant(at)) } }
                 dt { "Approvals" } dd { (view.approvals.given) " of " (view.approvals.needed) }
+                @if !view.siblings.is_empty() { dt { "Together with" } dd { (together(view)) } }
                 @if view.requests > 0 { dt { "Requested" } dd { "by " (people(view.requests)) } }
                 @if view.wanted > 0 { dt { "Asked for" } dd { (times(view.wanted)) " while it was not served" } }
                 @for file in &view.artifacts {
@@ -179,6 +180,9 @@ impl Page {
         view.published_at.into_iter().for_each(|when| fact("published", at(when)));
         view.removed_at.into_iter().for_each(|when| fact("taken down", at(when)));
         fact("approvals", format!("{} of {}", view.approvals.given, view.approvals.needed));
+        if !view.siblings.is_empty() {
+            fact("together", format!("with {}", together(view)));
+        }
         if view.requests > 0 {
             fact("requested", format!("by {}", people(view.requests)));
         }
@@ -220,6 +224,16 @@ fn opens(view: &ReleaseView) -> String {
     }
 }
 
+/// Names the first of its siblings.
+fn together(view: &ReleaseView) -> String {
+    const NAMED_MAX: usize = 8;
+    let named = view.siblings.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<&str>>().join(", ");
+    match view.siblings.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
 fn people(count: u64) -> String {
     if count == 1 { "one person".to_owned() } else { format!("{count} people") }
 }
@@ -238,7 +252,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
     let clean = |text: &String| printable(text, TEXT_BYTES_MAX);
     let ReleaseView { package, ecosystem, version, standing, opens_at, published_at, age_counts_from, removed_at, wanted, .. } = &view;
     let ReleaseView { sentence, link, digest, revision, approvals, findings, artifacts, history, would_change, .. } = &view;
-    let ReleaseView { submitted_by, trusted, fix_of, requests, .. } = &view;
+    let ReleaseView { submitted_by, trusted, fix_of, siblings, requests, .. } = &view;
     ReleaseView {
         package: clean(package),
         ecosystem: *ecosystem,
@@ -251,6 +265,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
         submitted_by: submitted_by.as_ref().map(clean),
         trusted: trusted.as_ref().map(clean),
         fix_of: fix_of.as_ref().map(clean),
+        siblings: siblings.iter().map(clean).collect(),
         wanted: *wanted,
         requests: *requests,
         sentence: clean(sentence),
@@ -327,6 +342,7 @@ mod tests {
             fix_of: Some(text.to_owned()),
             wanted: 3,
             requests: 0,
+            siblings: Vec::new(),
             sentence: text.to_owned(),
             link: text.to_owned(),
             digest: None,

@@ -226,6 +226,10 @@ pub struct ReleaseView {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(example = "GHSA-aaaa-bbbb-cccc")]
     pub fix_of: Option<String>,
+    /// Releases of other packages that it belongs together with: they open together or not at all.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[schema(example = json!(["@acme/core@2.0.0"]))]
+    pub siblings: Vec<String>,
     pub wanted: u64,
     /// How many people ask that it be let through; the history has their words.
     #[serde(default)]

@@ -72,7 +72,10 @@ impl Receiver {
                 let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
                 let came = Came { head: head.to_owned(), body: body.to_owned() };
                 if came.header("content-length").parse::<usize>().unwrap() <= body.len() {
-                    stream.write_all(format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").as_bytes()).await.unwrap();
+                    stream
+                        .write_all(format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").as_bytes())
+                        .await
+                        .unwrap();
                     return came;
                 }
             }
@@ -213,8 +216,7 @@ async fn who_got_rid_of_it_says_so_and_who_has_not_is_known() {
     let now = recall(&airlock).await;
     assert_eq!(missing(&now), ["127.0.0.1"]);
     assert_eq!(now["recalled"]["by"], "maria");
-    let said: Vec<(&Value, &Value)> =
-        now["acknowledgements"].as_array().unwrap().iter().map(|one| (&one["by"], &one["of"])).collect();
+    let said: Vec<(&Value, &Value)> = now["acknowledgements"].as_array().unwrap().iter().map(|one| (&one["by"], &one["of"])).collect();
     assert_eq!(said, [(&json!("ann"), &Value::Null), (&json!("maria"), &json!("ci"))]);
     assert_eq!(acknowledge(&airlock, maria, &json!({"of": "127.0.0.1"})).await, 200);
     assert_eq!(recall(&airlock).await["missing"], json!([]));
