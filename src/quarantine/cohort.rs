@@ -36,7 +36,7 @@ pub const TIED_FOR: Duration = Duration::from_secs(90 * 24 * 3_600);
 pub const BURST: Duration = Duration::from_secs(3_600);
 /// The youngest releases of one package that are looked at.
 const YOUNG_MAX: usize = 50;
-/// Releases that are remembered, and packages that were looked at. Past it all are forgotten and found again as they are asked for.
+/// Releases that are remembered, and packages that were looked at. Past it some are forgotten, and found again as they are asked for.
 const NODES_MAX: usize = 20_000;
 const PACKAGES_MAX: usize = 20_000;
 
@@ -66,9 +66,11 @@ struct Graph {
     pinned_by: HashMap<ReleaseId, BTreeSet<ReleaseId>>,
     /// Of which index each package was looked at last.
     looked_at: HashMap<PackageId, DocumentDigest>,
-    /// Counts, by package, what may change its ties.
+    /// By package: another number whenever its ties may have changed.
     stamps: HashMap<PackageId, u64>,
-    forgotten: u64,
+    /// The stamp of those that have none.
+    stamp_least: u64,
+    stamp_last: u64,
 }
 
 #[derive(Debug)]
@@ -201,7 +203,7 @@ impl Cohorts {
     /// Another number whenever the ties of the package's releases may be others.
     pub fn changes(&self, package: &PackageId) -> u64 {
         let graph = lock(&self.0);
-        graph.stamps.get(package).copied().unwrap_or(0).wrapping_add(graph.forgotten << 32)
+        graph.stamps.get(package).copied().unwrap_or(graph.stamp_least)
     }
 }
 
@@ -268,18 +270,25 @@ impl Graph {
         out
     }
 
+    /// What goes is met again when somebody is judged who names it.
     fn make_room(&mut self, now: Timestamp) {
-        if self.nodes.len() >= NODES_MAX {
-            let old: HashSet<PackageId> =
-                self.nodes.iter().filter(|(_, node)| !is_young(node.counts_from, now)).map(|(one, _)| one.package.clone()).collect();
-            for package in old {
-                self.take_out(&package);
-                self.looked_at.remove(&package);
-            }
+        if self.looked_at.len() >= PACKAGES_MAX {
+            self.looked_at.clear();
         }
-        if self.nodes.len() >= NODES_MAX || self.looked_at.len() >= PACKAGES_MAX {
-            let forgotten = self.forgotten.wrapping_add(1);
-            *self = Graph { forgotten, ..Graph::default() };
+        if self.nodes.len() < NODES_MAX {
+            return;
+        }
+        let is_old = |one: &ReleaseId| self.nodes.get(one).is_none_or(|node| !is_young(node.counts_from, now));
+        let old = self.versions.iter().filter(|(package, versions)| {
+            versions.iter().all(|version| is_old(&ReleaseId { package: (*package).clone(), version: version.clone() }))
+        });
+        let mut goes: Vec<PackageId> = old.map(|(package, _)| package.clone()).collect();
+        if goes.is_empty() {
+            goes = self.versions.keys().take(self.versions.len().div_ceil(4)).cloned().collect();
+        }
+        for package in goes {
+            self.take_out(&package);
+            self.looked_at.remove(&package);
         }
     }
 
@@ -299,8 +308,14 @@ impl Graph {
             }
         }
         let packages: HashSet<PackageId> = seen.into_iter().map(|one| one.package).filter(|one| *one != release.package).collect();
+        if self.stamps.len() + packages.len() > PACKAGES_MAX {
+            self.stamps.clear();
+            self.stamp_last += 1;
+            self.stamp_least = self.stamp_last;
+        }
         for package in packages {
-            *self.stamps.entry(package).or_default() += 1;
+            self.stamp_last += 1;
+            self.stamps.insert(package, self.stamp_last);
         }
     }
 

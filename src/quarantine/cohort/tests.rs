@@ -225,3 +225,15 @@ fn ties_end_and_cohorts_have_a_size() {
     let tie = world.tie(&many).unwrap();
     assert!(tie.siblings.len() <= 2 * SIBLINGS_MAX && !tie.siblings.is_empty(), "{}", tie.siblings.len());
 }
+
+#[test]
+fn what_is_remembered_has_a_bound_and_is_met_again() {
+    let world = World::default();
+    let numbers = 0..NODES_MAX + 10;
+    for number in numbers {
+        world.0.bind(&World::question(&index(&format!("p{number}@1.0.0"), HOUR, "os"), &PackageState::default(), now()));
+    }
+    let graph = lock(&world.0.0);
+    assert!(graph.nodes.len() <= NODES_MAX && graph.nodes.len() > NODES_MAX / 2, "{}", graph.nodes.len());
+    assert!(graph.looked_at.len() <= PACKAGES_MAX && graph.versions.len() == graph.nodes.len());
+}

@@ -66,7 +66,12 @@ async fn a_release_and_its_platforms_open_together() {
     airlock.advance("23h 55m");
     assert!(!all_listed(&airlock, &SET, "0.21.5").await, "its parts are old enough, and it is not");
     let held = sentence(&airlock, SET[1], "0.21.5").await;
-    assert!(held.starts_with("@esbuild/linux-x64@0.21.5 is held: published 7 days ago, opens 2026-11-21 12:00 UTC (together with esbuild@0.21.5)."), "{held}");
+    assert!(
+        held.starts_with(
+            "@esbuild/linux-x64@0.21.5 is held: published 7 days ago, opens 2026-11-21 12:00 UTC (together with esbuild@0.21.5)."
+        ),
+        "{held}"
+    );
     let siblings = airlock.release(SET[0], "0.21.5").await["siblings"].clone();
     assert_eq!(siblings, json!(["@esbuild/darwin-arm64@0.21.5", "@esbuild/linux-x64@0.21.5"]));
     airlock.advance("5m");
@@ -152,14 +157,14 @@ async fn a_sibling_that_nobody_saw_is_waited_for_by_age_and_no_longer() {
     assert_eq!(airlock.listed("@acme/store").await, ["1.0.0"]);
     let held = sentence(&airlock, "@acme/store", "2.0.0").await;
     assert!(held.contains("opens 2026-11-21 11:20 UTC (together with @acme/web@2.0.0)"), "{held}");
-    assert_eq!(airlock.upstream.count("/@acme%2fweb"), 0, "nobody is asked for it");
+    assert_eq!(airlock.upstream.count("/@acme/web"), 0, "nobody is asked for it");
     // Known, it is as exempt as the other.
     assert_eq!(airlock.listed("@acme/web").await, ["1.0.0", "2.0.0"]);
     assert_eq!(airlock.listed("@acme/store").await, ["1.0.0", "2.0.0"]);
     // And one that is never seen does not hold up for ever.
-    let airlock = airlock.restart_with(|config| config.policy.release_age.exempt.clear()).await;
-    airlock.upstream.package("@acme/web", |p| _ = p.release("2.0.1").age("1m"));
+    let airlock = without_foresight(train()).await;
     assert_eq!(airlock.listed("@acme/router").await, ["1.0.0"]);
     airlock.advance("25h");
     assert_eq!(airlock.listed("@acme/router").await, ["1.0.0", "2.0.0"]);
+    assert_eq!(airlock.upstream.count("/@acme/store"), 0);
 }
