@@ -151,6 +151,9 @@ impl Catalog {
                 if state.local.is_none()
                     && state.releases.values().all(|one| one.inspections.is_empty() && one.decisions.is_empty() && one.requests.is_empty())
                 {
+                    if let Err(error) = self.remember_siblings(&package, &state).await {
+                        tracing::warn!(%package, %error, "could not be read: what its releases belong together with is known once it is asked for");
+                    }
                     continue;
                 }
                 if let Err(error) = self.find_waiting(&package, &state).await

@@ -8,6 +8,7 @@ use crate::catalog::CatalogError;
 use crate::model::index::Index;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
+use crate::quarantine::cohort::TIED_FOR;
 use crate::storage::record::PackageState;
 
 /// Siblings' siblings are met so many steps away.
@@ -28,6 +29,18 @@ impl Catalog {
                 return;
             }
         }
+    }
+
+    /// After a start: takes in what is kept of a package that may have young releases, so that those that they name know of them.
+    pub(super) async fn remember_siblings(&self, package: &PackageId, state: &Arc<PackageState>) -> Result<(), CatalogError> {
+        let now = self.clock.now();
+        let is_lately = |at: Option<Timestamp>| at.is_some_and(|at| now.since(at) < TIED_FOR);
+        let is_recent = is_lately(state.first_seen_at) || state.releases.values().any(|one| is_lately(one.seen_at));
+        let Some(sight) = state.last_sight.as_ref().filter(|_| is_recent && !self.is_never_asked(package)) else { return Ok(()) };
+        let Some(index) = self.kept_index(package, sight).await? else { return Ok(()) };
+        let (quarantine, state) = (Arc::clone(&self.quarantine), Arc::clone(state));
+        let bound = tokio::task::spawn_blocking(move || quarantine.bind(&index, &state, now)).await;
+        bound.map_err(|error| CatalogError::Storage(error.to_string()))
     }
 
     /// `false` where nothing is kept of it.
