@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::config::storage::ArtifactKind;
 use crate::config::storage::StateKind;
 use crate::ecosystem::Ecosystem;
+use crate::events::Notices;
 use crate::model::package::EcosystemId;
 use crate::protocol::npm::Npm;
 use crate::quarantine::BeginError;
@@ -94,9 +95,10 @@ impl App {
         let Opened { state, blobs, documents, pulls } = opened;
         let upstreams = Arc::new(Upstreams::new(&config.upstream, upstream, &instance, clock.clone())?);
         let feeds = feeds(config, &state, &upstreams).await?;
+        let notices = Notices::new(&config.notify, &upstreams)?;
         let npm: Arc<dyn Ecosystem> = Arc::new(Npm);
         let ecosystems: Ecosystems = [(EcosystemId::Npm, npm)].into();
-        let quarantine = Arc::new(Quarantine::new(
+        let quarantine = Quarantine::new(
             Arc::clone(&state),
             Arc::clone(&blobs),
             Arc::clone(&upstreams),
@@ -104,9 +106,10 @@ impl App {
             Arc::new(config.policy.clone()),
             clock.clone(),
             feeds,
-        ));
+        );
+        let quarantine = Arc::new(quarantine.telling(notices.ids()));
         quarantine.begin().await?;
-        let catalog = Arc::new(Catalog::new(
+        let catalog = Catalog::new(
             Arc::clone(&quarantine),
             Arc::clone(&state),
             Arc::new(documents),
@@ -115,7 +118,8 @@ impl App {
             KeyFile::below(&config.storage.data_dir),
             clock.clone(),
             &config.upstream,
-        ));
+        );
+        let catalog = Arc::new(catalog.telling(notices));
         catalog.begin().await.map_err(BeginError::from)?;
         let identities = Identities::new(&config.access, &upstreams, &clock)?;
         let access = Access::new(Arc::clone(&state), clock.clone(), &config.access).with_identities(identities);

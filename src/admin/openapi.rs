@@ -34,9 +34,11 @@ use crate::admin::ownership;
 use crate::admin::policy;
 use crate::admin::recall;
 use crate::admin::releases;
+use crate::admin::requests;
 use crate::admin::sign_in;
 use crate::admin::tokens;
 use crate::admin::users;
+use crate::admin::waivers;
 use crate::admin::wire;
 use crate::http::problem::MEDIA_TYPE;
 use crate::http::route::Needs;
@@ -68,8 +70,13 @@ const PROBLEM: &str = "ProblemView";
         releases::one,
         releases::package,
         lockfile::check,
+        requests::request,
         decisions::decide,
+        waivers::list,
+        waivers::make,
+        waivers::end,
         recall::pulls,
+        recall::acknowledge,
         advisories::list,
         advisories::import,
         audit::list,

@@ -12,9 +12,11 @@ use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::model::user::User;
+use crate::model::waiver::Waiver;
 use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
 use crate::quarantine::judge::Judged;
 use crate::quarantine::judge::Stage;
+use crate::quarantine::requests::unanswered;
 
 impl From<Standing> for wire::Standing {
     fn from(standing: Standing) -> wire::Standing {
@@ -47,6 +49,7 @@ pub fn summary(explanation: &Explanation) -> wire::Summary {
         observed: explanation.verdict.observed,
         findings,
         wanted: explanation.wanted,
+        requests: requests(explanation),
         sentence: explanation.sentence.clone(),
     }
 }
@@ -66,7 +69,9 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         submitted_by: explanation.submission.as_ref().map(|one| one.by.clone()),
         trusted: verdict.trusted.as_deref().map(str::to_owned),
         fix_of: verdict.fix_of.as_deref().map(str::to_owned),
+        siblings: verdict.tie.as_ref().map(|tie| tie.siblings.clone()).unwrap_or_default(),
         wanted: explanation.wanted,
+        requests: requests(explanation),
         sentence: explanation.sentence.clone(),
         link: link::of_release(base, &explanation.release),
         digest: verdict.digest,
@@ -77,6 +82,10 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         history: history(explanation),
         would_change: explanation.would_change.clone(),
     }
+}
+
+fn requests(explanation: &Explanation) -> u64 {
+    unanswered(&explanation.state).count() as u64
 }
 
 fn opens_at(standing: Standing) -> Option<Timestamp> {
@@ -98,9 +107,15 @@ fn finding(judged: &Judged) -> wire::FindingView {
         },
         evidence: judged.finding.evidence.clone(),
         covered: judged.covered,
+        waived: judged.waived.as_deref().map(mark),
         why: judged.finding.kind.why().to_owned(),
         rule: judged.rule.as_deref().map(str::to_owned),
     }
+}
+
+fn mark(waiver: &Waiver) -> wire::WaiverMark {
+    let Waiver { id, by, reason, expires_at, .. } = waiver;
+    wire::WaiverMark { id: id.clone(), by: by.clone(), reason: reason.clone(), expires_at: *expires_at }
 }
 
 fn artifact(artifact: &crate::catalog::explanation::ArtifactState) -> wire::ArtifactView {
@@ -134,6 +149,12 @@ fn history(explanation: &Explanation) -> Vec<wire::Event> {
         wire::Event { digest: Some(inspection.digest), ..event(inspection.at, AIRLOCK, format!("{how} {file}")) }
     }));
     events.extend(state.decisions.iter().map(decision));
+    events.extend(
+        state.requests.iter().map(|one| wire::Event {
+            reason: Some(one.reason.clone()),
+            ..event(one.at, &one.by, "asked that it be let through".to_owned())
+        }),
+    );
     events.sort_by_key(|event| event.at);
     events
 }
@@ -160,11 +181,14 @@ const fn past(verb: Verb) -> &'static str {
 }
 
 pub fn parked(job: &Job) -> wire::Parked {
-    let Work::Inspect { release, file } = &job.work;
+    let (release, file) = match &job.work {
+        Work::Inspect { release, file } => (release, file.clone()),
+        Work::Notify { release, .. } => (release, String::new()),
+    };
     wire::Parked {
         package: release.package.name.to_string(),
         version: release.version.to_string(),
-        file: file.clone(),
+        file,
         attempts: job.attempts,
         error: job.last_error.clone().unwrap_or_default(),
         since: job.queued_at,
@@ -221,6 +245,7 @@ mod tests {
             mark: crate::model::digest::DocumentDigest::of(b"seen"),
             action: Action::Review,
             covered: false,
+            waived: None,
             stage,
             rule: None,
         }
@@ -260,6 +285,7 @@ mod tests {
                 trusted: None,
                 fix_of: None,
                 gravest: None,
+                tie: None,
             },
             sentence: "@acme/web@1.0.0 is held.".to_owned(),
             published_at: Some(at(1)),
@@ -291,6 +317,7 @@ mod tests {
             "published_at": "2026-11-01T14:05:00.000Z",
             "findings": ["install_script", "build_command"],
             "wanted": 3,
+            "requests": 0,
             "sentence": "@acme/web@1.0.0 is held.",
         });
         assert_eq!(serde_json::to_value(summary(&explanation())).unwrap(), expected);

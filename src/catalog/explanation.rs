@@ -114,7 +114,7 @@ impl Catalog {
         self.explain_on(&shelf, release).await
     }
 
-    async fn known_or_asked(self: &Arc<Self>, package: &PackageId) -> Result<Arc<Shelf>, CatalogError> {
+    pub(super) async fn known_or_asked(self: &Arc<Self>, package: &PackageId) -> Result<Arc<Shelf>, CatalogError> {
         let state = self.state.package(package).await?;
         match self.known(package, &state).await? {
             Some(shelf) => Ok(shelf),
@@ -122,7 +122,7 @@ impl Catalog {
         }
     }
 
-    async fn explain_on(&self, shelf: &Arc<Shelf>, release: &ReleaseId) -> Result<Explanation, CatalogError> {
+    pub(super) async fn explain_on(&self, shelf: &Arc<Shelf>, release: &ReleaseId) -> Result<Explanation, CatalogError> {
         let view = self.view(shelf).await?;
         match shelf.index.rows.iter().position(|row| row.version == release.version) {
             Some(row) => self.explain_row(shelf, &view, row).await,
@@ -315,9 +315,22 @@ fn would_change(verdict: &Verdict) -> Vec<String> {
         if missing == 1 { "approval by one person".to_owned() } else { format!("approval by {missing} different people") }
     };
     let hopeless = verdict.findings.iter().find(|one| one.action > Action::Note && !can_be_covered(one.finding.kind));
+    for (kind, waiver) in verdict.findings.iter().filter_map(|one| Some((one.finding.kind, one.waived.as_ref()?))) {
+        changes.push(format!("waiver {} of {kind} ends {}: it counts again", waiver.id, waiver.expires_at.for_people()));
+    }
     match &verdict.reason {
         Reason::Age { opens_at, .. } => {
             changes.push(format!("opens {} by itself", opens_at.for_people()));
+            changes.push(people(verdict.approvals_needed, verdict.approvals_given));
+        }
+        Reason::Tied { tie, by_age } => {
+            match &tie.withheld {
+                Some(withheld) => changes.push(format!("what becomes of {withheld}: they open together")),
+                None => {
+                    let opens_at = by_age.map_or(tie.opens_at, |at| at.max(tie.opens_at));
+                    changes.push(format!("opens {} by itself", opens_at.for_people()));
+                }
+            }
             changes.push(people(verdict.approvals_needed, verdict.approvals_given));
         }
         Reason::Finding { .. } if hopeless.is_some() => {

@@ -6,6 +6,7 @@ pub mod amend;
 pub mod artifact;
 pub mod attested;
 pub mod background;
+mod cohort;
 pub mod explanation;
 pub mod exposure;
 pub mod foresight;
@@ -14,12 +15,15 @@ pub mod kept;
 pub mod local;
 pub mod lockfile;
 pub mod names;
+pub mod notices;
 pub mod observed;
 pub mod passthrough;
 pub mod queue;
+pub mod recalls;
 pub mod refresh;
 mod rejudged;
 pub mod replay;
+pub mod requests;
 pub mod residents;
 pub mod review;
 pub mod rights;
@@ -30,6 +34,7 @@ pub mod submit;
 pub mod sweep;
 pub mod upload;
 pub mod views;
+pub mod waivers;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -65,6 +70,7 @@ use crate::catalog::views::Views;
 use crate::clock::Clock;
 use crate::config;
 use crate::ecosystem::Ecosystem;
+use crate::events::Notices;
 use crate::model::digest::Verified;
 use crate::model::package::PackageId;
 use crate::model::pull::PullCount;
@@ -124,6 +130,7 @@ pub struct Catalog {
     /// One policy is on trial at a time.
     trials: Semaphore,
     counts: Counts,
+    notices: Notices,
 }
 
 /// Upstream did not know the package: not asked again before, unless something else is heard of it.
@@ -280,7 +287,14 @@ impl Catalog {
             cards: Cards::default(),
             trials: Semaphore::new(1),
             counts: Counts::default(),
+            notices: Notices::default(),
         }
+    }
+
+    /// With those who are told outside.
+    #[must_use]
+    pub fn telling(self, notices: Notices) -> Catalog {
+        Catalog { notices, ..self }
     }
 
     /// The package as clients may see it now.

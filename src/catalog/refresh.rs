@@ -171,9 +171,10 @@ impl Catalog {
         };
         let Some(index) = self.kept_index(package, sight).await? else { return Ok(false) };
         let (quarantine, judged, now) = (Arc::clone(&self.quarantine), Arc::clone(state), self.clock.now());
+        self.meet_siblings(&index, state, now).await;
         let (ecosystem, outside_changes) = (self.ecosystem(package)?, self.quarantine.outside_changes(package));
         let judge = move || {
-            let standings = quarantine.standings(&index, &judged, now);
+            let standings = quarantine.judged(&index, &judged, now);
             (expose(&index, &standings, &*ecosystem), standings, index)
         };
         let (exposed, standings, index) =

@@ -14,12 +14,15 @@ mod page;
 mod pieces;
 mod policy;
 mod queue;
+mod recall;
 mod remote;
+mod request;
 mod selftest;
 mod serve;
 mod target;
 mod token;
 mod user;
+mod waiver;
 
 use std::process::ExitCode;
 
@@ -70,8 +73,13 @@ enum Command {
     Hold(decide::DecisionFlags),
     /// Forgets decisions and inspections of a release; policy judges it anew
     Reopen(decide::DecisionFlags),
-    /// Takes back an approved release, and says who pulled it
-    Recall(decide::RecallFlags),
+    /// Says that findings do not count for some packages, until a date
+    #[command(subcommand)]
+    Waiver(waiver::WaiverCommand),
+    /// Asks that a release be let through; whoever decides sees how many ask, and why
+    Request(request::RequestFlags),
+    /// Takes back an approved release, says who pulled it, and keeps track of who got rid of it
+    Recall(recall::RecallFlags),
     /// Tries a policy before it bites
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -130,7 +138,9 @@ fn dispatch(line: Line, clock: &Clock) -> Result<Outcome, Failure> {
         Some(Command::Reject(flags)) => decide::run(&flags, Verb::Reject, clock),
         Some(Command::Hold(flags)) => decide::run(&flags, Verb::Hold, clock),
         Some(Command::Reopen(flags)) => decide::run(&flags, Verb::Reopen, clock),
-        Some(Command::Recall(flags)) => decide::recall(&flags),
+        Some(Command::Waiver(command)) => waiver::run(&command, clock),
+        Some(Command::Request(flags)) => request::run(&flags),
+        Some(Command::Recall(flags)) => recall::run(&flags),
         Some(Command::Policy(command)) => policy::run(&command, clock),
         Some(Command::Selftest(flags)) => selftest::run(&flags, clock),
         Some(Command::Audit(flags)) => audit::run(&flags),
@@ -179,6 +189,14 @@ mod tests {
             "policy diff airlock.toml new.toml --releases --json",
             "policy replay new.toml --days 7 --server http://127.0.0.1:1 --token t",
             "selftest --config airlock.toml --json",
+            "recall ack left-pad@1.3.0 --note gone",
+            "recall ack @acme/web@1.0.0 --for ci --json",
+            "recall status left-pad@1.3.0",
+            "request left-pad@1.3.0 --reason why",
+            "waiver add left-pad@1.3.0 --finding install_gained --reason why --expires 90d",
+            "waiver add esbuild @esbuild/* --finding install_gained --finding binary_gained --reason why --json",
+            "waiver list --all",
+            "waiver end 5f0c9a1be27d --reason why",
             "audit",
             "audit --after 5 --limit 10 --json",
             "audit verify",
@@ -221,6 +239,15 @@ mod tests {
             "backup x",
             "approve left-pad@1.3.0",
             "approve left-pad --reason why",
+            "recall left-pad@1.3.0",
+            "recall --reason why",
+            "recall ack",
+            "request left-pad@1.3.0",
+            "request left-pad --reason why",
+            "waiver add left-pad --reason why",
+            "waiver add --finding install_gained --reason why",
+            "waiver add left-pad --finding nonsense --reason why",
+            "waiver end 5f0c9a1be27d",
             "explain",
             "explain ../x",
             "token create --role owner --name x",

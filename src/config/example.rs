@@ -75,7 +75,8 @@ pub fn effective(config: &Config) -> String {
     for key in KEYS.iter() {
         let line = match key.path.as_str() {
             "upstream.token_env" => Some(format!("# token: {}", set(config.upstream.token.is_some()))),
-            "upstream.token_file" => None,
+            "upstream.token_file" | "notify.secret_file" => None,
+            "notify.secret_env" => Some(format!("# secret: {}", set(config.notify.secret.is_some()))),
             _ => (key.write)(config).map(|value| format!("{} = {value}", key.name())),
         };
         let Some(line) = line else { continue };

@@ -15,6 +15,7 @@ mod fields;
 mod issuer_keys;
 mod key;
 mod layers;
+pub mod notify;
 mod npm;
 pub mod policy;
 mod policy_keys;
@@ -49,6 +50,7 @@ pub struct Config {
     pub storage: storage::Storage,
     pub access: access::Access,
     pub feeds: feeds::Feeds,
+    pub notify: notify::Notify,
     pub policy: policy::Policy,
 }
 

@@ -22,6 +22,7 @@ use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::profile::Profile;
+use crate::model::release::ReleaseId;
 use bytes::Bytes;
 
 /// A path under the upstream's base URL, percent-encoded, without a leading slash: `@acme%2fweb`.
@@ -116,6 +117,25 @@ pub struct Shift<'s> {
     pub line: u32,
 }
 
+/// What a release's manifest says of its companions.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Bonds {
+    /// Each release once.
+    pub pins: Vec<Pin>,
+    /// It can be installed on some platforms only.
+    pub is_for_platform: bool,
+    /// Who published it, as the registry says; none where that tells nobody from others.
+    pub publisher: Option<String>,
+}
+
+/// A release that is needed in exactly this version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pin {
+    pub release: ReleaseId,
+    /// It is installed where it can be.
+    pub optional: bool,
+}
+
 /// The file of a release that was submitted here, as it was measured.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Dist {
@@ -188,6 +208,11 @@ pub trait Ecosystem: Send + Sync {
     /// What a client that installs the release with this manifest will ask for next. A guess: nothing depends on it.
     fn needs(&self, _manifest: &[u8]) -> Vec<Need> {
         Vec::new()
+    }
+
+    /// What the release with this manifest says of its companions: more than it should say only holds it up.
+    fn bonds(&self, _manifest: &[u8]) -> Bonds {
+        Bonds::default()
     }
 
     /// Which of `versions` a client takes for a range of [`Need`]. A guess as well.

@@ -16,6 +16,7 @@ pub mod job;
 pub mod license;
 pub mod local;
 pub mod lockfile;
+pub mod notice;
 pub mod package;
 pub mod pattern;
 pub mod principal;

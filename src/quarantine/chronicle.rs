@@ -149,7 +149,8 @@ fn words(command: &Command) -> String {
         Command::Acknowledged { release, acknowledgement } => {
             let note = printable(&acknowledgement.note, TEXT_BYTES_MAX);
             let note = if note.is_empty() { note } else { format!(": {note}") };
-            format!("{} acknowledged the recall of {release}{note}", acknowledgement.by)
+            let of = acknowledgement.of.as_deref().map_or_else(String::new, |of| format!(" for {}", printable(of, TEXT_BYTES_MAX)));
+            format!("{} acknowledged the recall of {release}{of}{note}", acknowledgement.by)
         }
         Command::Rejudged { policy, rejudged } => {
             let named = |all: &[ReleaseId], total: u64| match all.first() {
@@ -228,6 +229,7 @@ fn seen(sight: &Sight) -> String {
 fn task(work: &Work) -> String {
     match work {
         Work::Inspect { release, file } => format!("inspect {file} of {release}"),
+        Work::Notify { release, event, hook } => format!("tell {hook} that {release} is {}", event.as_str().replace('_', " ")),
     }
 }
 

@@ -17,10 +17,10 @@ pub struct Context {
     pub advised: Arc<Advised>,
     /// `None` where no feed is configured and none was ever imported, and of what no feed speaks of.
     pub feed: Option<FeedAge>,
-    /// Those that speak of the package and count now.
-    pub waivers: Arc<[Waiver]>,
+    /// Those that speak of the package; those that ended too, as long as they are remembered.
+    pub waivers: Arc<[Arc<Waiver>]>,
     /// By version: only those that belong together with releases of other packages.
-    pub ties: Arc<BTreeMap<Version, Tie>>,
+    pub ties: Arc<BTreeMap<Version, Arc<Tie>>>,
 }
 
 /// How old what is known of advisories is.
@@ -48,6 +48,16 @@ pub struct Tie {
     pub opens_at: Timestamp,
     /// The one that opens last, as people write it.
     pub last: String,
-    /// One that does not open by itself, and why.
+    /// One that does not open by itself, and why: `@acme/b@2.0.0, which is rejected`.
     pub withheld: Option<String>,
+    /// All of them, in order, as people write them.
+    pub siblings: Vec<String>,
+    /// From then on it may be another, though nothing else changed.
+    pub changes_at: Option<Timestamp>,
+}
+
+impl Tie {
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.withheld.is_none() && now >= self.opens_at
+    }
 }

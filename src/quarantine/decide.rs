@@ -13,6 +13,7 @@ use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
 use crate::model::finding::printable;
 use crate::model::index::Index;
+use crate::model::notice::NoticeKind;
 use crate::model::package::Version;
 use crate::model::principal::Principal;
 use crate::model::release::ReleaseId;
@@ -143,6 +144,9 @@ impl Quarantine {
             }
             let mut commands = vec![Command::Decided { release: release.clone(), decision }];
             commands.extend(given_up.into_iter().map(|work| Command::JobDone { work }));
+            if order.verb == Verb::Revoke {
+                commands.extend(self.notices(&release, NoticeKind::Recalled, now));
+            }
             let batch = Batch {
                 at: now,
                 actor: Actor::Person(by.to_owned()),
@@ -219,7 +223,7 @@ fn in_sight(verdict: &Verdict) -> Vec<FindingKind> {
 /// Whether it is served, and people are asked whether that is right.
 pub fn is_open_to_doubt(verdict: &Verdict) -> bool {
     let is_open = matches!(verdict.standing, Standing::Admissible | Standing::Approved);
-    is_open && verdict.findings.iter().any(|one| !one.covered && asks_people(one.finding.kind, one.action))
+    is_open && verdict.findings.iter().any(|one| one.counts() && asks_people(one.finding.kind, one.action))
 }
 
 /// What else it rests on.
@@ -228,6 +232,11 @@ fn basis(verdict: &Verdict, policy: DocumentDigest) -> Basis {
     marks.sort_unstable();
     marks.dedup();
     Basis { findings: mark::of_all(verdict.findings.iter().map(|one| &one.mark)), policy, marks }
+}
+
+/// Whether bytes of it were ever had here.
+fn was_here(state: Option<&ReleaseState>) -> bool {
+    state.is_some_and(|state| state.first_inspected_at.is_some())
 }
 
 /// Whether the decision would mean anything.
@@ -296,6 +305,8 @@ fn possible(
             // It is served because policy only observes, so that there is something to take back.
             Standing::Held { .. } | Standing::InReview | Standing::Rejected if verdict.observed => Ok(()),
             Standing::Revoked => nothing(format!("{release} is revoked already")),
+            // Policy rejects it since: somebody may have it, and is told when a person takes it back.
+            Standing::Rejected if was_here(state) && last.is_none_or(|one| one.verb != Verb::Reject) => Ok(()),
             Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected => {
                 nothing(format!("{release} is {}, not approved: reject it instead", verdict.standing))
             }

@@ -1,5 +1,7 @@
 //! The judgement: one pure function from what is known of a release to where it stands. No clock, no store, no wildcard.
 
+use std::sync::Arc;
+
 use crate::config::policy::Fallback;
 use crate::config::policy::Listing;
 use crate::config::policy::Mode;
@@ -20,6 +22,7 @@ use crate::model::index::Row;
 use crate::model::package::PackageId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
+use crate::model::waiver::Waiver;
 use crate::quarantine::advised::Said;
 use crate::quarantine::age::Age;
 use crate::quarantine::age::AgeRule;
@@ -32,6 +35,7 @@ use crate::quarantine::approval::count;
 use crate::quarantine::approval::is_covered;
 use crate::quarantine::approval::is_of_another;
 use crate::quarantine::approval::is_vouched_for;
+use crate::quarantine::approval::people_needed;
 use crate::quarantine::checks::advisories;
 use crate::quarantine::checks::change;
 use crate::quarantine::checks::change::Circumstances;
@@ -40,7 +44,9 @@ use crate::quarantine::checks::license;
 use crate::quarantine::checks::screening;
 use crate::quarantine::context::Context;
 use crate::quarantine::mark;
+use crate::quarantine::context::Tie;
 use crate::quarantine::trust::Trust;
+use crate::quarantine::waived::Waived;
 use crate::storage::record::Inspection;
 use crate::storage::record::LocalRelease;
 use crate::storage::record::PackageState;
@@ -97,6 +103,8 @@ pub struct Verdict {
     pub fix_of: Option<Box<str>>,
     /// The gravest vulnerability that is known of it.
     pub gravest: Option<Box<Vulnerability>>,
+    /// What it belongs together with, where that counts for it.
+    pub tie: Option<Arc<Tie>>,
 }
 
 /// A known vulnerability of a release, in short.
@@ -115,6 +123,8 @@ pub struct Judged {
     pub action: Action,
     /// People approved in sight of it.
     pub covered: bool,
+    /// By which it does not count, where people waived it.
+    pub waived: Option<Arc<Waiver>>,
     pub stage: Stage,
     /// The rule of policy that says so and why, where that is not what holds for all packages.
     pub rule: Option<Box<str>>,
@@ -127,6 +137,13 @@ impl Verdict {
             Standing::Approved | Standing::Admissible => true,
             Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => self.observed,
         }
+    }
+}
+
+impl Judged {
+    /// Whether policy does with it what it says.
+    pub fn counts(&self) -> bool {
+        !self.covered && self.waived.is_none()
     }
 }
 
@@ -144,6 +161,12 @@ pub enum Reason {
     Age {
         opens_at: Timestamp,
         rule: AgeRule,
+    },
+    /// It would be open, or be held for its age only, and what it belongs together with opens later or not at all.
+    Tied {
+        tie: Arc<Tie>,
+        /// When it opens by its own age, where it has not by that.
+        by_age: Option<Timestamp>,
     },
     Finding {
         kind: FindingKind,
@@ -200,8 +223,11 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let fix_of = case.context.advised.fixes.get(&row.version).map(|id| &**id);
     let window = Window::of(case.policy, case.package, &case.row.version, age.counts_from, case.name_counts_from, fix_of, now);
     let by_people = window.opened_by_people(approvals.iter().map(|one| one.at).max(), people);
-    let opened_at = by_people.map_or(window.opens_at, |at| at.min(window.opens_at));
+    let tie = case.context.ties.get(&row.version).filter(|_| trust == Trust::Nothing);
+    let by_age = tie.map_or(window.opens_at, |tie| tie.opens_at.max(window.opens_at));
+    let opened_at = by_people.map_or(by_age, |at| at.min(by_age));
     let advised = advised.into_iter().chain(advisories::stale(case.context.feed, opened_at, now));
+    let waived = Waived::of(case.package, &row.version, &case.context.waivers, not_by_themselves(policy, submission), now);
     let findings: Vec<Judged> = screened
         .into_iter()
         .chain(advised.map(|finding| (finding, Stage::Screening)))
@@ -211,7 +237,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
             let (action, rule) = ruled(case, trust, &finding);
             let mark = mark::of(&finding, said);
             let covered = is_covered(finding.kind, &mark, action, &approvals, needed);
-            Judged { finding, mark, action, covered, stage, rule }
+            let waived = waived.by(finding.kind, people_needed(action, needed), said).cloned();
+            Judged { finding, mark, action, covered, waived, stage, rule }
         })
         .collect();
 
@@ -219,7 +246,9 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         age: trust != Trust::Nothing || window.lets_pass(now, people),
         people: given >= needed || submission.is_none_or(|one| !one.staged),
     };
-    let reason = reason(&decisions, &findings, &window, passes);
+    // Who approves a release decides about it alone.
+    let holding = tie.filter(|tie| !tie.is_open(now) && !window.is_passed_by(people, now));
+    let reason = reason(&decisions, &findings, &window, passes, holding);
     let standing = match &reason {
         Reason::Person(decision) => match decision.verb {
             Verb::Reject => Standing::Rejected,
@@ -234,6 +263,10 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         },
         Reason::Staged => Standing::InReview,
         Reason::Age { opens_at, .. } => Standing::Held { until: Some(*opens_at) },
+        Reason::Tied { tie, by_age } => {
+            let opens_at = by_age.map_or(tie.opens_at, |at| at.max(tie.opens_at));
+            Standing::Held { until: tie.withheld.is_none().then_some(opens_at) }
+        }
         Reason::GivenUp { .. } => Standing::Quarantined,
         Reason::Clear if inspected => Standing::Approved,
         Reason::Clear => Standing::Admissible,
@@ -244,7 +277,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     // What is trusted has no age to wait for.
     let instants = instants.filter(|_| trust == Trust::Nothing);
     let ripening = changes.iter().flat_map(|one| change::ripens_at(one, policy.release_age.new_package));
-    let changes_at = instants.chain(expiries).chain(ripening.clone()).filter(|at| *at > now).min();
+    let changes_at =
+        instants.chain(expiries).chain(ripening.clone()).chain(waived.ends()).chain(turns_with(tie)).filter(|at| *at > now).min();
     let decided = state.map_or(&[][..], |state| &state.decisions).iter().flat_map(|one| [Some(one.at), one.expires_at]).flatten();
     let seen = state.into_iter().flat_map(|state| [state.changed_at, state.removed_at, state.seen_at]).flatten();
     let open = standing == Standing::Approved || standing == Standing::Admissible || observed;
@@ -252,9 +286,18 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let inspected_at = inspections.iter().map(|one| one.at).filter(|_| !open || policy.listing == Listing::Approved);
     let opened = [Some(window.opens_at), Some(window.floor_at), window.exemption_ended].into_iter().flatten();
     let opened = opened.filter(|_| trust == Trust::Nothing);
-    let changed_at = decided.chain(seen).chain(opened).chain(ripening).chain(inspected_at).filter(|at| *at <= now).max();
+    let changed_at = decided
+        .chain(seen)
+        .chain(opened)
+        .chain(ripening)
+        .chain(inspected_at)
+        .chain(waived.turns())
+        .chain(turns_with(tie))
+        .filter(|at| *at <= now)
+        .max();
     let below_floor = now < window.floor_at && trust == Trust::Nothing;
-    let pair = findings.iter().any(|one| one.action == Action::Reject) || (now < window.floor_at && submission.is_none());
+    let pair =
+        findings.iter().any(|one| one.action == Action::Reject && one.waived.is_none()) || (now < window.floor_at && submission.is_none());
     let approvals_needed = match (pair, submission) {
         (true, _) => needed.max(PAIR),
         // Their own word was given, and it takes one more.
@@ -276,7 +319,13 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         trusted: trust.reason().map(Box::from),
         fix_of: fix_of.filter(|_| window.is_security_fix(now)).map(Box::from),
         gravest: gravest(said),
+        tie: tie.cloned(),
     }
+}
+
+/// When it turns into another one by what it belongs together with.
+fn turns_with(tie: Option<&Arc<Tie>>) -> impl Iterator<Item = Timestamp> {
+    tie.into_iter().flat_map(|tie| [Some(tie.opens_at), tie.changes_at]).flatten()
 }
 
 /// Since when it is in use here, as far as is known.
@@ -367,22 +416,30 @@ struct Passes {
     people: bool,
 }
 
-/// The one rule that decides, strictest first: a person's word, then findings, then its submitter's wish, then age.
-fn reason(decisions: &[&Decision], findings: &[Judged], window: &Window, passes: Passes) -> Reason {
+/// The one rule that decides, strictest first: a person's word, then findings, then its submitter's wish, then age, then what it
+/// belongs together with: that is told where it holds for longer.
+fn reason(decisions: &[&Decision], findings: &[Judged], window: &Window, passes: Passes, holding: Option<&Arc<Tie>>) -> Reason {
     if let Some(last) = decisions.last() {
         match last.verb {
             Verb::Reject | Verb::Hold | Verb::Revoke => return Reason::Person((*last).clone()),
             Verb::Approve | Verb::Reopen => {}
         }
     }
-    let standing = |action: Action| findings.iter().find(|one| one.action == action && !one.covered);
+    let standing = |action: Action| findings.iter().find(|one| one.action == action && one.counts());
     let of = |one: &Judged| Reason::Finding { kind: one.finding.kind, evidence: one.finding.evidence.clone() };
     let age = || Reason::Age { opens_at: window.opens_at, rule: window.rule.clone() };
     match (standing(Action::Reject), standing(Action::Review), standing(Action::Hold)) {
         (Some(one), _, _) | (None, Some(one), _) | (None, None, Some(one)) => of(one),
         (None, None, None) if !passes.people => Reason::Staged,
-        (None, None, None) if !passes.age => age(),
-        (None, None, None) => Reason::Clear,
+        (None, None, None) => {
+            let by_age = (!passes.age).then_some(window.opens_at);
+            let longer = holding.filter(|tie| tie.withheld.is_some() || by_age.is_none_or(|at| at < tie.opens_at));
+            match (longer, passes.age) {
+                (Some(tie), _) => Reason::Tied { tie: Arc::clone(tie), by_age },
+                (None, false) => age(),
+                (None, true) => Reason::Clear,
+            }
+        }
     }
 }
 

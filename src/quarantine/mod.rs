@@ -9,6 +9,7 @@ pub mod approval;
 pub mod change;
 pub mod checks;
 pub mod chronicle;
+pub mod cohort;
 pub mod context;
 pub mod decide;
 pub mod feeds;
@@ -16,10 +17,15 @@ pub mod gate;
 pub mod intake;
 pub mod judge;
 pub mod mark;
+pub mod notices;
 mod parked;
+pub mod recalls;
+pub mod requests;
 pub mod submission;
 pub mod trial;
 pub mod trust;
+pub mod waived;
+pub mod waivers;
 pub mod warning;
 pub mod wording;
 pub mod workflow;
@@ -33,20 +39,24 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::config::policy::Policy;
+use crate::ecosystem::Bonds;
 use crate::ecosystem::Ecosystem;
 use crate::model::actor::Actor;
 use crate::model::digest::DocumentDigest;
 use crate::model::index::Index;
 use crate::model::job::Job;
 use crate::model::job::Work;
+use crate::model::notice::HookId;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
+use crate::quarantine::cohort::Cohorts;
 use crate::quarantine::context::Context;
 use crate::quarantine::feeds::Feeds;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::judge_all;
 use crate::quarantine::parked::Parked;
+use crate::quarantine::waivers::Waivers;
 use crate::quarantine::workflow::Outcome;
 use crate::storage::blob::Blobs;
 use crate::storage::record::Command;
@@ -89,6 +99,11 @@ pub struct Quarantine {
     bell: Notify,
     counts: workflow::Counts,
     feeds: Feeds,
+    waivers: Waivers,
+    asking: requests::Asking,
+    cohorts: Cohorts,
+    /// Who is told outside.
+    hooks: Vec<HookId>,
 }
 
 impl Quarantine {
@@ -119,15 +134,20 @@ impl Quarantine {
             bell: Notify::new(),
             counts: workflow::Counts::default(),
             feeds,
+            waivers: Waivers::default(),
+            asking: requests::Asking::default(),
+            cohorts: Cohorts::default(),
+            hooks: Vec::new(),
         }
     }
 
     /// To be called once before anything is served: remembers what was given up, and records which policy judges from here on.
     pub async fn begin(&self) -> Result<(), BeginError> {
         let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
-        let given_up = jobs.into_iter().filter(|job| job.parked);
+        let given_up = jobs.into_iter().filter(is_given_up);
         let given_up = given_up.map(|job| (job.work, job.last_error.unwrap_or_default()));
         self.parked.add(given_up);
+        self.waivers.know(self.state.waivers().await?);
         let text = text_of(&self.policy);
         let digest = self.policy_digest;
         let recorded = self.state.policy().await?;
@@ -157,6 +177,36 @@ impl Quarantine {
         &self.policy
     }
 
+    /// As [`Quarantine::standings`], of what is recorded; whom its releases belong together with hear of it.
+    pub fn judged(&self, index: &Index, state: &PackageState, now: Timestamp) -> Standings {
+        let standings = self.standings(index, state, now);
+        self.cohorts.hear(index, &standings);
+        standings
+    }
+
+    /// Takes in whom the package's young releases belong together with.
+    pub fn bind(&self, index: &Index, state: &PackageState, now: Timestamp) {
+        if let Some(ecosystem) = self.ecosystem(index.package.ecosystem) {
+            self.cohorts.bind(&self.question(index, state, &|manifest| ecosystem.bonds(manifest), now));
+        }
+    }
+
+    /// Packages that have to be judged before the ties of this one are settled.
+    pub fn strangers(&self, package: &PackageId, now: Timestamp) -> Vec<PackageId> {
+        self.cohorts.strangers(package, now)
+    }
+
+    fn question<'a>(
+        &self,
+        index: &'a Index,
+        state: &'a PackageState,
+        bonds: &'a dyn Fn(&[u8]) -> Bonds,
+        now: Timestamp,
+    ) -> cohort::Question<'a> {
+        let rules = &self.policy.release_age;
+        cohort::Question { index, state, minimum: rules.minimum.max(rules.floor), bonds, now }
+    }
+
     /// Where every release of a package stands at `now`.
     pub fn standings(&self, index: &Index, state: &PackageState, now: Timestamp) -> Standings {
         let substance = |manifest: &[u8]| self.substance(index.package.ecosystem, manifest);
@@ -179,7 +229,8 @@ impl Quarantine {
         let Some(ecosystem) = self.ecosystem(index.package.ecosystem) else { return Context::default() };
         let is_named_outside = state.local.is_none() && self.is_of_public_registry(&index.package);
         let (advised, feed) = self.feeds.advised(index, state, &**ecosystem, is_named_outside, now);
-        Context { advised, feed, ..Context::default() }
+        let ties = self.cohorts.ties(&self.question(index, state, &|manifest| ecosystem.bonds(manifest), now));
+        Context { advised, feed, waivers: self.waivers.of(&index.package), ties }
     }
 
     /// Whether the name is the one that feeds speak of: neither of a private scope nor of one that has a registry of its own.
@@ -191,8 +242,9 @@ impl Quarantine {
 
     /// Another number whenever [`Quarantine::standings`] of the package may come out otherwise at the same revision and time.
     pub fn outside_changes(&self, package: &PackageId) -> u64 {
-        // Of two numbers of which one differs, the sum differs too.
-        self.feeds.changes(package).wrapping_add(self.parked.changes().wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        // Of numbers of which one differs, the sum differs too, as each is spread by what is odd.
+        let all = [self.feeds.changes(package), self.parked.changes(), self.waivers.changes(package), self.cohorts.changes(package)];
+        all.iter().fold(0_u64, |sum, one| sum.rotate_left(21).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(*one))
     }
 
     pub fn feeds(&self) -> &Feeds {
@@ -201,6 +253,11 @@ impl Quarantine {
 
     pub fn ecosystem(&self, id: EcosystemId) -> Option<&Arc<dyn Ecosystem>> {
         self.ecosystems.get(&id)
+    }
+
+    /// The formats that are built.
+    pub fn ecosystem_ids(&self) -> impl Iterator<Item = EcosystemId> {
+        self.ecosystems.keys().copied()
     }
 
     /// The ledger after `after`, oldest first, at most `limit` entries.
@@ -213,10 +270,23 @@ impl Quarantine {
         self.state.verify().await
     }
 
-    /// Work that was given up and waits for people, oldest first.
+    /// Inspections that were given up and wait for people, oldest first.
     pub async fn parked(&self) -> Result<Vec<Job>, ReadError> {
-        let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
-        Ok(jobs.into_iter().filter(|job| job.parked).collect())
+        Ok(self.jobs().await?.into_iter().filter(is_given_up).collect())
+    }
+
+    /// Work that is not done, given up or not, oldest first.
+    pub async fn jobs(&self) -> Result<Vec<Job>, ReadError> {
+        self.state.jobs(workflow::JOBS_MAX).await
+    }
+}
+
+/// Whether it is an inspection that waits for people.
+fn is_given_up(job: &Job) -> bool {
+    match &job.work {
+        Work::Inspect { .. } => job.parked,
+        // Nobody reopens a notice: a recall shows it.
+        Work::Notify { .. } => false,
     }
 }
 

@@ -100,6 +100,7 @@ impl Parked {
 }
 
 const fn release_of(work: &Work) -> &ReleaseId {
-    let Work::Inspect { release, .. } = work;
-    release
+    match work {
+        Work::Inspect { release, .. } | Work::Notify { release, .. } => release,
+    }
 }

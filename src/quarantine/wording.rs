@@ -81,6 +81,13 @@ pub fn why(verdict: &Verdict, now: Timestamp) -> String {
             };
             format!("is held: {}, opens {} ({rule})", counted(), opens_at.for_people())
         }
+        Reason::Tied { tie, by_age } => match &tie.withheld {
+            Some(withheld) => format!("is held: it belongs together with {withheld}"),
+            None => {
+                let opens_at = by_age.map_or(tie.opens_at, |at| at.max(tie.opens_at));
+                format!("is held: {}, opens {} (together with {})", counted(), opens_at.for_people(), tie.last)
+            }
+        },
         Reason::Finding { kind, evidence } => {
             let evidence = printable(evidence, EVIDENCE_BYTES_MAX);
             let evidence = if evidence.is_empty() { evidence } else { format!(" ({})", evidence.trim_end_matches('.')) };

@@ -246,7 +246,7 @@ impl Quarantine {
     }
 
     /// Writes down how a job went. If even that fails, its lease runs out and it is tried again.
-    async fn note(&self, command: Command) {
+    pub(super) async fn note(&self, command: Command) {
         let batch = Batch { at: self.clock.now(), actor: Actor::Airlock, conditions: Vec::new(), commands: vec![command] };
         if let Err(error) = self.state.commit(batch).await {
             tracing::error!(%error, "how a job went could not be recorded");

@@ -154,7 +154,7 @@ fn requested(release: &mut ReleaseState, request: &Request) {
 }
 
 fn acknowledged(release: &mut ReleaseState, acknowledgement: &Acknowledgement) {
-    if let Some(one) = release.acknowledgements.iter_mut().find(|one| one.by == acknowledgement.by) {
+    if let Some(one) = release.acknowledgements.iter_mut().find(|one| one.by == acknowledgement.by && one.of == acknowledgement.of) {
         *one = acknowledgement.clone();
     } else if release.acknowledgements.len() < ReleaseState::ACKNOWLEDGEMENTS_MAX {
         release.acknowledgements.push(acknowledgement.clone());

@@ -204,6 +204,9 @@ pub struct FeedHeard {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Acknowledgement {
     pub by: String,
+    /// Whose pulls it is about, where those are not their own: the name of a token, or an address.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub of: Option<String>,
     pub at: Timestamp,
     /// What was done.
     #[serde(skip_serializing_if = "String::is_empty", default)]

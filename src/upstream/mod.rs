@@ -7,6 +7,7 @@ pub mod coalesce;
 mod error;
 mod feed;
 mod guard;
+pub mod hook;
 mod origins;
 mod patience;
 mod provider;
@@ -28,6 +29,7 @@ use crate::upstream::breaker::Breaker;
 use crate::upstream::client::Client;
 use crate::upstream::client::Reach;
 use crate::upstream::guard::Guard;
+use crate::upstream::hook::Hook;
 use crate::upstream::origins::Origins;
 use crate::upstream::patience::Backoff;
 use crate::upstream::registry::Registry;
@@ -184,6 +186,11 @@ impl Upstreams {
     /// The feed of advisories under `base`. Keep it: it holds the connections.
     pub fn feed(&self, base: &Url) -> Result<FeedHost, UpstreamError> {
         FeedHost::new(base, &self.instance, self.clock.clone())
+    }
+
+    /// An address that is told things. `is_private`: it may be one of the network that Airlock stands in.
+    pub fn hook(&self, url: &Url, is_private: bool) -> Result<Hook, UpstreamError> {
+        Hook::new(url, is_private, &self.instance, self.clock.clone())
     }
 
     fn of(&self, package: &PackageId) -> &Arc<Registry> {

@@ -69,6 +69,7 @@ mod tests {
                 published_at: None,
                 findings: Vec::new(),
                 wanted: 0,
+                requests: 0,
                 sentence: hostile.to_owned(),
             }],
             total: 12,

@@ -4,6 +4,8 @@ mod advisories;
 mod asked;
 mod locked;
 mod policy;
+mod recalls;
+mod waivers;
 
 pub use advisories::Advisories;
 pub use advisories::AdvisoriesQuery;
@@ -35,6 +37,21 @@ pub use policy::MovedRelease;
 pub use policy::Replay;
 pub use policy::ReplayOrder;
 pub use policy::Tried;
+pub use recalls::AcknowledgementOrder;
+pub use recalls::AcknowledgementView;
+pub use recalls::Missing;
+pub use recalls::NoticeView;
+pub use recalls::Pull;
+pub use recalls::Recall;
+pub use recalls::Recalled;
+pub use recalls::RequestOrder;
+pub use waivers::WaiverEnd;
+pub use waivers::WaiverMark;
+pub use waivers::WaiverOrder;
+pub use waivers::WaiverPeople;
+pub use waivers::WaiverView;
+pub use waivers::Waivers;
+pub use waivers::WaiversQuery;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -131,6 +148,9 @@ pub struct Summary {
     pub findings: Vec<FindingKind>,
     /// How often it was asked for while it was not served.
     pub wanted: u64,
+    /// How many people ask that it be let through.
+    #[serde(default)]
+    pub requests: u64,
     /// The one wording, without a link.
     #[schema(
         example = "left-pad@1.3.0 is held: published 9 hours ago, opens 2026-11-27 14:05 UTC (minimum age 7 days). 1.2.0 is approved."
@@ -232,7 +252,14 @@ pub struct ReleaseView {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(example = "GHSA-aaaa-bbbb-cccc")]
     pub fix_of: Option<String>,
+    /// Releases of other packages that it belongs together with: they open together or not at all.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[schema(example = json!(["@acme/core@2.0.0"]))]
+    pub siblings: Vec<String>,
     pub wanted: u64,
+    /// How many people ask that it be let through; the history has their words.
+    #[serde(default)]
+    pub requests: u64,
     /// The one wording, without a link.
     #[schema(
         example = "left-pad@1.3.0 is held: published 9 hours ago, opens 2026-11-27 14:05 UTC (minimum age 7 days). 1.2.0 is approved."
@@ -277,6 +304,9 @@ pub struct FindingView {
     pub evidence: String,
     /// People approved in sight of it, so that it does not count.
     pub covered: bool,
+    /// The waiver by which it does not count.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waived: Option<WaiverMark>,
     /// What this kind of finding means.
     #[schema(example = "its manifest runs a program when it is installed")]
     pub why: String,
@@ -379,34 +409,6 @@ pub struct Proof {
     /// Where the chain breaks, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub place: Option<String>,
-}
-
-/// Who pulled a release.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Recall {
-    #[schema(example = "left-pad")]
-    pub package: String,
-    #[schema(example = "1.3.0")]
-    pub version: String,
-    pub pulls: Vec<Pull>,
-    /// The sum of all counts.
-    pub total: u64,
-}
-
-/// One puller of a release.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Pull {
-    #[schema(schema_with = schema::time)]
-    pub at_first: Timestamp,
-    #[schema(schema_with = schema::time)]
-    pub at_last: Timestamp,
-    pub count: u64,
-    /// The name of the token, if the puller had one.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub by: Option<String>,
-    #[schema(example = "10.0.4.17")]
-    pub address: String,
-    pub user_agent: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]

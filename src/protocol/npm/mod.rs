@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod attestations;
 pub mod audit;
+pub mod bonds;
 pub mod call;
 pub mod claims;
 pub mod compose;
@@ -48,6 +49,7 @@ use std::cmp::Ordering;
 
 use bytes::Bytes;
 
+use crate::ecosystem::Bonds;
 use crate::ecosystem::Description;
 use crate::ecosystem::Dist;
 use crate::ecosystem::Ecosystem;
@@ -106,6 +108,10 @@ impl Ecosystem for Npm {
 
     fn needs(&self, manifest: &[u8]) -> Vec<Need> {
         needs::needs(manifest)
+    }
+
+    fn bonds(&self, manifest: &[u8]) -> Bonds {
+        bonds::bonds(manifest)
     }
 
     fn choose<'v>(&self, range: &str, pointers: &'v [(String, Version)], versions: &[&'v Version]) -> Option<&'v Version> {

@@ -103,6 +103,7 @@ pub fn exposed(package: &str, text: &str, releases: &[Release<'_>]) -> Exposed {
         trusted: None,
         fix_of: None,
         gravest: None,
+        tie: None,
     });
     let standings = Standings {
         revision: Sequence::default(),

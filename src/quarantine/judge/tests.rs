@@ -2,6 +2,7 @@
 
 mod people;
 mod policy;
+mod waived;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,6 +4,7 @@ mod age;
 mod ahead;
 mod archives;
 mod changes;
+mod cohorts;
 mod findings;
 mod jobs;
 mod listing;
