@@ -13,6 +13,7 @@ pub mod context;
 pub mod decide;
 pub mod feeds;
 pub mod gate;
+pub mod identity;
 pub mod intake;
 pub mod judge;
 mod parked;
@@ -39,8 +40,11 @@ use crate::model::job::Work;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
+use crate::quarantine::age::Age;
 use crate::quarantine::context::Context;
 use crate::quarantine::feeds::Feeds;
+use crate::quarantine::identity::Identity;
+use crate::quarantine::identity::publisher;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::judge_all;
 use crate::quarantine::parked::Parked;
@@ -153,7 +157,22 @@ impl Quarantine {
         let Some(ecosystem) = self.ecosystem(index.package.ecosystem) else { return Context::default() };
         let is_named_outside = state.local.is_none() && self.is_of_public_registry(&index.package);
         let (advised, feed) = self.feeds.advised(index, state, &**ecosystem, is_named_outside, now);
-        Context { advised, feed, ..Context::default() }
+        let identity = Arc::new(self.identity(index, state, &**ecosystem, now));
+        Context { advised, feed, identity, ..Context::default() }
+    }
+
+    /// Who published its releases, and as what.
+    fn identity(&self, index: &Index, state: &PackageState, ecosystem: &dyn Ecosystem, now: Timestamp) -> Identity {
+        let first_seen_at = state.first_seen_at.unwrap_or(now);
+        let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
+        let counts_from: Vec<Timestamp> = counts_from.collect();
+        let findings = publisher::examine(&publisher::Question {
+            index,
+            counts_from: &counts_from,
+            precedence: &|left, right| ecosystem.precedence(left, right),
+            track: &|version| ecosystem.track(version),
+        });
+        Identity { findings }
     }
 
     /// Whether the name is the one that feeds speak of: neither of a private scope nor of one that has a registry of its own.

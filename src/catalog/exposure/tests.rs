@@ -9,6 +9,7 @@ use crate::model::digest::Digest;
 use crate::model::digest::Integrity;
 use crate::model::index::Artifact;
 use crate::model::index::Claims;
+use crate::model::index::Origin;
 use crate::model::index::Row;
 use crate::protocol::npm::Npm;
 use crate::quarantine::context::Context;
@@ -35,6 +36,7 @@ fn index(versions: &str, pointers: &str) -> Index {
             published_at: Some(now().minus(age)),
             artifacts: vec![Artifact { file: format!("x-{version}.tgz"), aliases: Vec::new(), location: String::new(), integrity }],
             claims: Claims::default(),
+            origin: Origin::default(),
             unreadable: None,
             removed_at: None,
         });
@@ -114,8 +116,9 @@ fn where_a_pointer_was_wished_to_be_before_stands_in_first() {
 #[test]
 fn what_was_seen_is_named_by_what_is_listed_and_not_by_words() {
     let index = index("1.0.0 1.1.0!", "latest=1.1.0");
-    let later =
-        |at: Timestamp| expose(&index, &judge_all(&index, &PackageState::default(), &Policy::default(), &Context::default(), DocumentDigest::of, at), &Npm);
+    let later = |at: Timestamp| {
+        expose(&index, &judge_all(&index, &PackageState::default(), &Policy::default(), &Context::default(), DocumentDigest::of, at), &Npm)
+    };
     let (one, reworded, opened) =
         (later(now()), later(now().plus(Duration::from_secs(7_200))), later(now().plus(Duration::from_secs(864_000))));
     assert_ne!(one.stamp(), reworded.stamp());
@@ -140,7 +143,8 @@ fn nothing_of_a_withheld_release_is_kept() {
 fn only_what_passed_the_whole_workflow_is_listed_where_policy_says_so() {
     let policy = Policy { listing: Listing::Approved, ..Policy::default() };
     let index = index("1.0.0", "latest=1.0.0");
-    let exposed = expose(&index, &judge_all(&index, &PackageState::default(), &policy, &Context::default(), DocumentDigest::of, now()), &Npm);
+    let exposed =
+        expose(&index, &judge_all(&index, &PackageState::default(), &policy, &Context::default(), DocumentDigest::of, now()), &Npm);
     assert_eq!((exposed.releases().len(), exposed.withheld_total()), (0, 1));
 }
 

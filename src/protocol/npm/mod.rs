@@ -19,6 +19,7 @@ pub mod manage;
 pub mod manifest;
 pub mod needs;
 pub mod order;
+pub mod origin;
 pub mod path;
 pub mod publish;
 pub mod read;

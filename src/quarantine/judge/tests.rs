@@ -18,6 +18,7 @@ use crate::model::facts::Facts;
 use crate::model::index::Artifact;
 use crate::model::index::Claims;
 use crate::model::index::InstallStep;
+use crate::model::index::Origin;
 use crate::model::package::Version;
 use crate::model::pattern::PackagePattern;
 use crate::model::release::ReleaseId;
@@ -61,6 +62,7 @@ fn published(age: Duration) -> Given {
         published_at: Some(ago(age)),
         artifacts: vec![artifact],
         claims: Claims::default(),
+        origin: Origin::default(),
         unreadable: None,
         removed_at: None,
     };
