@@ -1,14 +1,18 @@
 //! What the core must ask of a package format. No I/O: a dialect says what to ask and how to hear, never how to fetch.
 //! `archive` and `json` are strict readers, `scan` looks through
-//! files; several formats share them.
+//! files, `likeness` compares names; several formats share them.
 
 pub mod archive;
 pub mod json;
+pub mod likeness;
 pub mod scan;
+pub mod signature;
+pub mod sigstore;
 
 use std::cmp::Ordering;
 
 use crate::ecosystem::json::JsonFault;
+use crate::ecosystem::likeness::Names;
 use crate::model::digest::Digest;
 use crate::model::digest::DocumentDigest;
 use crate::model::facts::Facts;
@@ -183,6 +187,11 @@ pub trait Ecosystem: Send + Sync {
     /// What an index's frame and one release's manifest say to who searches.
     fn describe(&self, _frame: &[u8], _manifest: &[u8]) -> Description {
         Description::default()
+    }
+
+    /// The names of this format that people know; `None` where that is not known. Reading them takes a while, once.
+    fn names(&self) -> Option<&'static Names> {
+        None
     }
 
     /// `None` when the version cannot be ordered.

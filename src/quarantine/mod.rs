@@ -33,6 +33,7 @@ use crate::clock::Clock;
 use crate::config::policy::Policy;
 use crate::ecosystem::Ecosystem;
 use crate::model::actor::Actor;
+use crate::model::decision::Verb;
 use crate::model::digest::DocumentDigest;
 use crate::model::index::Index;
 use crate::model::job::Job;
@@ -44,6 +45,7 @@ use crate::quarantine::age::Age;
 use crate::quarantine::context::Context;
 use crate::quarantine::feeds::Feeds;
 use crate::quarantine::identity::Identity;
+use crate::quarantine::identity::familiar::Familiar;
 use crate::quarantine::identity::publisher;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::judge_all;
@@ -52,6 +54,7 @@ use crate::quarantine::workflow::Outcome;
 use crate::storage::blob::Blobs;
 use crate::storage::record::Command;
 use crate::storage::record::PackageState;
+use crate::storage::record::ReleaseState;
 use crate::storage::record::Sequence;
 use crate::storage::state::Batch;
 use crate::storage::state::CommitError;
@@ -85,6 +88,7 @@ pub struct Quarantine {
     bell: Notify,
     counts: workflow::Counts,
     feeds: Feeds,
+    familiar: Familiar,
 }
 
 impl Quarantine {
@@ -113,6 +117,7 @@ impl Quarantine {
             bell: Notify::new(),
             counts: workflow::Counts::default(),
             feeds,
+            familiar: Familiar::default(),
         }
     }
 
@@ -172,7 +177,14 @@ impl Quarantine {
             precedence: &|left, right| ecosystem.precedence(left, right),
             track: &|version| ecosystem.track(version),
         });
-        Identity { findings }
+        let is_let_in = |one: &ReleaseState| one.decisions.iter().any(|decision| decision.verb == Verb::Approve);
+        let is_familiar = state.local.is_some() || state.releases.values().any(is_let_in);
+        if is_familiar {
+            self.familiar.add(&index.package);
+        }
+        let may_imitate = state.local.is_none() && self.is_of_public_registry(&index.package);
+        let typosquat = may_imitate.then(|| self.familiar.examine(&index.package, ecosystem)).flatten();
+        Identity { findings, typosquat }
     }
 
     /// Whether the name is the one that feeds speak of: neither of a private scope nor of one that has a registry of its own.

@@ -17,6 +17,7 @@ pub mod integrity;
 pub mod keys;
 pub mod manage;
 pub mod manifest;
+pub mod names;
 pub mod needs;
 pub mod order;
 pub mod origin;
@@ -55,6 +56,7 @@ use crate::ecosystem::Reading;
 use crate::ecosystem::Track;
 use crate::ecosystem::Unreadable;
 use crate::ecosystem::UpstreamPath;
+use crate::ecosystem::likeness::Names;
 use crate::model::digest::DocumentDigest;
 use crate::model::index::Artifact;
 use crate::model::local::LocalPackage;
@@ -117,6 +119,10 @@ impl Ecosystem for Npm {
 
     fn seal(&self, package: &PackageId, version: &Version, manifest: &[u8], dist: &Dist) -> Result<Bytes, Unreadable> {
         seal::seal(&package.name, version, manifest, dist).map_err(|fault| Unreadable::Malformed(fault.to_string()))
+    }
+
+    fn names(&self) -> Option<&'static Names> {
+        Some(names::all())
     }
 
     fn track(&self, version: &Version) -> Option<Track> {

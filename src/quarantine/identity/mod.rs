@@ -1,6 +1,7 @@
 //! Who published a release, and as what. Findings that the index of a package leads to, and what is known of the world besides;
 //! values in, values out.
 
+pub mod familiar;
 pub mod publisher;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,8 @@ use crate::model::package::Version;
 pub struct Identity {
     /// By version; only releases of which there is something to say.
     pub findings: BTreeMap<Version, Vec<Finding>>,
+    /// Of its name, and so of all; counts until people approved one of them.
+    pub typosquat: Option<Finding>,
 }
 
 impl Identity {
