@@ -64,7 +64,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("toml", &["config/"]),
     ("argon2", &["access/password.rs"]),
     ("openidconnect", &["access/oidc/"]),
-    ("ring", &["catalog/seal.rs"]),
+    ("ring", &["catalog/seal.rs", "ecosystem/signature.rs"]),
+    ("webpki", &["ecosystem/sigstore/"]),
     ("cvss", &["quarantine/feeds/score.rs"]),
     ("rawzip", &["storage/advisories/bundle.rs", "cli/advisories.rs"]),
 ];

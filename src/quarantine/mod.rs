@@ -32,6 +32,7 @@ use tokio::sync::Semaphore;
 use crate::clock::Clock;
 use crate::config::policy::Policy;
 use crate::ecosystem::Ecosystem;
+use crate::ecosystem::sigstore::root::TrustRoot;
 use crate::model::actor::Actor;
 use crate::model::decision::Verb;
 use crate::model::digest::DocumentDigest;
@@ -45,7 +46,9 @@ use crate::quarantine::age::Age;
 use crate::quarantine::context::Context;
 use crate::quarantine::feeds::Feeds;
 use crate::quarantine::identity::Identity;
+use crate::quarantine::identity::burst::Bursts;
 use crate::quarantine::identity::familiar::Familiar;
+use crate::quarantine::identity::keyring::Keyring;
 use crate::quarantine::identity::publisher;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::judge_all;
@@ -89,9 +92,14 @@ pub struct Quarantine {
     counts: workflow::Counts,
     feeds: Feeds,
     familiar: Familiar,
+    bursts: Bursts,
+    keyring: Arc<Keyring>,
+    /// Whose word on provenance counts.
+    trust_root: Arc<TrustRoot>,
 }
 
 impl Quarantine {
+    #[expect(clippy::too_many_arguments, reason = "the wiring: every one is another room's, and each is named where it is used")]
     pub fn new(
         state: Arc<dyn State>,
         blobs: Arc<dyn Blobs>,
@@ -100,7 +108,9 @@ impl Quarantine {
         policy: Arc<Policy>,
         clock: Clock,
         feeds: Feeds,
+        trust_root: Arc<TrustRoot>,
     ) -> Quarantine {
+        let keyring = Arc::new(Keyring::new(Arc::clone(&upstreams), clock.clone()));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Quarantine {
             state,
@@ -118,6 +128,9 @@ impl Quarantine {
             counts: workflow::Counts::default(),
             feeds,
             familiar: Familiar::default(),
+            bursts: Bursts::default(),
+            keyring,
+            trust_root,
         }
     }
 
@@ -171,12 +184,15 @@ impl Quarantine {
         let first_seen_at = state.first_seen_at.unwrap_or(now);
         let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
         let counts_from: Vec<Timestamp> = counts_from.collect();
-        let findings = publisher::examine(&publisher::Question {
+        let mut findings = publisher::examine(&publisher::Question {
             index,
             counts_from: &counts_from,
             precedence: &|left, right| ecosystem.precedence(left, right),
             track: &|version| ecosystem.track(version),
         });
+        for (version, finding) in self.bursts.examine(index, &counts_from, now) {
+            findings.entry(version).or_default().push(finding);
+        }
         let is_let_in = |one: &ReleaseState| one.decisions.iter().any(|decision| decision.verb == Verb::Approve);
         let is_familiar = state.local.is_some() || state.releases.values().any(is_let_in);
         if is_familiar {
@@ -197,7 +213,8 @@ impl Quarantine {
     /// Another number whenever [`Quarantine::standings`] of the package may come out otherwise at the same revision and time.
     pub fn outside_changes(&self, package: &PackageId) -> u64 {
         // Of two numbers of which one differs, the sum differs too.
-        self.feeds.changes(package).wrapping_add(self.parked.changes().wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        let besides = self.bursts.changes(package).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        self.feeds.changes(package).wrapping_add(besides).wrapping_add(self.parked.changes().wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     pub fn feeds(&self) -> &Feeds {

@@ -36,6 +36,7 @@ pub mod stage;
 pub mod status;
 pub mod substance;
 pub mod tag;
+pub mod vouchers;
 pub mod write;
 
 pub use crate::protocol::npm::handlers::Registry;
@@ -57,6 +58,8 @@ use crate::ecosystem::Track;
 use crate::ecosystem::Unreadable;
 use crate::ecosystem::UpstreamPath;
 use crate::ecosystem::likeness::Names;
+use crate::ecosystem::voucher::RegistryKey;
+use crate::ecosystem::voucher::Vouchers;
 use crate::model::digest::DocumentDigest;
 use crate::model::index::Artifact;
 use crate::model::local::LocalPackage;
@@ -119,6 +122,22 @@ impl Ecosystem for Npm {
 
     fn seal(&self, package: &PackageId, version: &Version, manifest: &[u8], dist: &Dist) -> Result<Bytes, Unreadable> {
         seal::seal(&package.name, version, manifest, dist).map_err(|fault| Unreadable::Malformed(fault.to_string()))
+    }
+
+    fn vouchers(&self, package: &PackageId, version: &Version, manifest: &[u8]) -> Option<Vouchers> {
+        vouchers::vouchers(&package.name, version, manifest)
+    }
+
+    fn locate_keys(&self) -> Option<UpstreamPath> {
+        Some(UpstreamPath(vouchers::KEYS.to_owned()))
+    }
+
+    fn read_keys(&self, document: &[u8]) -> Result<Vec<RegistryKey>, Unreadable> {
+        vouchers::keys(document)
+    }
+
+    fn read_provenance(&self, document: &[u8]) -> Result<Vec<serde_json::Value>, Unreadable> {
+        vouchers::provenance(document)
     }
 
     fn names(&self) -> Option<&'static Names> {

@@ -18,14 +18,23 @@ use crate::protocol::npm::manifest::get;
 #[derive(Default)]
 pub struct Hands<'d> {
     read: HashMap<(&'d str, &'d str), Option<Arc<Hand>>>,
+    /// What was read last: releases that follow each other are mostly of one hand.
+    last: Option<(&'d str, &'d str, Option<Arc<Hand>>)>,
 }
 
 impl<'d> Hands<'d> {
     pub fn origin(&mut self, manifest: &Manifest<'d>, dist: &[Pair<'d>]) -> Origin {
         let publisher = manifest.get("_npmUser").map_or("", |raw| raw.get());
         let maintainers = manifest.get("maintainers").map_or("", |raw| raw.get());
-        let hand = self.read.entry((publisher, maintainers)).or_insert_with(|| hand(publisher, maintainers).map(Arc::new));
-        Origin { hand: hand.clone(), has_provenance: has_provenance(dist) }
+        let hand = match &self.last {
+            Some((of, among, hand)) if *of == publisher && *among == maintainers => hand.clone(),
+            Some(_) | None => {
+                let hand = self.read.entry((publisher, maintainers)).or_insert_with(|| hand(publisher, maintainers).map(Arc::new)).clone();
+                self.last = Some((publisher, maintainers, hand.clone()));
+                hand
+            }
+        };
+        Origin { hand, has_provenance: has_provenance(dist) }
     }
 }
 

@@ -89,6 +89,7 @@ impl World {
                 integrity: IntegrityOutcome::Agrees,
                 facts: Facts::default(),
                 substance: None,
+                evidence: None,
             };
             let inspections = [(format!("left-pad-{text}.tgz"), Arc::new(inspection))].into();
             state.releases.insert(version(text), ReleaseState { inspections, ..ReleaseState::default() });

@@ -1,7 +1,11 @@
 //! Who published a release, and as what. Findings that the index of a package leads to, and what is known of the world besides;
 //! values in, values out.
 
+pub mod burst;
+pub mod evidence;
 pub mod familiar;
+mod gather;
+pub mod keyring;
 pub mod publisher;
 
 use std::collections::BTreeMap;

@@ -55,6 +55,7 @@ fn pinned(version: &str) -> PackageState {
         integrity: IntegrityOutcome::Agrees,
         facts: Facts::default(),
         substance: None,
+        evidence: None,
     };
     let mut state = seen();
     let release = ReleaseState { inspections: [(format!("x-{version}.tgz"), Arc::new(inspection))].into(), ..ReleaseState::default() };

@@ -88,6 +88,7 @@ impl Given {
             integrity: IntegrityOutcome::Agrees,
             facts,
             substance: None,
+            evidence: None,
         };
         self.state.inspections.insert("left-pad-1.0.0.tgz".into(), Arc::new(inspection));
         self

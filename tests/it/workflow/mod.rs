@@ -5,6 +5,7 @@ mod ahead;
 mod archives;
 mod changes;
 mod findings;
+mod identity;
 mod jobs;
 mod listing;
 
