@@ -1,3 +1,5 @@
+//! Bundles as they are made, and as somebody changed them.
+
 use rcgen::ExtendedKeyUsagePurpose;
 use serde_json::json;
 

@@ -58,7 +58,7 @@ async fn what_speaks_for_a_release_is_checked_and_shown() {
     assert_eq!(seen["checked"], json!(["subject", "signature", "certificate", "time", "log"]));
     assert_eq!(seen["unchecked"], json!(["issuance: the timestamp of the certificate's own log is not looked at"]));
     let page = airlock.get("/-/airlock/r/@acme%2fweb@1.0.0").await.text();
-    assert!(page.contains("What speaks for it") && page.contains(Sigstore::REPOSITORY), "{page}");
+    assert!(page.contains("what speaks for it") && page.contains(Sigstore::REPOSITORY), "{page}");
     let airlock = airlock.restart().await;
     airlock.upstream.die().await;
     assert_eq!(airlock.release("@acme/web", "1.0.0").await["evidence"], seen);
@@ -96,14 +96,14 @@ async fn keys_are_kept_while_the_registry_is_out() {
     airlock.upstream.fault(KEYS, Fault::status(500));
     airlock.advance("2h");
     airlock.upstream.package("@acme/web", |p| {
-        let release = p.release("1.1.0");
-        let message = format!("@acme/web@1.1.0:{}", release.tarball().integrity);
+        let release = p.release("2.0.0");
+        let message = format!("@acme/web@2.0.0:{}", release.tarball().integrity);
         release.dist("signatures", sigstore.signatures(&message));
     });
     airlock.listed("@acme/web").await;
     airlock.advance("8d");
-    assert_eq!(airlock.tarball("@acme/web", "1.1.0").await.status, 200);
-    assert_eq!(airlock.release("@acme/web", "1.1.0").await["evidence"]["signature"], json!({"is": "good"}));
+    assert_eq!(airlock.tarball("@acme/web", "2.0.0").await.status, 200);
+    assert_eq!(airlock.release("@acme/web", "2.0.0").await["evidence"]["signature"], json!({"is": "good"}));
     airlock.upstream.reached(KEYS, 2).await;
 }
 

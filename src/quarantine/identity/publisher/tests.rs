@@ -1,3 +1,5 @@
+//! Histories of publishers, a line for each release.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
