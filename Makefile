@@ -5,11 +5,12 @@
 # when it is built.
 # first-sight: CPU that the first sight of a package costs a running server; needs Node. ARGS="--sizes 300x800000 --rounds 9".
 # side-by-side: Airlock beside nginx, pnpr and Verdaccio, into docs/performance.md; needs nginx and wrk. ARGS="--help" tells parts and options.
+# npm-names: data/npm-names.gz anew from TABLE, a line for each package: name, version, downloads a month, separated by tabs.
 
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: run test lint bench first-sight side-by-side
+.PHONY: run test lint bench first-sight side-by-side npm-names
 
 run:
 	$(CARGO) run --release --locked -- serve $(ARGS)
@@ -33,3 +34,6 @@ first-sight:
 side-by-side:
 	$(CARGO) build --release --locked
 	node benches/side_by_side/main.mjs $(ARGS)
+
+npm-names:
+	python3 data/npm_names.py $(TABLE)

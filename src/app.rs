@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::config::storage::ArtifactKind;
 use crate::config::storage::StateKind;
 use crate::ecosystem::Ecosystem;
+use crate::ecosystem::sigstore::root::TrustRoot;
 use crate::events::Notices;
 use crate::model::package::EcosystemId;
 use crate::protocol::npm::Npm;
@@ -79,6 +80,8 @@ pub enum AppError {
     Access(#[from] AccessError),
     #[error("no random numbers are to be had: {0}")]
     Random(getrandom::Error),
+    #[error("the trust root {} cannot be used: {why}; mend or take out upstream.trust_root", path.display())]
+    TrustRoot { path: PathBuf, why: String },
     #[error("the start was cut short: {0}")]
     Cut(#[from] tokio::task::JoinError),
 }
@@ -106,6 +109,7 @@ impl App {
             Arc::new(config.policy.clone()),
             clock.clone(),
             feeds,
+            Arc::new(trust_root(config)?),
         );
         let quarantine = Arc::new(quarantine.telling(notices.ids()));
         quarantine.begin().await?;
@@ -171,6 +175,14 @@ pub fn verify(folder: &Path) -> Result<Proof, AppError> {
         state::Proof::Sound { records, head } => Proof { sound: true, records: Some(records), head: Some(head.hex()), ..nothing },
         state::Proof::Broken { after, place } => Proof { after: Some(after.0), place: Some(place), ..nothing },
     })
+}
+
+/// Whose word on provenance counts: the file's that is named, else Sigstore's for the public.
+fn trust_root(config: &Config) -> Result<TrustRoot, AppError> {
+    let Some(path) = &config.upstream.trust_root else { return Ok(TrustRoot::public()) };
+    let unusable = |why: String| AppError::TrustRoot { path: path.clone(), why };
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    TrustRoot::parse(&text).map_err(|error| unusable(error.to_string()))
 }
 
 /// What is known of advisories, and where more is heard.

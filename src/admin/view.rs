@@ -1,10 +1,15 @@
 //! From what the catalog knows to what the API says of it.
 
 use crate::admin::wire;
+use crate::admin::wire::EvidenceView;
+use crate::admin::wire::ProofState;
+use crate::admin::wire::ProofView;
 use crate::catalog::explanation::Explanation;
 use crate::http::link;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
+use crate::model::evidence::Evidence;
+use crate::model::evidence::Proof;
 use crate::model::finding::FindingKind;
 use crate::model::job::Job;
 use crate::model::job::Work;
@@ -79,6 +84,7 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         approvals: wire::Approvals { given: verdict.approvals_given, needed: verdict.approvals_needed },
         findings: verdict.findings.iter().map(finding).collect(),
         artifacts: explanation.artifacts.iter().map(artifact).collect(),
+        evidence: explanation.evidence.as_ref().map(evidence),
         history: history(explanation),
         would_change: explanation.would_change.clone(),
     }
@@ -116,6 +122,30 @@ fn finding(judged: &Judged) -> wire::FindingView {
 fn mark(waiver: &Waiver) -> wire::WaiverMark {
     let Waiver { id, by, reason, expires_at, .. } = waiver;
     wire::WaiverMark { id: id.clone(), by: by.clone(), reason: reason.clone(), expires_at: *expires_at }
+}
+
+fn proof(proof: &Proof) -> ProofView {
+    let (is, why) = match proof {
+        Proof::Good => (ProofState::Good, None),
+        Proof::Absent => (ProofState::Absent, None),
+        Proof::Unavailable { why } => (ProofState::Unavailable, Some(why.clone())),
+        Proof::Wrong { why } => (ProofState::Wrong, Some(why.clone())),
+    };
+    ProofView { is, why }
+}
+
+fn evidence(evidence: &Evidence) -> EvidenceView {
+    let source = evidence.source.clone().unwrap_or_default();
+    EvidenceView {
+        signature: proof(&evidence.signature),
+        provenance: proof(&evidence.provenance),
+        repository: source.repository,
+        workflow: source.workflow,
+        commit: source.commit,
+        issuer: source.issuer,
+        checked: evidence.checked.iter().map(|check| check.as_str().to_owned()).collect(),
+        unchecked: evidence.unchecked.iter().map(|one| format!("{}: {}", one.what.as_str(), one.why)).collect(),
+    }
 }
 
 fn artifact(artifact: &crate::catalog::explanation::ArtifactState) -> wire::ArtifactView {
@@ -295,6 +325,7 @@ mod tests {
             sha1: None,
             restricted: false,
             revision: Default::default(),
+            evidence: None,
             artifacts: vec![ArtifactState { file: "web-1.0.0.tgz".to_owned(), digest: None, size: Some(7), inspected_at: Some(at(4)) }],
             state: Default::default(),
             would_change: vec!["approval by one person".to_owned()],

@@ -24,6 +24,7 @@ use crate::model::pull::Puller;
 use crate::model::refusal::Refusal;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
+use crate::model::time::Timestamp;
 use crate::quarantine::gate::NotCleared;
 use crate::quarantine::gate::OpenError;
 use crate::quarantine::wording;
@@ -111,7 +112,12 @@ impl Catalog {
     /// Returns when the artifact's facts are recorded, or can never be: then its standing says so.
     async fn inspected(self: &Arc<Self>, found: &Found) -> Result<(), CatalogError> {
         let release = found.release.clone();
-        let subject = Subject { release: release.clone(), artifact: found.artifact.clone(), manifest: found.manifest.clone() };
+        let subject = Subject {
+            release: release.clone(),
+            artifact: found.artifact.clone(),
+            manifest: found.manifest.clone(),
+            published_at: found.published_at,
+        };
         let patience = self.quarantine.policy().inspection_wait;
         let Ok(outcome) = tokio::time::timeout(patience, self.quarantine.inspect(subject)).await else {
             return Err(CatalogError::NotYet { release, retry_after: RETRY_AFTER });
@@ -170,16 +176,17 @@ pub struct Found {
     pub release: ReleaseId,
     pub artifact: Artifact,
     manifest: Bytes,
+    published_at: Option<Timestamp>,
 }
 
 impl Found {
     fn new(index: &Index, at: usize, row: &Row, artifact: &Artifact) -> Found {
         let release = ReleaseId { package: index.package.clone(), version: row.version.clone() };
-        Found { row: at, release, artifact: artifact.clone(), manifest: index.manifest(row) }
+        Found { row: at, release, artifact: artifact.clone(), manifest: index.manifest(row), published_at: row.published_at }
     }
 
     pub fn subject(self) -> Subject {
-        Subject { release: self.release, artifact: self.artifact, manifest: self.manifest }
+        Subject { release: self.release, artifact: self.artifact, manifest: self.manifest, published_at: self.published_at }
     }
 }
 

@@ -9,6 +9,7 @@ use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::View;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
+use crate::model::evidence::Evidence;
 use crate::model::finding::Action;
 use crate::model::index::Index;
 use crate::model::index::Row;
@@ -55,6 +56,8 @@ pub struct Explanation {
     /// The package's.
     pub revision: Sequence,
     pub artifacts: Vec<ArtifactState>,
+    /// What speaks for it besides its bytes; none where nobody looked.
+    pub evidence: Option<Evidence>,
     /// Sights, inspections and decisions, oldest first.
     pub state: ReleaseState,
     /// What would change where it stands, in words.
@@ -148,6 +151,7 @@ impl Catalog {
             restricted: package.local.as_ref().is_some_and(|local| local.restricted),
             revision: view.standings.revision,
             artifacts: artifacts(row, &state),
+            evidence: row.artifacts.iter().find_map(|artifact| state.inspections.get(&artifact.file)?.evidence.clone()),
             would_change: would_change(verdict),
             wanted: self.wanted(&release),
             verdict: verdict.clone(),

@@ -276,6 +276,7 @@ impl Catalog {
             integrity: IntegrityOutcome::Agrees,
             facts: look.facts,
             substance: Some(self.quarantine.substance(offer.package.ecosystem, &sealed)),
+            evidence: None,
         };
         let submission = Submission {
             id: StageId::of(&release),

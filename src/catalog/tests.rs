@@ -18,6 +18,7 @@ use url::Url;
 use super::*;
 use crate::catalog::shelf::Heard;
 use crate::config::policy::Policy;
+use crate::ecosystem::sigstore::root::TrustRoot;
 use crate::model::actor::Actor;
 use crate::model::digest::DocumentDigest;
 use crate::model::index::Index;
@@ -117,7 +118,8 @@ async fn world() -> World {
     let advisories = Advisories::open(folder.path(), &BTreeMap::new()).unwrap();
     let feeds = Feeds::new(advisories, BTreeMap::new(), &crate::config::feeds::Osv::default(), None);
     let policy = Arc::new(Policy::default());
-    let quarantine = Quarantine::new(state.clone(), blobs, upstreams.clone(), ecosystems, policy, clock.clone(), feeds);
+    let quarantine =
+        Quarantine::new(state.clone(), blobs, upstreams.clone(), ecosystems, policy, clock.clone(), feeds, Arc::new(TrustRoot::public()));
     let disk = Arc::new(Disk { documents: DiskDocuments::open(folder.path()).unwrap(), is_full: AtomicBool::new(false) });
     let pulls = Pulls::open(&folder.path().join("pulls")).unwrap();
     let catalog = Catalog::new(

@@ -122,6 +122,11 @@ pub fn show_release(release: &ReleaseView, look: Look) -> String {
         }
         out.push_str(&page::table(look, "  ", &[], &rows));
     }
+    if let Some(evidence) = &release.evidence {
+        heading(&mut out, look, "What speaks for it");
+        let row = |(what, text): (&'static str, String)| vec![Cell::new(what, Tone::Dim), Cell::plain(text)];
+        out.push_str(&page::table(look, "  ", &[], &evidence.lines().into_iter().map(row).collect::<Vec<_>>()));
+    }
     if !release.artifacts.is_empty() {
         heading(&mut out, look, "Files");
         let row = |file: &crate::admin::wire::ArtifactView| {

@@ -1,15 +1,22 @@
 //! What the core must ask of a package format. No I/O: a dialect says what to ask and how to hear, never how to fetch.
-//! `archive`, `json` and `tree` are strict readers, `scan` looks through files; several formats share them.
+//! `archive`, `json` and `tree` are strict readers, `scan` looks through files, `likeness` compares names; several formats share them.
 
 pub mod archive;
 pub mod json;
+pub mod likeness;
 pub mod scan;
+pub mod signature;
+pub mod sigstore;
 pub mod tree;
+pub mod voucher;
 
 use std::cmp::Ordering;
 
 use crate::ecosystem::json::JsonFault;
+use crate::ecosystem::likeness::Names;
 use crate::ecosystem::tree::Fault;
+use crate::ecosystem::voucher::RegistryKey;
+use crate::ecosystem::voucher::Vouchers;
 use crate::model::digest::Digest;
 use crate::model::digest::DocumentDigest;
 use crate::model::facts::Facts;
@@ -264,6 +271,31 @@ pub trait Ecosystem: Send + Sync {
     /// What an index's frame and one release's manifest say to who searches.
     fn describe(&self, _frame: &[u8], _manifest: &[u8]) -> Description {
         Description::default()
+    }
+
+    /// What speaks for a release besides its bytes, as `manifest`, its text in the index, has it. `None` where nothing is known of that.
+    fn vouchers(&self, _package: &PackageId, _version: &Version, _manifest: &[u8]) -> Option<Vouchers> {
+        None
+    }
+
+    /// Where registries of this format have the keys that they sign releases with.
+    fn locate_keys(&self) -> Option<UpstreamPath> {
+        None
+    }
+
+    /// How to hear them.
+    fn read_keys(&self, _document: &[u8]) -> Result<Vec<RegistryKey>, Unreadable> {
+        Err(Unreadable::Reserved(self.id()))
+    }
+
+    /// The bundles among a release's statements that say from what it was built.
+    fn read_provenance(&self, _document: &[u8]) -> Result<Vec<serde_json::Value>, Unreadable> {
+        Err(Unreadable::Reserved(self.id()))
+    }
+
+    /// The names of this format that people know; `None` where that is not known. Reading them takes a while, once.
+    fn names(&self) -> Option<&'static Names> {
+        None
     }
 
     /// `None` when the version cannot be ordered.

@@ -8,6 +8,7 @@ pub mod advisory;
 pub mod change;
 pub mod decision;
 pub mod digest;
+pub mod evidence;
 pub mod facts;
 pub mod finding;
 pub mod glob;

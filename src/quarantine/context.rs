@@ -9,6 +9,7 @@ use crate::model::package::Version;
 use crate::model::time::Timestamp;
 use crate::model::waiver::Waiver;
 use crate::quarantine::advised::Advised;
+use crate::quarantine::identity::Identity;
 
 /// What a judgement of one package's releases may know besides.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub struct Context {
     pub waivers: Arc<[Arc<Waiver>]>,
     /// By version: only those that belong together with releases of other packages.
     pub ties: Arc<BTreeMap<Version, Arc<Tie>>>,
+    /// What is found of who published its releases.
+    pub identity: Arc<Identity>,
 }
 
 /// How old what is known of advisories is.

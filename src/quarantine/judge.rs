@@ -192,6 +192,9 @@ pub fn judge(case: &Case<'_>) -> Verdict {
 
     let first_of_package = policy.review.new_packages && !case.approved_before;
     let screened = screening::screen(row, state, &age, first_of_package).into_iter().chain(contradicts_pin(row, state));
+    let screened = screened.chain(case.context.identity.of(&row.version).iter().cloned());
+    let imitates = case.context.identity.typosquat.iter().filter(|_| !case.approved_before).cloned();
+    let screened = screened.chain(imitates);
     let screened: Vec<(Finding, Stage)> = screened.map(|finding| (finding, Stage::Screening)).collect();
     let around = Circumstances {
         version: &row.version,

@@ -14,6 +14,7 @@ pub mod context;
 pub mod decide;
 pub mod feeds;
 pub mod gate;
+pub mod identity;
 pub mod intake;
 pub mod judge;
 pub mod mark;
@@ -41,7 +42,9 @@ use crate::clock::Clock;
 use crate::config::policy::Policy;
 use crate::ecosystem::Bonds;
 use crate::ecosystem::Ecosystem;
+use crate::ecosystem::sigstore::root::TrustRoot;
 use crate::model::actor::Actor;
+use crate::model::decision::Verb;
 use crate::model::digest::DocumentDigest;
 use crate::model::index::Index;
 use crate::model::job::Job;
@@ -50,9 +53,15 @@ use crate::model::notice::HookId;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
+use crate::quarantine::age::Age;
 use crate::quarantine::cohort::Cohorts;
 use crate::quarantine::context::Context;
 use crate::quarantine::feeds::Feeds;
+use crate::quarantine::identity::Identity;
+use crate::quarantine::identity::burst::Bursts;
+use crate::quarantine::identity::familiar::Familiar;
+use crate::quarantine::identity::keyring::Keyring;
+use crate::quarantine::identity::publisher;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::judge_all;
 use crate::quarantine::parked::Parked;
@@ -62,6 +71,7 @@ use crate::storage::blob::Blobs;
 use crate::storage::record::Command;
 use crate::storage::record::PackageState;
 use crate::storage::record::Rejudged;
+use crate::storage::record::ReleaseState;
 use crate::storage::record::Sequence;
 use crate::storage::state::Batch;
 use crate::storage::state::CommitError;
@@ -104,9 +114,15 @@ pub struct Quarantine {
     cohorts: Cohorts,
     /// Who is told outside.
     hooks: Vec<HookId>,
+    familiar: Familiar,
+    bursts: Bursts,
+    keyring: Arc<Keyring>,
+    /// Whose word on provenance counts.
+    trust_root: Arc<TrustRoot>,
 }
 
 impl Quarantine {
+    #[expect(clippy::too_many_arguments, reason = "the wiring: every one is another room's, and each is named where it is used")]
     pub fn new(
         state: Arc<dyn State>,
         blobs: Arc<dyn Blobs>,
@@ -115,7 +131,9 @@ impl Quarantine {
         policy: Arc<Policy>,
         clock: Clock,
         feeds: Feeds,
+        trust_root: Arc<TrustRoot>,
     ) -> Quarantine {
+        let keyring = Arc::new(Keyring::new(Arc::clone(&upstreams), clock.clone()));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Quarantine {
             state,
@@ -138,6 +156,10 @@ impl Quarantine {
             asking: requests::Asking::default(),
             cohorts: Cohorts::default(),
             hooks: Vec::new(),
+            familiar: Familiar::default(),
+            bursts: Bursts::default(),
+            keyring,
+            trust_root,
         }
     }
 
@@ -230,7 +252,32 @@ impl Quarantine {
         let is_named_outside = state.local.is_none() && self.is_of_public_registry(&index.package);
         let (advised, feed) = self.feeds.advised(index, state, &**ecosystem, is_named_outside, now);
         let ties = self.cohorts.ties(&self.question(index, state, &|manifest| ecosystem.bonds(manifest), now));
-        Context { advised, feed, waivers: self.waivers.of(&index.package), ties }
+        let identity = Arc::new(self.identity(index, state, &**ecosystem, now));
+        Context { advised, feed, waivers: self.waivers.of(&index.package), ties, identity }
+    }
+
+    /// Who published its releases, and as what.
+    fn identity(&self, index: &Index, state: &PackageState, ecosystem: &dyn Ecosystem, now: Timestamp) -> Identity {
+        let first_seen_at = state.first_seen_at.unwrap_or(now);
+        let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
+        let counts_from: Vec<Timestamp> = counts_from.collect();
+        let mut findings = publisher::examine(&publisher::Question {
+            index,
+            counts_from: &counts_from,
+            precedence: &|left, right| ecosystem.precedence(left, right),
+            track: &|version| ecosystem.track(version),
+        });
+        for (version, finding) in self.bursts.examine(index, &counts_from, now) {
+            findings.entry(version).or_default().push(finding);
+        }
+        let is_let_in = |one: &ReleaseState| one.decisions.iter().any(|decision| decision.verb == Verb::Approve);
+        let is_familiar = state.local.is_some() || state.releases.values().any(is_let_in);
+        if is_familiar {
+            self.familiar.add(&index.package);
+        }
+        let may_imitate = state.local.is_none() && self.is_of_public_registry(&index.package);
+        let typosquat = may_imitate.then(|| self.familiar.examine(&index.package, ecosystem)).flatten();
+        Identity { findings, typosquat }
     }
 
     /// Whether the name is the one that feeds speak of: neither of a private scope nor of one that has a registry of its own.
@@ -242,8 +289,9 @@ impl Quarantine {
 
     /// Another number whenever [`Quarantine::standings`] of the package may come out otherwise at the same revision and time.
     pub fn outside_changes(&self, package: &PackageId) -> u64 {
+        let Self { feeds, parked, waivers, cohorts, bursts, .. } = self;
+        let all = [feeds.changes(package), parked.changes(), waivers.changes(package), cohorts.changes(package), bursts.changes(package)];
         // Of numbers of which one differs, the sum differs too, as each is spread by what is odd.
-        let all = [self.feeds.changes(package), self.parked.changes(), self.waivers.changes(package), self.cohorts.changes(package)];
         all.iter().fold(0_u64, |sum, one| sum.rotate_left(21).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(*one))
     }
 

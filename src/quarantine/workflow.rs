@@ -25,6 +25,7 @@ use crate::model::job::Work;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::release::ReleaseId;
+use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::quarantine::checks::inspection::EDITION;
 use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
@@ -112,6 +113,8 @@ pub struct Subject {
     pub artifact: Artifact,
     /// The release's text in the index.
     pub manifest: Bytes,
+    /// As upstream claims.
+    pub published_at: Option<Timestamp>,
 }
 
 impl Subject {
@@ -313,6 +316,7 @@ impl Quarantine {
         {
             return Err(InspectError::OtherBytes { pinned: Box::new(pinned), found: Box::new(*content.digest()) });
         }
+        let is_looked_into = facts.is_some() && !integrity_only;
         let facts = match facts {
             Some(facts) => {
                 let facts = facts.map_err(InspectError::Crashed)?;
@@ -325,8 +329,17 @@ impl Quarantine {
         let now = self.clock.now();
         let substance = Some(self.substance(subject.release.package.ecosystem, &subject.manifest));
         let edition = if integrity_only { INTEGRITY_ONLY } else { EDITION };
-        let inspection =
-            Inspection { at: now, edition, digest: *content.digest(), size: content.size(), integrity: outcome, facts, substance };
+        let evidence = if is_looked_into { self.evidence(subject, content.digest()).await } else { None };
+        let inspection = Inspection {
+            at: now,
+            edition,
+            digest: *content.digest(),
+            size: content.size(),
+            integrity: outcome,
+            facts,
+            substance,
+            evidence,
+        };
         let commands = vec![
             Command::Inspected { release: subject.release.clone(), file: subject.artifact.file.clone(), inspection: Box::new(inspection) },
             Command::JobDone { work: subject.work() },

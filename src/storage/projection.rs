@@ -225,6 +225,7 @@ mod tests {
                 integrity: IntegrityOutcome::Agrees,
                 facts: Facts::default(),
                 substance: None,
+                evidence: None,
             };
             let release = self.release_id();
             self.fold(vec![Command::Inspected { release, file: "f".into(), inspection: Box::new(inspection) }])

@@ -15,6 +15,7 @@ use crate::model::decision::Decision;
 use crate::model::digest::Digest;
 use crate::model::digest::DocumentDigest;
 use crate::model::digest::IntegrityOutcome;
+use crate::model::evidence::Evidence;
 use crate::model::facts::Facts;
 use crate::model::job::Work;
 use crate::model::local::NameOwner;
@@ -346,6 +347,9 @@ pub struct Inspection {
     /// What the index said of the release, by `Ecosystem::substance`: with another entry, these facts are of another release.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub substance: Option<DocumentDigest>,
+    /// What spoke for the release besides its bytes; none where nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evidence: Option<Evidence>,
 }
 
 impl Inspection {

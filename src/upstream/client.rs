@@ -240,7 +240,7 @@ impl Client {
     fn request(&self, ask: &Ask<'_>) -> reqwest::RequestBuilder {
         let mut request = self.http.get(ask.url.clone()).header(VIA, self.instance.clone());
         request = match ask.wanted {
-            Wanted::Document => request.header(header::ACCEPT, "application/json"),
+            Wanted::Document | Wanted::Note => request.header(header::ACCEPT, "application/json"),
             // The bytes are hashed: nobody shall encode them on the way.
             Wanted::Artifact => request.header(header::ACCEPT, "*/*").header(header::ACCEPT_ENCODING, "identity"),
         };

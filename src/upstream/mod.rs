@@ -162,6 +162,16 @@ impl Upstreams {
         self.of_scope(scope).document(path, None).await
     }
 
+    /// As `document`, of what is small: statements about a release.
+    pub async fn note(&self, package: &PackageId, path: &str) -> Result<Document, UpstreamError> {
+        self.of(package).note(path).await
+    }
+
+    /// As `about_nothing`, of what is small: a registry's keys.
+    pub async fn note_about_nothing(&self, scope: Option<&str>, path: &str) -> Result<Document, UpstreamError> {
+        self.of_scope(scope).note(path).await
+    }
+
     /// The scopes that have an upstream of their own, `@acme`, in order.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.scopes.keys().map(String::as_str)

@@ -47,6 +47,7 @@ impl Page {
             }
             (self.would_change())
             (self.findings())
+            (self.evidence())
             (self.others(base))
             (self.for_developers(base))
             (self.for_approvers(base))
@@ -75,6 +76,14 @@ impl Page {
                         @if let Some(digest) = &file.digest { br; code { (digest.sri()) } }
                     }
                 }
+            }
+        }
+    }
+
+    fn evidence(&self) -> Markup {
+        html! {
+            @if let Some(evidence) = &self.view.evidence {
+                section { h2 { "What speaks for it" } dl { @for (what, text) in evidence.lines() { dt { (what) } dd { (text) } } } }
             }
         }
     }
@@ -199,6 +208,11 @@ impl Page {
                 lines.push(format!("    {}", finding.evidence));
             }
         }
+        if let Some(evidence) = &view.evidence {
+            lines.push(String::new());
+            lines.push("what speaks for it".to_owned());
+            lines.extend(evidence.lines().iter().map(|(what, text)| format!("  {what:<12} {text}")));
+        }
         if !view.would_change.is_empty() {
             lines.push(String::new());
             lines.push("what would change it".to_owned());
@@ -257,7 +271,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
     let clean = |text: &String| printable(text, TEXT_BYTES_MAX);
     let ReleaseView { package, ecosystem, version, standing, opens_at, published_at, age_counts_from, removed_at, wanted, .. } = &view;
     let ReleaseView { sentence, link, digest, revision, approvals, findings, artifacts, history, would_change, .. } = &view;
-    let ReleaseView { submitted_by, trusted, fix_of, observed, siblings, requests, .. } = &view;
+    let ReleaseView { submitted_by, trusted, fix_of, observed, siblings, requests, evidence, .. } = &view;
     ReleaseView {
         package: clean(package),
         ecosystem: *ecosystem,
@@ -306,6 +320,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
                 inspected_at: *inspected_at,
             })
             .collect(),
+        evidence: evidence.as_ref().map(|evidence| evidence.cleaned(clean)),
         history: history
             .iter()
             .map(|Event { at, by, what, reason, digest, expires_at }| Event {
@@ -366,6 +381,7 @@ mod tests {
                 why: text.to_owned(),
                 rule: Some(text.to_owned()),
             }],
+            evidence: None,
             artifacts: vec![ArtifactView { file: text.to_owned(), digest: None, size: Some(1), inspected_at: None }],
             history: vec![Event {
                 at,

@@ -2,6 +2,7 @@
 
 mod advisories;
 mod asked;
+mod evidence;
 mod locked;
 mod policy;
 mod recalls;
@@ -24,6 +25,9 @@ pub use asked::ReleasesQuery;
 pub use asked::TokenOrder;
 pub use asked::UserEdit;
 pub use asked::UserOrder;
+pub use evidence::EvidenceView;
+pub use evidence::ProofState;
+pub use evidence::ProofView;
 pub use locked::ChangeView;
 pub use locked::LockedIntegrity;
 pub use locked::LockedVerdict;
@@ -277,6 +281,9 @@ pub struct ReleaseView {
     pub approvals: Approvals,
     pub findings: Vec<FindingView>,
     pub artifacts: Vec<ArtifactView>,
+    /// What speaks for it besides its bytes; none before it was inspected, and of what was published here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evidence: Option<EvidenceView>,
     /// Oldest first.
     pub history: Vec<Event>,
     /// In words, what would change where it stands.

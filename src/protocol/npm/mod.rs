@@ -19,8 +19,10 @@ pub mod keys;
 pub mod lockfile;
 pub mod manage;
 pub mod manifest;
+pub mod names;
 pub mod needs;
 pub mod order;
+pub mod origin;
 pub mod path;
 pub mod publish;
 pub mod range;
@@ -39,6 +41,7 @@ pub mod status;
 pub mod substance;
 pub mod tag;
 pub mod violation;
+pub mod vouchers;
 pub mod write;
 
 pub use crate::protocol::npm::handlers::Registry;
@@ -62,7 +65,10 @@ use crate::ecosystem::Shift;
 use crate::ecosystem::Track;
 use crate::ecosystem::Unreadable;
 use crate::ecosystem::UpstreamPath;
+use crate::ecosystem::likeness::Names;
 use crate::ecosystem::tree::Fault;
+use crate::ecosystem::voucher::RegistryKey;
+use crate::ecosystem::voucher::Vouchers;
 use crate::model::digest::DocumentDigest;
 use crate::model::index::Artifact;
 use crate::model::local::LocalPackage;
@@ -156,6 +162,26 @@ impl Ecosystem for Npm {
 
     fn seal(&self, package: &PackageId, version: &Version, manifest: &[u8], dist: &Dist) -> Result<Bytes, Unreadable> {
         seal::seal(&package.name, version, manifest, dist).map_err(|fault| Unreadable::Malformed(fault.to_string()))
+    }
+
+    fn vouchers(&self, package: &PackageId, version: &Version, manifest: &[u8]) -> Option<Vouchers> {
+        vouchers::vouchers(&package.name, version, manifest)
+    }
+
+    fn locate_keys(&self) -> Option<UpstreamPath> {
+        Some(UpstreamPath(vouchers::KEYS.to_owned()))
+    }
+
+    fn read_keys(&self, document: &[u8]) -> Result<Vec<RegistryKey>, Unreadable> {
+        vouchers::keys(document)
+    }
+
+    fn read_provenance(&self, document: &[u8]) -> Result<Vec<serde_json::Value>, Unreadable> {
+        vouchers::provenance(document)
+    }
+
+    fn names(&self) -> Option<&'static Names> {
+        Some(names::all())
     }
 
     fn track(&self, version: &Version) -> Option<Track> {

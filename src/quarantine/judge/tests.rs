@@ -20,6 +20,7 @@ use crate::model::facts::Facts;
 use crate::model::index::Artifact;
 use crate::model::index::Claims;
 use crate::model::index::InstallStep;
+use crate::model::index::Origin;
 use crate::model::package::Version;
 use crate::model::pattern::PackagePattern;
 use crate::model::release::ReleaseId;
@@ -63,6 +64,7 @@ fn published(age: Duration) -> Given {
         published_at: Some(ago(age)),
         artifacts: vec![artifact],
         claims: Claims::default(),
+        origin: Origin::default(),
         unreadable: None,
         removed_at: None,
     };
@@ -88,6 +90,7 @@ impl Given {
             integrity: IntegrityOutcome::Agrees,
             facts,
             substance: None,
+            evidence: None,
         };
         self.state.inspections.insert("left-pad-1.0.0.tgz".into(), Arc::new(inspection));
         self

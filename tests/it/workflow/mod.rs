@@ -6,6 +6,7 @@ mod archives;
 mod changes;
 mod cohorts;
 mod findings;
+mod identity;
 mod jobs;
 mod listing;
 
