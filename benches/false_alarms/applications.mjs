@@ -8,6 +8,9 @@ import { run, said } from '../side_by_side/children.mjs';
 /** Ranges and aliases of a registry. What lies in a workspace, a folder or a repository is not what a gate sees. */
 const OF_A_REGISTRY = /^(?:npm:.+|[\^~<>=*vVxX\d][^:/]*|latest)$/;
 
+/** Mirrors lag behind: so many of an application's own needs may be missing. */
+const LEFT_OUT_MAX = 8;
+
 /** `[{ name, version }]` of all that the lockfile of `app`, such as `ghost@6.0.0`, names; made below `folder` where it is not there yet. */
 export async function locked(app, folder) {
   const here = path.join(folder, app.replaceAll(/[@/]/g, '_'));
@@ -32,9 +35,16 @@ async function lock(app, here) {
   const only = fields.every((field) => manifest[field] === undefined);
   const needs = only ? manifest : Object.assign({}, ...fields.toReversed().map((field) => manifest[field] ?? {}));
   const dependencies = Object.fromEntries(Object.entries(needs).filter(([, range]) => OF_A_REGISTRY.test(range)));
-  writeFileSync(path.join(here, 'package.json'), JSON.stringify({ name: 'locked', version: '1.0.0', private: true, dependencies }, null, 2));
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  // What a workspace pins by overrides is not in its manifest, so that peers may disagree.
-  const { code, err, out } = await run('npm', ['install', '--package-lock-only', '--legacy-peer-deps', ...quiet], { cwd: here });
-  if (code !== 0) throw new Error(`npm cannot lock ${app}: ${err.trim() || out.trim()}`);
+  for (let left = 0; ; left += 1) {
+    writeFileSync(path.join(here, 'package.json'), JSON.stringify({ name: 'locked', version: '1.0.0', private: true, dependencies }, null, 2));
+    // What a workspace pins by overrides is not in its manifest, so that peers may disagree.
+    const { code, err, out } = await run('npm', ['install', '--package-lock-only', '--legacy-peer-deps', ...quiet], { cwd: here });
+    if (code === 0) return;
+    const why = err.trim() || out.trim();
+    const missing = /No matching version found for (@?[^@\s]+)@/.exec(why)?.[1];
+    if (!missing || !dependencies[missing] || left === LEFT_OUT_MAX) throw new Error(`npm cannot lock ${app}: ${why}`);
+    process.stderr.write(`${app}: the registry has no ${missing}@${dependencies[missing]}; it is left out\n`);
+    delete dependencies[missing];
+  }
 }

@@ -41,7 +41,8 @@ impl Bulk {
             match self {
                 Bulk::Plain => {
                     let (name, a, b) = (numbers.text(LETTERS, 8), numbers.text(LETTERS, 4), numbers.text(LETTERS, 5));
-                    writeln!(text, "function {name}({a}, {b}) {{\n  // Adds the two, and nothing else.\n  return {a} + {b};\n}}\n").unwrap();
+                    writeln!(text, "function {name}({a}, {b}) {{\n  // Adds the two, and nothing else.\n  return {a} + {b};\n}}\n")
+                        .unwrap();
                 }
                 Bulk::Dense => {
                     let (name, opaque) = (numbers.text(LETTERS, 3), numbers.text(ALL, 48));

@@ -145,7 +145,11 @@ impl Incident {
         for (package, release) in self.malicious() {
             let at = release.published();
             assert!(at < self.taken_down(), "{name}: {} is published after it was taken down", release.version);
-            assert!(self.advisory.as_deref().is_none_or(|advised| at < time(advised)), "{name}: an advisory is older than {}", package.name);
+            assert!(
+                self.advisory.as_deref().is_none_or(|advised| at < time(advised)),
+                "{name}: an advisory is older than {}",
+                package.name
+            );
         }
     }
 
@@ -179,10 +183,9 @@ impl Incident {
 }
 
 impl Package {
-    /// Whether its honest releases were old enough at `now` to be in use.
-    pub fn in_use(&self, now: Timestamp) -> impl Iterator<Item = &Release> {
-        const SETTLED: Duration = Duration::from_secs(15 * 24 * 3_600);
-        self.releases.iter().filter(move |release| !release.malicious && release.published() < now.minus(SETTLED))
+    /// Its honest releases of before `now`.
+    pub fn there(&self, now: Timestamp) -> impl Iterator<Item = &Release> {
+        self.releases.iter().filter(move |release| !release.malicious && release.published() <= now)
     }
 
     /// Puts a release of the file into the registry's package.
@@ -192,6 +195,12 @@ impl Package {
 }
 
 impl Release {
+    /// Whether it was old enough at `now` for the default policy, of a new package as well.
+    pub fn is_settled(&self, now: Timestamp) -> bool {
+        const SETTLED: Duration = Duration::from_secs(15 * 24 * 3_600);
+        self.published() < now.minus(SETTLED)
+    }
+
     pub fn published(&self) -> Timestamp {
         time(&self.published)
     }
