@@ -10,6 +10,7 @@ mod crash;
 mod gate;
 mod harness;
 mod identity;
+mod incidents;
 mod index;
 mod lockfile;
 mod npm;

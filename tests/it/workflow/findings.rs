@@ -45,7 +45,7 @@ const OF_CHANGES: &[FindingKind] = &[
     FindingKind::SuspiciousChange,
 ];
 
-/// What licences policy takes, which by default are all: `policy_rules.rs`.
+/// What licences policy takes, which by default are all: `policy/rules.rs`.
 const OF_LICENCES: &[FindingKind] = &[FindingKind::LicenseDenied];
 
 fn is_elsewhere(kind: FindingKind) -> bool {

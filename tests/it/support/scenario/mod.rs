@@ -9,6 +9,7 @@ mod tarball;
 
 pub use document::Form;
 pub use package::Package;
+pub use release::Release;
 pub use tarball::File;
 pub use tarball::Tarball;
 pub use tarball::gzip;
