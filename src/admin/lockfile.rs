@@ -8,13 +8,13 @@ use axum::extract::State;
 
 use crate::admin::Api;
 use crate::admin::request::Asked;
-use crate::admin::wire::ChangeView;
 use crate::admin::wire::LockedIntegrity;
 use crate::admin::wire::LockedVerdict;
 use crate::admin::wire::LockedView;
 use crate::admin::wire::LockfileQuery;
 use crate::admin::wire::LockfileView;
 use crate::admin::wire::PlanView;
+use crate::admin::wire::PlannedView;
 use crate::admin::wire::StuckView;
 use crate::catalog::lockfile::Asker;
 use crate::catalog::lockfile::Checked;
@@ -142,7 +142,7 @@ fn plan(plan: &Plan, steps: &[String]) -> PlanView {
         changes: plan
             .changes
             .iter()
-            .map(|change| ChangeView {
+            .map(|change| PlannedView {
                 package: change.package.name.to_string(),
                 from: text(&change.from),
                 to: text(&change.to),

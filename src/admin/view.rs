@@ -6,6 +6,8 @@ use crate::admin::wire::ProofState;
 use crate::admin::wire::ProofView;
 use crate::catalog::explanation::Explanation;
 use crate::http::link;
+use crate::model::change::Change;
+use crate::model::change::Gained;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::evidence::Evidence;
@@ -83,6 +85,7 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         revision: explanation.revision.0,
         approvals: wire::Approvals { given: verdict.approvals_given, needed: verdict.approvals_needed },
         findings: verdict.findings.iter().map(finding).collect(),
+        change: explanation.change.as_ref().map(change),
         artifacts: explanation.artifacts.iter().map(artifact).collect(),
         evidence: explanation.evidence.as_ref().map(evidence),
         history: history(explanation),
@@ -145,6 +148,31 @@ fn evidence(evidence: &Evidence) -> EvidenceView {
         issuer: source.issuer,
         checked: evidence.checked.iter().map(|check| check.as_str().to_owned()).collect(),
         unchecked: evidence.unchecked.iter().map(|one| format!("{}: {}", one.what.as_str(), one.why)).collect(),
+    }
+}
+
+fn change(change: &Change) -> wire::ChangeView {
+    let gained =
+        |one: &Gained| wire::GainedView { name: one.name.clone(), range: one.range.clone(), first_published_at: one.first_published_at };
+    wire::ChangeView {
+        baseline: change.baseline.to_string(),
+        install_steps: change.install_steps.clone(),
+        capabilities: change.capabilities.iter().map(|one| one.as_str().to_owned()).collect(),
+        hosts: change.hosts.clone(),
+        dependencies: change.dependencies.iter().map(gained).collect(),
+        binaries: change.binaries.clone(),
+        hooks: change.hooks.clone(),
+        loose_scripts: change.loose_scripts.clone(),
+        signals: change.signals.iter().map(ToString::to_string).collect(),
+        entry_rewritten: change.entry_rewritten.clone(),
+        grown_bytes: change.grown_bytes,
+        unpacked_bytes_before: change.unpacked_bytes_before,
+        unpacked_bytes: change.unpacked_bytes,
+        entropy_before: change.entropy_before,
+        entropy: change.entropy,
+        files_added: change.files_added,
+        files_changed: change.files_changed,
+        files_removed: change.files_removed,
     }
 }
 
@@ -328,6 +356,7 @@ mod tests {
             evidence: None,
             artifacts: vec![ArtifactState { file: "web-1.0.0.tgz".to_owned(), digest: None, size: Some(7), inspected_at: Some(at(4)) }],
             state: Default::default(),
+            change: None,
             would_change: vec!["approval by one person".to_owned()],
             wanted: 3,
         };

@@ -62,6 +62,7 @@ fn reason(verdict: &Verdict) -> String {
     match &verdict.reason {
         Reason::Clear => "clear".to_owned(),
         Reason::Age { .. } => "age".to_owned(),
+        Reason::Tied { .. } => "siblings".to_owned(),
         Reason::Finding { kind, .. } => kind.to_string(),
         Reason::Staged => "staged".to_owned(),
         Reason::Person(decision) => decision.verb.to_string(),
@@ -73,7 +74,7 @@ fn reason(verdict: &Verdict) -> String {
 fn deciding(verdict: &Verdict) -> Option<&Judged> {
     match &verdict.reason {
         Reason::Finding { kind, .. } => verdict.findings.iter().find(|one| one.finding.kind == *kind && !one.covered),
-        Reason::Clear | Reason::Age { .. } | Reason::Staged | Reason::Person(_) | Reason::GivenUp { .. } => {
+        Reason::Clear | Reason::Age { .. } | Reason::Tied { .. } | Reason::Staged | Reason::Person(_) | Reason::GivenUp { .. } => {
             verdict.findings.iter().find(|one| one.rule.is_some())
         }
     }

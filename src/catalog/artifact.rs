@@ -25,6 +25,7 @@ use crate::model::refusal::Refusal;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
+use crate::quarantine::baseline::Against;
 use crate::quarantine::gate::NotCleared;
 use crate::quarantine::gate::OpenError;
 use crate::quarantine::wording;
@@ -86,7 +87,7 @@ impl Catalog {
                 }
                 Err(NotCleared::OutOfDate) => {}
                 Err(NotCleared::Read(error)) => return Err(error.into()),
-                Err(NotCleared::Standing(Standing::Admissible)) => Box::pin(self.inspected(&found)).await?,
+                Err(NotCleared::Standing(Standing::Admissible)) => Box::pin(self.inspected(&shelf, &found)).await?,
                 Err(NotCleared::Standing(_)) => return Err(self.refuse(self.refusal(&shelf, &view, found.row, &found.release))),
             }
         }
@@ -104,22 +105,16 @@ impl Catalog {
     /// Inspects a file of the index now, for at most as long as a download would wait.
     pub(crate) async fn inspect_file(self: &Arc<Self>, shelf: &Arc<Shelf>, file: &str) -> Result<(), CatalogError> {
         match shelf.find(file) {
-            Some(found) => self.inspected(&found).await,
+            Some(found) => self.inspected(shelf, &found).await,
             None => Err(CatalogError::UnknownRelease { package: shelf.index.package.clone(), wanted: format!("file {file:?}") }),
         }
     }
 
     /// Returns when the artifact's facts are recorded, or can never be: then its standing says so.
-    async fn inspected(self: &Arc<Self>, found: &Found) -> Result<(), CatalogError> {
+    async fn inspected(self: &Arc<Self>, shelf: &Arc<Shelf>, found: &Found) -> Result<(), CatalogError> {
         let release = found.release.clone();
-        let subject = Subject {
-            release: release.clone(),
-            artifact: found.artifact.clone(),
-            manifest: found.manifest.clone(),
-            published_at: found.published_at,
-        };
         let patience = self.quarantine.policy().inspection_wait;
-        let Ok(outcome) = tokio::time::timeout(patience, self.quarantine.inspect(subject)).await else {
+        let Ok(outcome) = tokio::time::timeout(patience, self.inspect(shelf, found.clone())).await else {
             return Err(CatalogError::NotYet { release, retry_after: RETRY_AFTER });
         };
         match outcome {
@@ -140,7 +135,9 @@ impl Catalog {
                 }
                 InspectError::Blob(BlobError::DiskFull { .. }) => CatalogError::StorageFull(error.to_string()),
                 InspectError::Commit(commit) if commit.is_disk_full() => CatalogError::StorageFull(error.to_string()),
-                InspectError::Blob(_) | InspectError::Commit(_) | InspectError::Read(_) => CatalogError::Storage(error.to_string()),
+                InspectError::Blob(_) | InspectError::Commit(_) | InspectError::Read(_) | InspectError::NotReady(_) => {
+                    CatalogError::Storage(error.to_string())
+                }
             }),
         }
     }
@@ -170,6 +167,7 @@ impl Catalog {
 }
 
 /// An artifact of an index, and the release it belongs to.
+#[derive(Clone)]
 pub struct Found {
     /// Which row of the index.
     pub row: usize,
@@ -185,8 +183,8 @@ impl Found {
         Found { row: at, release, artifact: artifact.clone(), manifest: index.manifest(row), published_at: row.published_at }
     }
 
-    pub fn subject(self) -> Subject {
-        Subject { release: self.release, artifact: self.artifact, manifest: self.manifest, published_at: self.published_at }
+    pub fn subject(self, against: Option<Against>) -> Subject {
+        Subject { release: self.release, artifact: self.artifact, manifest: self.manifest, published_at: self.published_at, against }
     }
 }
 

@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::View;
+use crate::model::change::Change;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
 use crate::model::evidence::Evidence;
@@ -58,6 +59,8 @@ pub struct Explanation {
     pub artifacts: Vec<ArtifactState>,
     /// What speaks for it besides its bytes; none where nobody looked.
     pub evidence: Option<Evidence>,
+    /// What it does that the release it was compared with did not, by the inspection that was done last.
+    pub change: Option<Change>,
     /// Sights, inspections and decisions, oldest first.
     pub state: ReleaseState,
     /// What would change where it stands, in words.
@@ -152,6 +155,7 @@ impl Catalog {
             revision: view.standings.revision,
             artifacts: artifacts(row, &state),
             evidence: row.artifacts.iter().find_map(|artifact| state.inspections.get(&artifact.file)?.evidence.clone()),
+            change: row.artifacts.iter().find_map(|artifact| state.inspections.get(&artifact.file)?.facts.change.clone()),
             would_change: would_change(verdict),
             wanted: self.wanted(&release),
             verdict: verdict.clone(),

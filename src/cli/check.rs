@@ -5,12 +5,12 @@ use std::io::Read;
 use std::path::Path;
 use std::path::PathBuf;
 
-use crate::admin::wire::ChangeView;
 use crate::admin::wire::LockedIntegrity;
 use crate::admin::wire::LockedVerdict;
 use crate::admin::wire::LockedView;
 use crate::admin::wire::LockfileView;
 use crate::admin::wire::PlanView;
+use crate::admin::wire::PlannedView;
 use crate::cli::failure::Failure;
 use crate::cli::failure::Outcome;
 use crate::cli::page;
@@ -38,7 +38,7 @@ pub fn run(flags: &CheckLockfileFlags) -> Result<Outcome, Failure> {
     let text = read(&flags.lockfile)?;
     let name = flags.lockfile.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let remote = Remote::new(&flags.remote)?;
-    let answer = remote.upload::<LockfileView>(&["lockfile"], &[("name", name)], text)?;
+    let answer = remote.send_whole::<LockfileView>(&["lockfile"], &[("name", name)], text)?;
     let path = flags.lockfile.display().to_string();
     page::write(&if flags.remote.json {
         answer.text + "\n"
@@ -172,7 +172,7 @@ fn plan(plan: &PlanView, look: Look) -> String {
 
 const STEP_BYTES_MAX: usize = 60_000;
 
-fn change(change: &ChangeView) -> Vec<Cell> {
+fn change(change: &PlannedView) -> Vec<Cell> {
     let (from, to) = (change.from.as_deref(), change.to.as_deref());
     let what = match (from, to) {
         (Some(from), Some(to)) => format!("{from} to {to}"),

@@ -128,7 +128,7 @@ impl Remote {
     }
 
     /// Sends a file as it is.
-    pub fn upload<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)], file: Vec<u8>) -> Result<Answer<T>, Failure> {
+    pub fn send_whole<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)], file: Vec<u8>) -> Result<Answer<T>, Failure> {
         self.ask(Method::POST, path, query, Some(("application/octet-stream", file))).and_then(|text| self.read(text))
     }
 

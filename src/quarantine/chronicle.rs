@@ -161,6 +161,7 @@ fn words(command: &Command) -> String {
             let (opened, closed) = (named(&rejudged.opened, rejudged.opened_total), named(&rejudged.closed, rejudged.closed_total));
             format!("policy {policy} instead of {}, of the releases in use: opened {opened}, closed {closed}", rejudged.before)
         }
+        Command::EditionBegun { edition } => format!("began to inspect by edition {edition}"),
         Command::FeedHeard { feed, heard } => {
             let unreadable = if heard.unreadable == 0 { String::new() } else { format!(", {} unreadable", heard.unreadable) };
             format!("heard the feed {feed} as of {}: {} advisories{unreadable}", heard.as_of.for_people(), heard.advisories)

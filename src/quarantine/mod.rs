@@ -6,6 +6,8 @@
 pub mod advised;
 pub mod age;
 pub mod approval;
+pub mod baseline;
+mod bytes;
 pub mod change;
 pub mod checks;
 pub mod chronicle;
@@ -32,6 +34,7 @@ pub mod wording;
 pub mod workflow;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
@@ -54,8 +57,10 @@ use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::quarantine::age::Age;
+use crate::quarantine::checks::inspection::EDITION;
 use crate::quarantine::cohort::Cohorts;
 use crate::quarantine::context::Context;
+use crate::quarantine::context::Editions;
 use crate::quarantine::feeds::Feeds;
 use crate::quarantine::identity::Identity;
 use crate::quarantine::identity::burst::Bursts;
@@ -119,6 +124,8 @@ pub struct Quarantine {
     keyring: Arc<Keyring>,
     /// Whose word on provenance counts.
     trust_root: Arc<TrustRoot>,
+    /// Set when it begins.
+    editions: OnceLock<Arc<Editions>>,
 }
 
 impl Quarantine {
@@ -160,15 +167,25 @@ impl Quarantine {
             bursts: Bursts::default(),
             keyring,
             trust_root,
+            editions: OnceLock::new(),
         }
     }
 
-    /// To be called once before anything is served: remembers what was given up, and records which policy judges from here on.
+    /// To be called once before anything is served: remembers what was given up, and records which edition inspects and which policy
+    /// judges from here on.
     pub async fn begin(&self) -> Result<(), BeginError> {
         let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
         let given_up = jobs.into_iter().filter(is_given_up);
         let given_up = given_up.map(|job| (job.work, job.last_error.unwrap_or_default()));
         self.parked.add(given_up);
+        let mut editions = self.state.editions().await?;
+        if let btree_map::Entry::Vacant(begins) = editions.entry(EDITION) {
+            let (at, commands) = (self.clock.now(), vec![Command::EditionBegun { edition: EDITION }]);
+            self.state.commit(Batch { at, actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
+            begins.insert(at);
+        }
+        // It begins once.
+        let _ = self.editions.set(Arc::new(Editions(editions)));
         self.waivers.know(self.state.waivers().await?);
         let text = text_of(&self.policy);
         let digest = self.policy_digest;
@@ -248,12 +265,13 @@ impl Quarantine {
 
     /// What is known beyond the package's own index and records.
     fn context(&self, index: &Index, state: &PackageState, now: Timestamp) -> Context {
+        let editions = self.editions.get().cloned().unwrap_or_default();
         let Some(ecosystem) = self.ecosystem(index.package.ecosystem) else { return Context::default() };
         let is_named_outside = state.local.is_none() && self.is_of_public_registry(&index.package);
         let (advised, feed) = self.feeds.advised(index, state, &**ecosystem, is_named_outside, now);
         let ties = self.cohorts.ties(&self.question(index, state, &|manifest| ecosystem.bonds(manifest), now));
         let identity = Arc::new(self.identity(index, state, &**ecosystem, now));
-        Context { advised, feed, waivers: self.waivers.of(&index.package), ties, identity }
+        Context { advised, feed, waivers: self.waivers.of(&index.package), ties, identity, editions }
     }
 
     /// Who published its releases, and as what.

@@ -191,6 +191,7 @@ mod tests {
             digest: None,
             substance: None,
             covers: Vec::new(),
+            basis: None,
             expires_at: None,
         };
         release.requests = vec![request("ann", 1), request("joe", 5)];

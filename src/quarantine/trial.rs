@@ -20,6 +20,7 @@ use crate::model::finding::FindingKind;
 use crate::model::index::Artifact;
 use crate::model::index::Claims;
 use crate::model::index::Index;
+use crate::model::index::Origin;
 use crate::model::index::Row;
 use crate::model::release::ReleaseId;
 use crate::model::stage::StageId;
@@ -116,14 +117,16 @@ pub fn try_case(policy: &Policy, case: &TrialCase, now: Timestamp) -> Verdict {
         published_at: Some(now.minus(case.age)),
         artifacts: vec![Artifact { file: file.clone(), aliases: Vec::new(), location: String::new(), integrity }],
         claims: Claims::default(),
+        origin: Origin::default(),
         unreadable: None,
         removed_at: None,
     };
     let mut state = ReleaseState::default();
     if case.inspected {
         let facts = Facts { license: case.license.clone(), ..Facts::default() };
+        let integrity = IntegrityOutcome::Agrees;
         let inspection =
-            Inspection { at: now, edition: EDITION, digest: bytes, size: 1, integrity: IntegrityOutcome::Agrees, facts, substance: None };
+            Inspection { at: now, edition: EDITION, digest: bytes, size: 1, integrity, facts, substance: None, evidence: None };
         state.inspections.insert(file, Arc::new(inspection));
     }
     state.decisions = (0..case.approvals).map(|number| approval(number, bytes, now)).collect();

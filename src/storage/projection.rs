@@ -45,6 +45,7 @@ pub fn package(command: &Command) -> Option<&PackageId> {
         | Command::Waived { .. }
         | Command::WaiverEnded { .. }
         | Command::Rejudged { .. }
+        | Command::EditionBegun { .. }
         | Command::FeedHeard { .. } => None,
     }
 }
@@ -87,6 +88,7 @@ pub fn fold(state: &mut PackageState, of: &PackageId, record: &Record) {
             | Command::Waived { .. }
             | Command::WaiverEnded { .. }
             | Command::Rejudged { .. }
+            | Command::EditionBegun { .. }
             | Command::FeedHeard { .. } => {}
         }
         state.revision = record.sequence;

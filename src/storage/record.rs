@@ -147,6 +147,10 @@ pub enum Command {
         policy: DocumentDigest,
         rejudged: Rejudged,
     },
+    /// From here on this edition of the inspection looks at what is inspected.
+    EditionBegun {
+        edition: u16,
+    },
     /// A feed of advisories was heard. What it said is kept beside the ledger, by this digest.
     FeedHeard {
         feed: String,

@@ -153,7 +153,7 @@ pub struct PlanView {
     /// Whether it covers every release that is not open. True, without changes, where all are.
     pub complete: bool,
     /// By name.
-    pub changes: Vec<ChangeView>,
+    pub changes: Vec<PlannedView>,
     /// Releases that nothing can stand in for.
     pub stuck: Vec<StuckView>,
     /// What to do with the client that wrote the lockfile, a line each.
@@ -163,7 +163,7 @@ pub struct PlanView {
 
 /// One change of a version.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct ChangeView {
+pub struct PlannedView {
     #[schema(example = "left-pad")]
     pub package: String,
     /// Absent of what comes in only by other changes.

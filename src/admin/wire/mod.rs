@@ -2,6 +2,7 @@
 
 mod advisories;
 mod asked;
+mod change;
 mod evidence;
 mod locked;
 mod policy;
@@ -25,16 +26,18 @@ pub use asked::ReleasesQuery;
 pub use asked::TokenOrder;
 pub use asked::UserEdit;
 pub use asked::UserOrder;
+pub use change::ChangeView;
+pub use change::GainedView;
 pub use evidence::EvidenceView;
 pub use evidence::ProofState;
 pub use evidence::ProofView;
-pub use locked::ChangeView;
 pub use locked::LockedIntegrity;
 pub use locked::LockedVerdict;
 pub use locked::LockedView;
 pub use locked::LockfileQuery;
 pub use locked::LockfileView;
 pub use locked::PlanView;
+pub use locked::PlannedView;
 pub use locked::StuckView;
 pub use policy::HitCaller;
 pub use policy::MovedRelease;
@@ -280,6 +283,9 @@ pub struct ReleaseView {
     pub revision: u64,
     pub approvals: Approvals,
     pub findings: Vec<FindingView>,
+    /// What it does that the release it was compared with did not; absent where nothing was compared.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub change: Option<ChangeView>,
     pub artifacts: Vec<ArtifactView>,
     /// What speaks for it besides its bytes; none before it was inspected, and of what was published here.
     #[serde(skip_serializing_if = "Option::is_none", default)]

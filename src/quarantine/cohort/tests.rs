@@ -45,6 +45,7 @@ fn index(text: &str, age: Duration, manifest: &str) -> Index {
         published_at: Some(now().minus(age)),
         artifacts: Vec::new(),
         claims: Claims::default(),
+        origin: crate::model::index::Origin::default(),
         unreadable: None,
         removed_at: None,
     };

@@ -44,11 +44,12 @@ fn name(command: &Command) -> &'static str {
         Command::Requested { .. } => "requested",
         Command::Acknowledged { .. } => "acknowledged",
         Command::Rejudged { .. } => "rejudged",
+        Command::EditionBegun { .. } => "edition_begun",
         Command::FeedHeard { .. } => "feed_heard",
     }
 }
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "sight",
     "inspected",
     "decided",
@@ -70,6 +71,7 @@ const COMMANDS: [&str; 22] = [
     "requested",
     "acknowledged",
     "rejudged",
+    "edition_begun",
     "feed_heard",
 ];
 

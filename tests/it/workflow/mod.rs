@@ -3,8 +3,10 @@
 mod age;
 mod ahead;
 mod archives;
+mod behaviour;
 mod changes;
 mod cohorts;
+mod editions;
 mod findings;
 mod identity;
 mod jobs;
