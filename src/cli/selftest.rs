@@ -242,14 +242,21 @@ fn not_to_be_tried(config: &Config, package: &PackageName, kind: FindingKind) ->
     let is_trusted = policy.trusted.iter().flat_map(|one| &one.packages).any(|pattern| pattern.matches(package));
     let no_licenses = policy.licenses.allow.is_empty() && policy.licenses.deny.is_empty();
     let by_deny_only = policy.licenses.allow.is_empty();
-    match kind {
-        _ if is_private => Some("its scope is private: nothing of it comes from upstream"),
-        _ if is_trusted => Some("it is trusted"),
-        FindingKind::NewPackage if !policy.review.new_packages => Some("policy.review.new_packages is false"),
-        FindingKind::FeedStale if held_for <= config.feeds.osv.age_max => Some("nothing is held for longer than feeds.osv.age_max"),
-        FindingKind::LicenseDenied if no_licenses => Some("policy.licenses names none"),
-        FindingKind::LicenseDenied if by_deny_only => Some("policy.licenses allows what it does not deny"),
-        _ => None,
+    let is = |other: FindingKind, reason: bool| kind == other && reason;
+    if is_private {
+        Some("its scope is private: nothing of it comes from upstream")
+    } else if is_trusted {
+        Some("it is trusted")
+    } else if is(FindingKind::NewPackage, !policy.review.new_packages) {
+        Some("policy.review.new_packages is false")
+    } else if is(FindingKind::FeedStale, held_for <= config.feeds.osv.age_max) {
+        Some("nothing is held for longer than feeds.osv.age_max")
+    } else if is(FindingKind::LicenseDenied, no_licenses) {
+        Some("policy.licenses names none")
+    } else if is(FindingKind::LicenseDenied, by_deny_only) {
+        Some("policy.licenses allows what it does not deny")
+    } else {
+        None
     }
 }
 
