@@ -1,6 +1,8 @@
 //! `airlock selftest`: a made-up upstream with one violation of each rule, an Airlock of its own in front of it with the policy of
 //! this configuration, and a table of what was caught. Nothing of the real data dir, upstream or ledger is touched.
 
+mod said;
+
 use std::fs;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
@@ -9,9 +11,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::json;
 use url::Url;
 
+use crate::admin::wire::DecisionOrder;
 use crate::admin::wire::FindingView;
 use crate::admin::wire::ReleaseView;
 use crate::admin::wire::Standing;
@@ -21,10 +23,11 @@ use crate::cli::page;
 use crate::cli::page::Cell;
 use crate::cli::page::Look;
 use crate::cli::page::Tone;
-use crate::cli::pieces::Pieces;
 use crate::cli::queue::words;
 use crate::cli::remote::Remote;
 use crate::cli::remote::RemoteFlags;
+use crate::cli::selftest::said::record;
+use crate::cli::selftest::said::tell;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::Config;
@@ -32,6 +35,7 @@ use crate::config::Flags;
 use crate::config::policy::Mode;
 use crate::config::policy::Policy;
 use crate::config::rules::Subject;
+use crate::model::decision::Verb;
 use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
 use crate::model::package::PackageId;
@@ -147,11 +151,12 @@ fn try_all(config: &Config, now: Timestamp) -> Result<Vec<Caught>, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(error.to_string()))?;
     let upstream = runtime.block_on(ScenarioUpstream::start()).map_err(|error| failed(error.to_string()))?;
     let base = format!("http://{}/", upstream.address);
-    let (trials, mut caught) = trials(&config.policy, &base, now);
+    let (trials, mut caught) = trials(config, &base, now);
     upstream.say(trials.iter().flat_map(|trial| trial.offer.documents.clone()));
     let own = Config {
         server: config::server::Server { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Default::default() },
         storage: config::storage::Storage { data_dir: folder.0.join("data"), ..Default::default() },
+        feeds: config::feeds::Feeds { osv: config::feeds::Osv { url: None, ..config.feeds.osv.clone() } },
         policy: config.policy.clone(),
         ..Config::default()
     };
@@ -170,7 +175,8 @@ fn try_all(config: &Config, now: Timestamp) -> Result<Vec<Caught>, Failure> {
 }
 
 /// What is to be tried, and what cannot be.
-fn trials(policy: &Policy, base: &str, now: Timestamp) -> (Vec<Trial>, Vec<Caught>) {
+fn trials(config: &Config, base: &str, now: Timestamp) -> (Vec<Trial>, Vec<Caught>) {
+    let policy = &config.policy;
     let old = Times { good: now.minus(OLD), bad: now.minus(OLD - DAY) };
     let license =
         policy.licenses.allow.iter().map(ToString::to_string).find(|name| !name.contains('*')).unwrap_or_else(|| "MIT".to_owned());
@@ -190,7 +196,7 @@ fn trials(policy: &Policy, base: &str, now: Timestamp) -> (Vec<Trial>, Vec<Caugh
         let Ok(package) = PackageName::npm(&package) else {
             return untried.push(not_tried(name, "no package could be made up that it is about"));
         };
-        if let Some(why) = not_to_be_tried(policy, &package, kind) {
+        if let Some(why) = not_to_be_tried(config, &package, kind) {
             return untried.push(not_tried(name, why));
         }
         let times = if kind == FindingKind::FeedStale { Times { good: now.minus(OLD), bad: now } } else { old };
@@ -229,18 +235,28 @@ fn ages(policy: &Policy, now: Timestamp) -> [(String, bool, Times); 2] {
 }
 
 /// Why policy cannot come to find this, where that is what it says.
-fn not_to_be_tried(policy: &Policy, package: &PackageName, kind: FindingKind) -> Option<&'static str> {
+fn not_to_be_tried(config: &Config, package: &PackageName, kind: FindingKind) -> Option<&'static str> {
+    let policy = &config.policy;
+    let held_for = policy.release_age.minimum.max(policy.release_age.floor);
     let is_private = package.scope().is_some_and(|scope| policy.private_scopes.iter().any(|own| own.eq_ignore_ascii_case(scope)));
     let is_trusted = policy.trusted.iter().flat_map(|one| &one.packages).any(|pattern| pattern.matches(package));
     let no_licenses = policy.licenses.allow.is_empty() && policy.licenses.deny.is_empty();
     let by_deny_only = policy.licenses.allow.is_empty();
-    match kind {
-        _ if is_private => Some("its scope is private: nothing of it comes from upstream"),
-        _ if is_trusted => Some("it is trusted"),
-        FindingKind::NewPackage if !policy.review.new_packages => Some("policy.review.new_packages is false"),
-        FindingKind::LicenseDenied if no_licenses => Some("policy.licenses names none"),
-        FindingKind::LicenseDenied if by_deny_only => Some("policy.licenses allows what it does not deny"),
-        _ => None,
+    let is = |other: FindingKind, reason: bool| kind == other && reason;
+    if is_private {
+        Some("its scope is private: nothing of it comes from upstream")
+    } else if is_trusted {
+        Some("it is trusted")
+    } else if is(FindingKind::NewPackage, !policy.review.new_packages) {
+        Some("policy.review.new_packages is false")
+    } else if is(FindingKind::FeedStale, held_for <= config.feeds.osv.age_max) {
+        Some("nothing is held for longer than feeds.osv.age_max")
+    } else if is(FindingKind::LicenseDenied, no_licenses) {
+        Some("policy.licenses names none")
+    } else if is(FindingKind::LicenseDenied, by_deny_only) {
+        Some("policy.licenses allows what it does not deny")
+    } else {
+        None
     }
 }
 
@@ -276,7 +292,8 @@ fn watch(
             continue;
         }
         fetch(remote, trial)?;
-        seen.push(look(remote, trial)?);
+        let view = look(remote, trial)?;
+        seen.push(if view.as_ref().is_some_and(waits_only_as_new) { approve_and_look(remote, trial)? } else { view });
     }
     // In use from now on.
     for trial in trials.iter().filter(|trial| trial.advisory == Some(Advisory::MalwareLater)) {
@@ -302,57 +319,30 @@ fn look(remote: &Remote, trial: &Trial) -> Result<Option<ReleaseView>, Failure> 
     }
 }
 
+/// Whether its bytes were not looked into because every new package waits for people.
+fn waits_only_as_new(view: &ReleaseView) -> bool {
+    let minded = || view.findings.iter().filter(|one| one.action > Action::Note);
+    !is_inspected(view) && minded().next().is_some() && minded().all(|one| one.kind == FindingKind::NewPackage)
+}
+
+fn is_inspected(view: &ReleaseView) -> bool {
+    view.artifacts.iter().all(|one| one.inspected_at.is_some())
+}
+
+/// A person lets the package in; what its bytes are is found then.
+fn approve_and_look(remote: &Remote, trial: &Trial) -> Result<Option<ReleaseView>, Failure> {
+    if trial.kind == Some(FindingKind::NewPackage) {
+        return look(remote, trial);
+    }
+    let order = DecisionOrder { decision: Verb::Approve, reason: "selftest".to_owned(), digest: None, revision: None, expires_at: None };
+    remote.post::<ReleaseView>(&["releases", trial.package.as_str(), BAD, "decisions"], &order)?;
+    look(remote, trial)
+}
+
 /// What a client would do: its bytes are looked into before they leave.
 fn fetch(remote: &Remote, trial: &Trial) -> Result<u16, Failure> {
     let package = &trial.package;
     remote.fetch_file(&format!("{package}/-/{}-{BAD}.tgz", package.unscoped()))
-}
-
-/// What is said of it, in the form of OSV: at the beginning, or when it has long been in use.
-fn record(trial: &Trial, began: Timestamp, late: bool) -> Option<Value> {
-    let (is_late, id, severity, sources) = match trial.advisory? {
-        Advisory::Malware => (false, "MAL-2000", None, vec!["airlock-selftest", "airlock-selftest-2"]),
-        Advisory::MalwareLater => (true, "MAL-2000", None, vec!["airlock-selftest"]),
-        Advisory::Vulnerability(vector) => (false, "GHSA", Some(vector), Vec::new()),
-        Advisory::Silence => (true, "GHSA", Some("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:L/I:N/A:N"), Vec::new()),
-    };
-    if is_late != late {
-        return None;
-    }
-    let name = trial.package.as_str();
-    // What is silent of it speaks of something else, so that there is a feed at all.
-    let about = if trial.advisory == Some(Advisory::Silence) { "airlock-selftest-something-else" } else { name };
-    let versions = json!([BAD]);
-    let origins: Vec<Value> = sources.iter().map(|source| json!({"source": source, "sha256": "00", "versions": versions})).collect();
-    let mut record = json!({
-        "schema_version": "1.7.4",
-        "id": format!("{id}-{}", name.replace(['@', '/'], "-")),
-        "modified": began.to_string(),
-        "published": began.to_string(),
-        "summary": "Made up by airlock selftest",
-        "affected": [{"package": {"ecosystem": "npm", "name": about}, "versions": versions}],
-        "database_specific": {"malicious-packages-origins": origins, "github_reviewed": true},
-    });
-    if let (Some(vector), Some(fields)) = (severity, record.as_object_mut()) {
-        fields.insert("severity".to_owned(), json!([{"type": "CVSS_V3", "score": vector}]));
-        fields.insert("database_specific".to_owned(), json!({"github_reviewed": true, "severity": "LOW", "cwe_ids": []}));
-    }
-    Some(record)
-}
-
-/// `whole`: it is all that is known, and so as old as its newest record.
-fn tell(remote: &Remote, records: &[Value], whole: bool) -> Result<(), Failure> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let lines: Vec<String> = records.iter().map(Value::to_string).collect();
-    let text = lines.join("\n");
-    let send = move |pieces: &mut Pieces| std::io::Write::write_all(pieces, text.as_bytes());
-    let answer = remote.upload::<Value>(&["advisories"], &[("whole", whole.to_string())], "application/x-ndjson", send)?;
-    match answer.read.get("unreadable").and_then(Value::as_u64) {
-        Some(0) => Ok(()),
-        _ => Err(Failure::failed(format!("the selftest's own advisories cannot be read: {}", answer.text), "")),
-    }
 }
 
 fn judge(policy: &Policy, trial: &Trial, seen: Option<&ReleaseView>) -> Caught {
@@ -369,6 +359,9 @@ fn judge(policy: &Policy, trial: &Trial, seen: Option<&ReleaseView>) -> Caught {
         return if is_open { caught(Word::Red, None, "it is too young, and served") } else { caught(Word::Caught, None, "") };
     };
     let Some(found) = view.findings.iter().find(|one| one.kind == kind) else {
+        if let Some(first) = view.findings.iter().find(|one| one.action > Action::Note).filter(|_| !is_inspected(view)) {
+            return not_tried(trial.name.clone(), &format!("{} keeps it back before its bytes are looked into", first.kind));
+        }
         return caught(Word::Red, None, "it is not found");
     };
     let action = Some(found.action);

@@ -67,7 +67,7 @@ pub struct Decision {
     pub covers: Vec<FindingKind>,
     /// What else an approval rests on; one that was recorded without it counts by the kinds in `covers`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub basis: Option<Basis>,
+    pub basis: Option<Box<Basis>>,
     /// When the decision stops counting.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires_at: Option<Timestamp>,

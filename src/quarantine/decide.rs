@@ -136,7 +136,7 @@ impl Quarantine {
                 digest: if order.verb == Verb::Approve { verdict.digest } else { order.digest },
                 substance: (order.verb == Verb::Approve).then_some(substance),
                 covers: if order.verb == Verb::Approve { in_sight(verdict) } else { Vec::new() },
-                basis: (order.verb == Verb::Approve).then(|| basis(verdict, self.policy_digest)),
+                basis: (order.verb == Verb::Approve).then(|| Box::new(basis(verdict, self.policy_digest))),
                 expires_at: order.expires_at,
             };
             if given_up.is_empty() {

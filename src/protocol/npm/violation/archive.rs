@@ -10,9 +10,8 @@ const BLOCK: usize = 512;
 const MTIME: u64 = 499_162_500;
 
 /// `hostile_path`: of one more file, written as it stands.
-pub(super) fn archive(package_json: &[u8], files: &[(&str, Vec<u8>)], hostile_path: Option<&str>) -> Vec<u8> {
+pub(super) fn archive(files: &[(&str, Vec<u8>)], hostile_path: Option<&str>) -> Vec<u8> {
     let mut out = Vec::new();
-    add(&mut out, "package/package.json", package_json);
     for (path, content) in files {
         add(&mut out, &format!("package/{path}"), content);
     }

@@ -81,9 +81,12 @@ fn of(recipe: &Recipe, package: &PackageName, base: &str, license: &str, times: 
         files.retain(|(there, _)| there != path);
         files.push((path, text.clone()));
     }
-    let package_json = |manifest: &Map<String, Value>, raw: &str| with_raw(manifest, raw).into_bytes();
-    let good_bytes = archive(&package_json(&manifest(GOOD), ""), &[("index.js", b"module.exports = 0;\n".to_vec())], None);
-    let bad_bytes = archive(&package_json(&shipped, recipe.shipped_raw), &files, recipe.hostile_path);
+    let package_json = |manifest: &Map<String, Value>| ("package.json", with_raw(manifest, "").into_bytes());
+    if !recipe.without_manifest {
+        files.insert(0, package_json(&shipped));
+    }
+    let good_bytes = archive(&[package_json(&manifest(GOOD)), ("index.js", b"module.exports = 0;\n".to_vec())], None);
+    let bad_bytes = archive(&files, recipe.hostile_path);
     let file = |version: &str| format!("{package}/-/{}-{version}.tgz", package.unscoped());
     let dist = |version: &str, bytes: &[u8], stated: Stated| {
         let mut dist = Map::new();

