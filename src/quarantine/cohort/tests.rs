@@ -122,6 +122,7 @@ fn a_release_and_its_platforms_are_a_set() {
     assert_eq!(told, "@esbuild/mac@0.21.5, which is rejected (its code wipes files)");
     // What is for every platform and old is nobody's sibling.
     let other = index("fast@1.0.0", HOUR, "?lodash@4.17.21");
+    assert_eq!(names(world.tie(&other)), ["lodash@4.17.21"], "it may be");
     world.judged(&index("lodash@4.17.21", DAY * 20, ""), rejected());
     assert!(world.tie(&other).is_none());
 }
