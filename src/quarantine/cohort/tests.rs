@@ -191,6 +191,21 @@ fn what_is_unknown_opens_by_age_and_no_sooner() {
 }
 
 #[test]
+fn who_was_passed_over_is_judged_anew_once_it_is_named() {
+    let world = World::default();
+    let (web, core) = (index("@acme/web@2.0.0", HOUR, ""), index("@acme/core@2.0.0", HOUR, "@acme/web@2.0.0 lodash@4.17.21"));
+    let lodash = index("lodash@4.17.21", HOUR, "");
+    for one in [&web, &lodash] {
+        world.judged(one, Reason::Clear);
+    }
+    let before = [&web, &lodash].map(|one| world.0.changes(&one.package));
+    world.tie(&core);
+    let after = [&web, &lodash].map(|one| world.0.changes(&one.package));
+    assert!(before[0] != after[0] && before[1] == after[1], "{before:?} {after:?}");
+    assert_eq!(names(world.tie(&web)), ["@acme/core@2.0.0"]);
+}
+
+#[test]
 fn a_judgement_that_ran_out_is_made_again_and_counts_meanwhile() {
     let world = World::default();
     let (one, other) = (index("@acme/a@2.0.0", HOUR, "@acme/b@2.0.0"), index("@acme/b@2.0.0", HOUR, ""));
