@@ -223,7 +223,7 @@ impl Graph {
         self.make_room(now);
         let before = self.take_out(package);
         self.looked_at.insert(package.clone(), source);
-        let mut kept = Vec::new();
+        let (mut kept, mut passed_over) = (Vec::new(), Vec::new());
         for (version, mut node) in nodes {
             let release = ReleaseId { package: package.clone(), version: version.clone() };
             let is_alone = node.bonds.pins.is_empty() && !node.bonds.is_for_platform && !self.pinned_by.contains_key(&release);
@@ -236,8 +236,10 @@ impl Graph {
             for pin in &node.bonds.pins {
                 self.pinned_by.entry(pin.release.clone()).or_default().insert(release.clone());
                 // It was looked at before anybody named this release of it, and passed over.
-                if is_new && !self.nodes.contains_key(&pin.release) {
-                    self.looked_at.remove(&pin.release.package);
+                let was_passed_over =
+                    is_new && !self.nodes.contains_key(&pin.release) && self.looked_at.remove(&pin.release.package).is_some();
+                if was_passed_over && are_family(&release, &pin.release) {
+                    passed_over.push(pin.release.package.clone());
                 }
             }
             self.nodes.insert(release.clone(), node);
@@ -248,6 +250,21 @@ impl Graph {
         }
         if !kept.is_empty() {
             self.versions.insert(package.clone(), kept);
+        }
+        passed_over.retain(|other| other != package);
+        self.stamp(passed_over);
+    }
+
+    /// The packages are judged anew when they are asked for.
+    fn stamp(&mut self, packages: impl IntoIterator<Item = PackageId>) {
+        for package in packages {
+            if self.stamps.len() >= PACKAGES_MAX {
+                self.stamps.clear();
+                self.stamp_last += 1;
+                self.stamp_least = self.stamp_last;
+            }
+            self.stamp_last += 1;
+            self.stamps.insert(package, self.stamp_last);
         }
     }
 
@@ -308,15 +325,7 @@ impl Graph {
             }
         }
         let packages: HashSet<PackageId> = seen.into_iter().map(|one| one.package).filter(|one| *one != release.package).collect();
-        if self.stamps.len() + packages.len() > PACKAGES_MAX {
-            self.stamps.clear();
-            self.stamp_last += 1;
-            self.stamp_least = self.stamp_last;
-        }
-        for package in packages {
-            self.stamp_last += 1;
-            self.stamps.insert(package, self.stamp_last);
-        }
+        self.stamp(packages);
     }
 
     fn tie(&self, release: &ReleaseId, minimum: Duration, now: Timestamp) -> Option<Tie> {

@@ -14,6 +14,9 @@ use crate::quarantine::approval::may_be_one;
 use crate::quarantine::approval::stands_behind;
 use crate::storage::record::LocalRelease;
 
+/// Waivers of one finding whose makers are counted.
+const VOICES_MAX: usize = 64;
+
 /// The waivers that are about one release.
 pub struct Waived<'w> {
     about: Vec<&'w Arc<Waiver>>,
@@ -58,15 +61,21 @@ impl<'w> Waived<'w> {
     }
 }
 
-/// How many people made these waivers, surely. In order: a waiver that may be of somebody who is counted already adds nobody.
+/// How many people made these waivers, surely. Of those who may be one person one is counted, and nobody is taken away by who came
+/// first: an admin's word takes nothing from that of two people whose tokens the admin made.
 pub fn people<'w>(waivers: impl Iterator<Item = &'w Waiver>) -> u32 {
-    let mut people: Vec<(&str, &[String])> = Vec::new();
-    for (by, behind) in waivers.flat_map(|one| one.by.iter().map(|by| (by.as_str(), one.behind.as_slice()))) {
-        if people.iter().all(|one| !may_be_one(*one, (by, behind))) {
-            people.push((by, behind));
+    let voices = waivers.flat_map(|one| one.by.iter().map(|by| (by.as_str(), one.behind.as_slice())));
+    let voices: Vec<(&str, &[String])> = voices.take(VOICES_MAX).collect();
+    let beginning_with = |first: &(&str, &[String])| {
+        let mut people = vec![*first];
+        for voice in &voices {
+            if people.iter().all(|one| !may_be_one(*one, *voice)) {
+                people.push(*voice);
+            }
         }
-    }
-    u32::try_from(people.len()).unwrap_or(u32::MAX)
+        people.len()
+    };
+    u32::try_from(voices.iter().map(beginning_with).max().unwrap_or(0)).unwrap_or(u32::MAX)
 }
 
 /// Whether a waiver of these findings may be made: `None`, or why not. No number of people waives bytes that do not verify or an

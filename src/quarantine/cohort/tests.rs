@@ -123,6 +123,7 @@ fn a_release_and_its_platforms_are_a_set() {
     assert_eq!(told, "@esbuild/mac@0.21.5, which is rejected (its code wipes files)");
     // What is for every platform and old is nobody's sibling.
     let other = index("fast@1.0.0", HOUR, "?lodash@4.17.21");
+    assert_eq!(names(world.tie(&other)), ["lodash@4.17.21"], "it may be");
     world.judged(&index("lodash@4.17.21", DAY * 20, ""), rejected());
     assert!(world.tie(&other).is_none());
 }
@@ -188,6 +189,21 @@ fn what_is_unknown_opens_by_age_and_no_sooner() {
     world.judged(&index("@acme/b@1.9.0", DAY * 20, ""), Reason::Clear);
     assert!(world.tie(&one).is_none());
     assert!(world.0.strangers(&one.package, now()).is_empty());
+}
+
+#[test]
+fn who_was_passed_over_is_judged_anew_once_it_is_named() {
+    let world = World::default();
+    let (web, core) = (index("@acme/web@2.0.0", HOUR, ""), index("@acme/core@2.0.0", HOUR, "@acme/web@2.0.0 lodash@4.17.21"));
+    let lodash = index("lodash@4.17.21", HOUR, "");
+    for one in [&web, &lodash] {
+        world.judged(one, Reason::Clear);
+    }
+    let before = [&web, &lodash].map(|one| world.0.changes(&one.package));
+    world.tie(&core);
+    let after = [&web, &lodash].map(|one| world.0.changes(&one.package));
+    assert!(before[0] != after[0] && before[1] == after[1], "{before:?} {after:?}");
+    assert_eq!(names(world.tie(&web)), ["@acme/core@2.0.0"]);
 }
 
 #[test]

@@ -144,6 +144,15 @@ pub fn of_route(template: &str, hidden: &Hidden) -> Option<Vec<String>> {
         "/-/airlock/v1/recalls/{package}/{version}" | "/-/airlock/v1/recalls/{scope}/{name}/{version}" => {
             vec![format!("/-/airlock/v1/recalls/{own}/{encoded}")]
         }
+        "/-/airlock/v1/recalls/{package}/{version}/acknowledgements"
+        | "/-/airlock/v1/recalls/{scope}/{name}/{version}/acknowledgements" => {
+            vec![format!("/-/airlock/v1/recalls/{own}/{encoded}/acknowledgements")]
+        }
+        "/-/airlock/v1/releases/{package}/{version}/requests" | "/-/airlock/v1/releases/{scope}/{name}/{version}/requests" => {
+            vec![format!("/-/airlock/v1/releases/{own}/{encoded}/requests")]
+        }
+        "/-/airlock/v1/waivers" => each(&|name| vec![template.to_owned(), format!("{template}?package={name}&ended=true")]),
+        "/-/airlock/v1/waivers/{id}/end" => vec!["/-/airlock/v1/waivers/0123456789ab/end".into()],
         _ => return None,
     })
 }

@@ -103,6 +103,8 @@ fn what_policy_rejects_takes_two_people() {
     by(&["ann", "Ann"]).stands(Standing::Rejected);
     by(&["ann", "joe, ann"]).stands(Standing::Rejected);
     by(&["ann, joe", "joe"]).stands(Standing::Rejected);
+    by(&["root", "ann, root"]).stands(Standing::Rejected);
+    by(&["root", "ann, root", "joe, root"]).stands(Standing::Approved);
     let two = by(&["ann", "joe"]).stands(Standing::Approved);
     assert_eq!(two.verdict().approvals_needed, 1, "no pair is needed for what does not count");
     // An approval is another person's word on one release, not a second waiver.
