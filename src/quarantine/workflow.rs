@@ -329,7 +329,7 @@ impl Quarantine {
         let now = self.clock.now();
         let substance = Some(self.substance(subject.release.package.ecosystem, &subject.manifest));
         let edition = if integrity_only { INTEGRITY_ONLY } else { EDITION };
-        let evidence = if is_looked_into { self.evidence(subject, content.digest()).await } else { None };
+        let evidence = if is_looked_into { self.evidence(subject, content.digest()).await.map(Box::new) } else { None };
         let inspection = Inspection {
             at: now,
             edition,
