@@ -154,7 +154,7 @@ impl Catalog {
             restricted: package.local.as_ref().is_some_and(|local| local.restricted),
             revision: view.standings.revision,
             artifacts: artifacts(row, &state),
-            evidence: row.artifacts.iter().find_map(|artifact| state.inspections.get(&artifact.file)?.evidence.clone()),
+            evidence: row.artifacts.iter().find_map(|artifact| state.inspections.get(&artifact.file)?.evidence.as_deref().cloned()),
             change: row.artifacts.iter().find_map(|artifact| state.inspections.get(&artifact.file)?.facts.change.clone()),
             would_change: would_change(verdict),
             wanted: self.wanted(&release),

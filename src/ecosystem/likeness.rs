@@ -279,7 +279,6 @@ impl Set {
 }
 
 /// `words` is a power of two.
-#[expect(clippy::cast_possible_truncation, reason = "of the digits the lowest are taken")]
 const fn place(hash: u64, words: usize) -> (usize, u64) {
     ((hash >> 6) as usize & (words - 1), 1 << (hash & 63))
 }

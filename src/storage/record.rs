@@ -353,7 +353,7 @@ pub struct Inspection {
     pub substance: Option<DocumentDigest>,
     /// What spoke for the release besides its bytes; none where nobody looked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<Box<Evidence>>,
 }
 
 impl Inspection {

@@ -68,7 +68,7 @@ pub fn examine(inspection: &Inspection) -> Vec<Finding> {
             found(kind, listed(what));
         }
     }
-    findings.extend(inspection.evidence.iter().flat_map(evidence::examine));
+    findings.extend(inspection.evidence.as_deref().into_iter().flat_map(evidence::examine));
     findings
 }
 
