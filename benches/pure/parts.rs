@@ -11,6 +11,11 @@ use airlock::ecosystem::Ecosystem;
 use airlock::ecosystem::Fetched;
 use airlock::ecosystem::Reading;
 use airlock::ecosystem::UpstreamPath;
+use airlock::ecosystem::archive;
+use airlock::ecosystem::archive::Entry;
+use airlock::ecosystem::archive::Limits;
+use airlock::ecosystem::archive::Visitor;
+use airlock::ecosystem::scan::Scan;
 use airlock::http::cache::BodyKey;
 use airlock::http::rendered::Coding;
 use airlock::http::rendered::Manner;
@@ -21,10 +26,12 @@ use airlock::model::digest::Verified;
 use airlock::model::index::Index;
 use airlock::model::package::PackageId;
 use airlock::model::package::Version;
+use airlock::model::profile::Profile;
 use airlock::model::time::Timestamp;
 use airlock::protocol::npm::Npm;
 use airlock::protocol::npm::render::Form;
 use airlock::protocol::npm::render::packument;
+use airlock::quarantine::change;
 use airlock::quarantine::context::Context;
 use airlock::quarantine::intake::Before;
 use airlock::quarantine::intake::join;
@@ -101,6 +108,44 @@ impl Tarball {
         assert!(facts.differences.is_empty() && facts.unsafe_archive.is_none() && facts.unreadable_manifest.is_none(), "{facts:?}");
         black_box(facts).unpacked_bytes
     }
+
+    /// What a release is compared with is gone through too.
+    fn compare(&self, package: &PackageId, version: &Version, after: &Profile) {
+        let before = Npm.profile(package, version, samples::tarball::MANIFEST.as_bytes(), &self.packed).unwrap();
+        black_box(change::between(&before, after, version, &|_, _| None));
+    }
+
+    /// Every file of it, unpacked.
+    fn files(&self) -> Vec<(Entry, Vec<u8>)> {
+        let mut files = Files(Vec::new());
+        archive::read(&self.packed, &Limits::DEFAULT, &mut files).unwrap();
+        files.0
+    }
+}
+
+struct Files(Vec<(Entry, Vec<u8>)>);
+
+impl Visitor for Files {
+    fn wants(&mut self, _entry: &Entry) -> bool {
+        true
+    }
+
+    fn content(&mut self, entry: &Entry, content: Vec<u8>) {
+        self.0.push((entry.clone(), content));
+    }
+}
+
+/// As an archive is gone over, in pieces.
+fn scan(files: &[(Entry, Vec<u8>)]) {
+    const PIECE_BYTES: usize = 64 * 1024;
+    let mut scan = Scan::default();
+    for (entry, content) in files {
+        scan.begin(entry);
+        content.chunks(PIECE_BYTES).for_each(|piece| scan.piece(piece));
+        scan.end();
+    }
+    let seen = black_box(scan.finish());
+    assert!(seen.unscanned.is_empty(), "{:?}", seen.unscanned);
 }
 
 /// Made-up packuments, with their releases and bytes: a small one, one of many years, one of the largest.
@@ -108,9 +153,13 @@ const DOCUMENTS: [(&str, usize, usize); 3] =
     [("10 versions", 10, 30_000), ("300 versions", 300, 800_000), ("2,500 versions", 2_500, 9_000_000)];
 
 /// Made-up tarballs, with their files and unpacked bytes: the median of npm's, a larger one, one of the largest that are
-/// common.
-const TARBALLS: [(&str, usize, usize); 3] =
-    [("30 KB packed", 20, 120_000), ("300 KB packed", 120, 1_200_000), ("6 MB packed", 1_500, 24_000_000)];
+/// common, one as large as the largest of all.
+const TARBALLS: [(&str, usize, usize); 4] = [
+    ("30 KB packed", 20, 120_000),
+    ("300 KB packed", 120, 1_200_000),
+    ("6 MB packed", 1_500, 24_000_000),
+    ("40 MB packed", 8_000, 160_000_000),
+];
 
 /// What each made-up input is called.
 pub fn inputs() -> impl Iterator<Item = &'static str> {
@@ -192,10 +241,14 @@ fn of_tarball(tarball: Tarball) -> Vec<Part> {
     let bytes = usize::try_from(tarball.inspect(&package, &version)).unwrap();
     let tarball = Rc::new(tarball);
     let part = |name, act: Box<dyn Fn()>| Part { name, input: tarball.input.clone(), bytes, act };
-    let (hashed, unpacked, whole) = (Rc::clone(&tarball), Rc::clone(&tarball), Rc::clone(&tarball));
-    let named = (package.clone(), version.clone());
+    let (hashed, unpacked, whole, compared) = (Rc::clone(&tarball), Rc::clone(&tarball), Rc::clone(&tarball), Rc::clone(&tarball));
+    let (named, other) = ((package.clone(), version.clone()), (package.clone(), version.clone()));
+    let after = Npm.profile(&package, &version, samples::tarball::MANIFEST.as_bytes(), &tarball.packed).unwrap();
+    let files = tarball.files();
     vec![
         part("hash", Box::new(move || hashed.hash())),
+        part("scan", Box::new(move || scan(&files))),
+        part("compare", Box::new(move || compared.compare(&other.0, &other.1, &after))),
         part(
             "unpack and check",
             Box::new(move || {

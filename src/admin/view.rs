@@ -3,6 +3,8 @@
 use crate::admin::wire;
 use crate::catalog::explanation::Explanation;
 use crate::http::link;
+use crate::model::change::Change;
+use crate::model::change::Gained;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::finding::FindingKind;
@@ -71,6 +73,7 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         revision: explanation.revision.0,
         approvals: wire::Approvals { given: verdict.approvals_given, needed: verdict.approvals_needed },
         findings: verdict.findings.iter().map(finding).collect(),
+        change: explanation.change.as_ref().map(change),
         artifacts: explanation.artifacts.iter().map(artifact).collect(),
         history: history(explanation),
         would_change: explanation.would_change.clone(),
@@ -97,6 +100,31 @@ fn finding(judged: &Judged) -> wire::FindingView {
         evidence: judged.finding.evidence.clone(),
         covered: judged.covered,
         why: judged.finding.kind.why().to_owned(),
+    }
+}
+
+fn change(change: &Change) -> wire::ChangeView {
+    let gained =
+        |one: &Gained| wire::GainedView { name: one.name.clone(), range: one.range.clone(), first_published_at: one.first_published_at };
+    wire::ChangeView {
+        baseline: change.baseline.to_string(),
+        install_steps: change.install_steps.clone(),
+        capabilities: change.capabilities.iter().map(|one| one.as_str().to_owned()).collect(),
+        hosts: change.hosts.clone(),
+        dependencies: change.dependencies.iter().map(gained).collect(),
+        binaries: change.binaries.clone(),
+        hooks: change.hooks.clone(),
+        loose_scripts: change.loose_scripts.clone(),
+        signals: change.signals.iter().map(ToString::to_string).collect(),
+        entry_rewritten: change.entry_rewritten.clone(),
+        grown_bytes: change.grown_bytes,
+        unpacked_bytes_before: change.unpacked_bytes_before,
+        unpacked_bytes: change.unpacked_bytes,
+        entropy_before: change.entropy_before,
+        entropy: change.entropy,
+        files_added: change.files_added,
+        files_changed: change.files_changed,
+        files_removed: change.files_removed,
     }
 }
 
@@ -258,6 +286,7 @@ mod tests {
             revision: Default::default(),
             artifacts: vec![ArtifactState { file: "web-1.0.0.tgz".to_owned(), digest: None, size: Some(7), inspected_at: Some(at(4)) }],
             state: Default::default(),
+            change: None,
             would_change: vec!["approval by one person".to_owned()],
             wanted: 3,
         };

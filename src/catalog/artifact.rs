@@ -24,6 +24,7 @@ use crate::model::pull::Puller;
 use crate::model::refusal::Refusal;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
+use crate::quarantine::baseline::Against;
 use crate::quarantine::gate::NotCleared;
 use crate::quarantine::gate::OpenError;
 use crate::quarantine::wording;
@@ -83,7 +84,7 @@ impl Catalog {
                 }
                 Err(NotCleared::OutOfDate) => {}
                 Err(NotCleared::Read(error)) => return Err(error.into()),
-                Err(NotCleared::Standing(Standing::Admissible)) => Box::pin(self.inspected(&found)).await?,
+                Err(NotCleared::Standing(Standing::Admissible)) => Box::pin(self.inspected(&shelf, &found)).await?,
                 Err(NotCleared::Standing(_)) => return Err(self.refuse(self.refusal(&shelf, &view, found.row, &found.release))),
             }
         }
@@ -101,17 +102,16 @@ impl Catalog {
     /// Inspects a file of the index now, for at most as long as a download would wait.
     pub(crate) async fn inspect_file(self: &Arc<Self>, shelf: &Arc<Shelf>, file: &str) -> Result<(), CatalogError> {
         match shelf.find(file) {
-            Some(found) => self.inspected(&found).await,
+            Some(found) => self.inspected(shelf, &found).await,
             None => Err(CatalogError::UnknownRelease { package: shelf.index.package.clone(), wanted: format!("file {file:?}") }),
         }
     }
 
     /// Returns when the artifact's facts are recorded, or can never be: then its standing says so.
-    async fn inspected(self: &Arc<Self>, found: &Found) -> Result<(), CatalogError> {
+    async fn inspected(self: &Arc<Self>, shelf: &Arc<Shelf>, found: &Found) -> Result<(), CatalogError> {
         let release = found.release.clone();
-        let subject = Subject { release: release.clone(), artifact: found.artifact.clone(), manifest: found.manifest.clone() };
         let patience = self.quarantine.policy().inspection_wait;
-        let Ok(outcome) = tokio::time::timeout(patience, self.quarantine.inspect(subject)).await else {
+        let Ok(outcome) = tokio::time::timeout(patience, self.inspect(shelf, found.clone())).await else {
             return Err(CatalogError::NotYet { release, retry_after: RETRY_AFTER });
         };
         match outcome {
@@ -132,7 +132,9 @@ impl Catalog {
                 }
                 InspectError::Blob(BlobError::DiskFull { .. }) => CatalogError::StorageFull(error.to_string()),
                 InspectError::Commit(commit) if commit.is_disk_full() => CatalogError::StorageFull(error.to_string()),
-                InspectError::Blob(_) | InspectError::Commit(_) | InspectError::Read(_) => CatalogError::Storage(error.to_string()),
+                InspectError::Blob(_) | InspectError::Commit(_) | InspectError::Read(_) | InspectError::NotReady(_) => {
+                    CatalogError::Storage(error.to_string())
+                }
             }),
         }
     }
@@ -162,6 +164,7 @@ impl Catalog {
 }
 
 /// An artifact of an index, and the release it belongs to.
+#[derive(Clone)]
 pub struct Found {
     /// Which row of the index.
     pub row: usize,
@@ -176,8 +179,8 @@ impl Found {
         Found { row: at, release, artifact: artifact.clone(), manifest: index.manifest(row) }
     }
 
-    pub fn subject(self) -> Subject {
-        Subject { release: self.release, artifact: self.artifact, manifest: self.manifest }
+    pub fn subject(self, against: Option<Against>) -> Subject {
+        Subject { release: self.release, artifact: self.artifact, manifest: self.manifest, against }
     }
 }
 

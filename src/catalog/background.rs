@@ -15,15 +15,17 @@ use crate::catalog::queue::Walk;
 use crate::model::job::Job;
 use crate::model::job::Work;
 use crate::model::package::PackageId;
+use crate::model::release::ReleaseId;
 use crate::quarantine::workflow::ATTEMPTS_MAX;
+use crate::quarantine::workflow::Subject;
 use crate::storage::record::PackageState;
 
 /// How often due jobs are looked for when nothing rings.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Packages read at once on the walk.
-const PAGE: usize = 64;
+pub(super) const PAGE: usize = 64;
 /// For so many times as long as it works the walk rests: it takes a quarter of a core at most, and serving has the rest.
-const RESTS: u32 = 3;
+pub(super) const RESTS: u32 = 3;
 /// Jobs are leased, some at a time, while fewer than this are under way.
 const UNDER_WAY_MAX: usize = 48;
 
@@ -66,7 +68,7 @@ impl UnderWay {
 impl Catalog {
     /// Works until `stop` says so; a job under way is finished first.
     pub async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
-        let walk = tokio::spawn(Arc::clone(&self).walk(stop.clone()));
+        let walk = tokio::spawn(Arc::clone(&self).look_over_all(stop.clone()));
         let feeds = tokio::spawn(Arc::clone(&self).hear_feeds(stop.clone()));
         let mut under_way = UnderWay::default();
         while !*stop.borrow() {
@@ -98,8 +100,8 @@ impl Catalog {
 
     pub(super) async fn work_off(self: &Arc<Self>, job: &Job) {
         let Work::Inspect { release, file } = &job.work;
-        let found = match self.shelf(&release.package).await {
-            Ok(shelf) => shelf.find(file),
+        let found = match self.found_of(release, file).await {
+            Ok(found) => found,
             Err(error) => {
                 // The lease runs out and it is tried again.
                 tracing::warn!(%release, %error, "a job's package could not be had");
@@ -115,11 +117,24 @@ impl Catalog {
             }
         };
         match found {
-            Some(found) if found.release == *release => {
-                self.quarantine.work_off(job, found.subject()).await;
-            }
-            Some(_) | None => self.quarantine.drop_job(job.work.clone()).await,
+            Some(subject) => _ = self.quarantine.work_off(job, subject).await,
+            None => self.quarantine.drop_job(job.work.clone()).await,
         }
+    }
+
+    /// What a job is to inspect; `None` where the index has no such file of the release.
+    async fn found_of(self: &Arc<Self>, release: &ReleaseId, file: &str) -> Result<Option<Subject>, CatalogError> {
+        let shelf = self.shelf(&release.package).await?;
+        match shelf.find(file).filter(|found| found.release == *release) {
+            Some(found) => self.subject(&shelf, found).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// What is done once after a start.
+    async fn look_over_all(self: Arc<Self>, stop: watch::Receiver<bool>) {
+        Arc::clone(&self).walk(stop.clone()).await;
+        self.renew_inspections(&stop).await;
     }
 
     /// Judges every known package once, a page at a time, so that the queue is whole.

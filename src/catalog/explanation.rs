@@ -7,6 +7,7 @@ use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::View;
+use crate::model::change::Change;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
 use crate::model::finding::Action;
@@ -55,6 +56,8 @@ pub struct Explanation {
     /// The package's.
     pub revision: Sequence,
     pub artifacts: Vec<ArtifactState>,
+    /// What it does that the release it was compared with did not, by the inspection that was done last.
+    pub change: Option<Change>,
     /// Sights, inspections and decisions, oldest first.
     pub state: ReleaseState,
     /// What would change where it stands, in words.
@@ -148,6 +151,7 @@ impl Catalog {
             restricted: package.local.as_ref().is_some_and(|local| local.restricted),
             revision: view.standings.revision,
             artifacts: artifacts(row, &state),
+            change: row.artifacts.iter().find_map(|artifact| state.inspections.get(&artifact.file)?.facts.change.clone()),
             would_change: would_change(verdict),
             wanted: self.wanted(&release),
             verdict: verdict.clone(),

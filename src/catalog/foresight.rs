@@ -138,7 +138,7 @@ impl Catalog {
                 let Ok(_turn) = this.foresight.inspected.acquire().await else { return };
                 // To its end, so that no more of them are under way than have a turn.
                 if let Some(found) = shelf.find(&file)
-                    && let Outcome::Failed(error) = this.quarantine.inspect(found.subject()).await
+                    && let Outcome::Failed(error) = this.inspect(&shelf, found).await
                 {
                     tracing::debug!(package = %shelf.index.package, file, %error, "could not be inspected ahead");
                 }

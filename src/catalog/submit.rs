@@ -198,7 +198,7 @@ impl Catalog {
     }
 
     /// Looks inside and writes the text under which the release is served for good.
-    async fn draft(&self, offer: &Offer, received: &Received, name: &str, by: &Principal) -> Result<Draft, SubmitError> {
+    async fn draft(self: &Arc<Self>, offer: &Offer, received: &Received, name: &str, by: &Principal) -> Result<Draft, SubmitError> {
         let release = ReleaseId { package: offer.package.clone(), version: offer.version.clone() };
         let blob = &received.0;
         let table = self.docks.tables.acquire().await.map_err(|_| SubmitError::TooManyAtOnce)?;
@@ -208,17 +208,20 @@ impl Catalog {
         if let IntegrityOutcome::Disagrees { stated, found } = &look.outcome {
             return Err(SubmitError::Disagrees(format!("the manifest states {stated} of the tarball, which has {found}")));
         }
-        is_that_release(&look.facts)?;
+        is_that_release(&look.inspected.facts)?;
         let ecosystem = self.ecosystem(&offer.package)?;
         let file = ecosystem.file_of(&offer.package, &offer.version);
+        let against = self.against_submitted(&release).await?;
+        let facts = self.quarantine.with_change(&release, &file, against.as_ref(), look.inspected).await;
+        let facts = facts.map_err(|error| from_inspection(&release, error))?;
         let signature = self.sign(&release, blob.content.digest()).await?;
         let dist = Dist {
             file: file.clone(),
             digest: *blob.content.digest(),
             sha1: blob.sha1.clone(),
-            files: u64::from(look.facts.files),
-            unpacked_bytes: look.facts.unpacked_bytes,
-            has_shrinkwrap: look.facts.has_shrinkwrap,
+            files: u64::from(facts.files),
+            unpacked_bytes: facts.unpacked_bytes,
+            has_shrinkwrap: facts.has_shrinkwrap,
             signatures: vec![(signature.key, signature.base64)],
             provenance: offer.provenance.clone(),
         };
@@ -236,7 +239,7 @@ impl Catalog {
             size: blob.content.size(),
             // What the index states of it is what was measured.
             integrity: IntegrityOutcome::Agrees,
-            facts: look.facts,
+            facts,
             substance: Some(self.quarantine.substance(offer.package.ecosystem, &sealed)),
         };
         let submission = Submission {
@@ -314,8 +317,10 @@ fn from_inspection(release: &ReleaseId, error: InspectError) -> SubmitError {
         InspectError::Busy => SubmitError::TooManyAtOnce,
         InspectError::Blob(error) => SubmitError::Blob(error),
         InspectError::Commit(error) => SubmitError::Commit(error),
-        InspectError::Upstream(_) | InspectError::OtherBytes { .. } | InspectError::Read(_) | InspectError::GivenUp(_) => {
-            SubmitError::Catalog(CatalogError::Storage(error.to_string()))
-        }
+        InspectError::Upstream(_)
+        | InspectError::OtherBytes { .. }
+        | InspectError::Read(_)
+        | InspectError::GivenUp(_)
+        | InspectError::NotReady(_) => SubmitError::Catalog(CatalogError::Storage(error.to_string())),
     }
 }

@@ -17,6 +17,9 @@ use crate::cli::remote::Remote;
 use crate::cli::remote::RemoteFlags;
 use crate::cli::target::Target;
 use crate::model::finding::Action;
+use crate::model::finding::printable;
+
+const BASELINE_BYTES_MAX: usize = 256;
 
 #[derive(clap::Args, Debug)]
 pub struct ExplainFlags {
@@ -106,6 +109,11 @@ pub fn show_release(release: &ReleaseView, look: Look) -> String {
         }
         out.push_str(&page::table(look, "  ", &[], &rows));
     }
+    if let Some(change) = &release.change {
+        heading(&mut out, look, &format!("What changed since {}", printable(&change.baseline, BASELINE_BYTES_MAX)));
+        let rows: Vec<Vec<Cell>> = change.lines().iter().map(|text| vec![Cell::plain("-"), Cell::plain(text)]).collect();
+        out.push_str(&page::table(look, "  ", &[], &rows));
+    }
     if !release.artifacts.is_empty() {
         heading(&mut out, look, "Files");
         let row = |file: &crate::admin::wire::ArtifactView| {
@@ -174,6 +182,9 @@ mod tests {
               "sentence":"left-pad@1.3.0 is held: published 9 hours ago, opens 2026-11-27 14:05 UTC (minimum age 7 days). 1.2.0 is approved.",
               "link":"http://127.0.0.1:4873/-/airlock/r/left-pad@1.3.0","revision":7,"approvals":{"given":0,"needed":1},
               "findings":[{"kind":"install_script","action":"note","stage":"screening","evidence":"postinstall: node \u001bx.js","covered":false,"why":"its manifest runs a program when it is installed"}],
+              "change":{"baseline":"1.2.0\u202e","install_steps":["postinstall: node x.js"],"hosts":["drop.example"],
+                "dependencies":[{"name":"new","range":"^1","first_published_at":"2026-11-19T00:00:00Z"},{"name":"old","range":"2"}],
+                "unpacked_bytes_before":100,"unpacked_bytes":120,"entropy_before":1,"entropy":2,"files_added":1,"files_changed":2,"files_removed":0},
               "artifacts":[{"file":"left-pad-1.3.0.tgz","size":12345,"inspected_at":"2026-11-20T15:00:00Z"}],
               "history":[{"at":"2026-11-20T14:30:00Z","by":"maria","what":"hold","reason":"wait for ticket 812"}],
               "would_change":["opens 2026-11-27 14:05 UTC by itself"]}"#,
@@ -193,6 +204,12 @@ left-pad@1.3.0 is held: published 9 hours ago, opens 2026-11-27 14:05 UTC (minim
 Findings
   note  install_script  its manifest runs a program when it is installed
                         seen: postinstall: node \u{fffd}x.js
+
+What changed since 1.2.0\u{fffd}
+  -  installing runs: postinstall: node x.js
+  -  its code names: drop.example
+  -  it needs: new@^1 (there since 2026-11-19 00:00 UTC), old@2
+  -  1 files added, 2 changed, 0 removed; 100 to 120 bytes unpacked
 
 Files
   left-pad-1.3.0.tgz  12.3 kB  inspected 2026-11-20 15:00 UTC

@@ -159,6 +159,11 @@ pub trait Ecosystem: Send + Sync {
         Vec::new()
     }
 
+    /// Which package a dependency is, by the name and the range under which a manifest has it; `None` where no registry is asked.
+    fn needed(&self, _name: &str, _range: &str) -> Option<PackageId> {
+        None
+    }
+
     /// Which of `versions` a client takes for a range of [`Need`]. A guess as well.
     fn choose<'v>(&self, _range: &str, _pointers: &'v [(String, Version)], _versions: &[&'v Version]) -> Option<&'v Version> {
         None

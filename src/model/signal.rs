@@ -1,5 +1,8 @@
 //! What a scan of a release's files saw: each signal is a technique that malware uses, in words that do not depend on a format.
 
+use std::fmt;
+use std::fmt::Write as _;
+
 use serde::Deserialize;
 use serde::Serialize;
 
@@ -123,6 +126,19 @@ signal_kinds! {
     TlsOff, alone None, installing None;
 }
 
+/// As it stands in the ledger: `credential_files`.
+impl fmt::Display for SignalKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, c) in format!("{self:?}").char_indices() {
+            if c.is_ascii_uppercase() && at > 0 {
+                f.write_char('_')?;
+            }
+            f.write_char(c.to_ascii_lowercase())?;
+        }
+        Ok(())
+    }
+}
+
 impl SignalKind {
     /// Whether it takes what somebody might send away.
     pub const fn takes(self) -> bool {
@@ -155,6 +171,13 @@ pub struct Signal {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_is_called_what_the_ledger_calls_it() {
+        for kind in SignalKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), serde_json::Value::from(kind.to_string()));
+        }
+    }
 
     #[test]
     fn what_counts_alone_counts_when_installing() {

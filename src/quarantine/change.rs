@@ -1,32 +1,79 @@
-//! The behaviour diff: what a release's files make of it that those of another release did not.
+//! The behaviour diff: which release another is compared with, and what its files make of it that those of the other did not.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use crate::ecosystem::Ecosystem;
 use crate::model::change::Change;
 use crate::model::change::Gained;
+use crate::model::finding::printable;
+use crate::model::index::Index;
 use crate::model::package::Version;
 use crate::model::profile::FileMark;
 use crate::model::profile::Profile;
+use crate::model::standing::Standing;
+use crate::model::time::Timestamp;
+use crate::quarantine::judge::Standings;
 
-/// What `after` does that `before`, the profile of the release `baseline`, did not. Since when the names of dependencies are
-/// known is not told here: that takes their indexes, and is for the caller to fill in.
-pub fn between(before: &Profile, after: &Profile, baseline: &Version) -> Change {
-    let gained = |after: &BTreeSet<String>, before: &BTreeSet<String>| cut(after.difference(before).cloned());
+/// Of each text in a change.
+const TEXT_BYTES_MAX: usize = 256;
+
+/// The row that a release, whose age counts from `counts_from`, is compared with: of those that are served, the newest below it in its major line; else the
+/// lowest above it there that was published before it, as for a fix of an old line; else the newest of the lines below. None where
+/// there is none, and for a version that cannot be ordered.
+pub fn baseline(
+    index: &Index,
+    standings: &Standings,
+    version: &Version,
+    counts_from: Timestamp,
+    ecosystem: &dyn Ecosystem,
+) -> Option<usize> {
+    let major = ecosystem.track(version)?.major;
+    let mut best: Option<(u8, usize)> = None;
+    for (other, (one, judged)) in index.rows.iter().zip(&standings.verdicts).enumerate() {
+        if one.version == *version || judged.standing != Standing::Approved || one.artifacts.is_empty() {
+            continue;
+        }
+        let Some(track) = ecosystem.track(&one.version) else { continue };
+        let order = ecosystem.precedence(&one.version, version);
+        let rank = match (track.major.cmp(&major), order) {
+            (Ordering::Equal, Ordering::Less | Ordering::Equal) => 2,
+            (Ordering::Equal, Ordering::Greater) if judged.age_counts_from < counts_from => 1,
+            (Ordering::Less, _) => 0,
+            (Ordering::Equal | Ordering::Greater, _) => continue,
+        };
+        let is_better = best.is_none_or(|(best_rank, best)| {
+            let nearer = ecosystem.precedence(&one.version, &index.rows[best].version);
+            rank > best_rank || (rank == best_rank && if rank == 1 { nearer.is_lt() } else { nearer.is_gt() })
+        });
+        if is_better {
+            best = Some((rank, other));
+        }
+    }
+    best.map(|(_, row)| row)
+}
+
+/// The dependencies that `after` has and `before` has not, by name and range.
+pub fn gained<'p>(before: &'p Profile, after: &'p Profile) -> impl Iterator<Item = (&'p str, &'p str)> {
+    let of_after = after.dependencies.iter().filter(|(name, _)| !before.dependencies.contains_key(*name));
+    of_after.map(|(name, range)| (name.as_str(), range.as_str()))
+}
+
+/// What `after` does that `before`, the profile of the release `baseline`, did not. `since`: from when the oldest release of what a
+/// dependency names counts, where that is known.
+pub fn between(before: &Profile, after: &Profile, baseline: &Version, since: &dyn Fn(&str, &str) -> Option<Timestamp>) -> Change {
+    let gained = |after: &BTreeSet<String>, before: &BTreeSet<String>| cut(after.difference(before).map(|text| shown(text)));
     let files = Files::between(before, after);
     Change {
         baseline: baseline.clone(),
-        install_steps: cut(after.install_steps.iter().filter(|step| !before.install_steps.contains(step)).cloned()),
+        install_steps: cut(after.install_steps.iter().filter(|step| !before.install_steps.contains(step)).map(|step| shown(step))),
         capabilities: cut(after.capabilities.difference(&before.capabilities).copied()),
         hosts: gained(&after.hosts, &before.hosts),
-        dependencies: cut(after
-            .dependencies
-            .iter()
-            .filter(|(name, _)| !before.dependencies.contains_key(*name))
-            .map(|(name, range)| Gained { name: name.clone(), range: range.clone(), first_published_at: None })),
+        dependencies: dependencies(before, after, since),
         // A package that has compiled programs gets more of them with every platform.
         binaries: if before.binaries.is_empty() { gained(&after.binaries, &before.binaries) } else { Vec::new() },
         hooks: gained(&after.hooks, &before.hooks),
-        loose_scripts: cut(after.loose_files.iter().filter(|path| !before.files.contains_key(*path)).cloned()),
+        loose_scripts: cut(after.loose_files.iter().filter(|path| !before.files.contains_key(*path)).map(|path| shown(path))),
         signals: cut(after.signals.difference(&before.signals).copied()),
         entry_rewritten: files.entry_rewritten,
         grown_bytes: files.grown_bytes,
@@ -38,6 +85,18 @@ pub fn between(before: &Profile, after: &Profile, baseline: &Version) -> Change 
         files_changed: files.changed,
         files_removed: files.removed,
     }
+}
+
+/// The youngest first, so that none of them is cut off, then those of which nothing is known.
+fn dependencies(before: &Profile, after: &Profile, since: &dyn Fn(&str, &str) -> Option<Timestamp>) -> Vec<Gained> {
+    let one = |(name, range): (&str, &str)| Gained { name: shown(name), range: shown(range), first_published_at: since(name, range) };
+    let mut all: Vec<Gained> = gained(before, after).map(one).collect();
+    all.sort_by_key(|one| (one.first_published_at.is_none(), one.first_published_at.map(std::cmp::Reverse)));
+    cut(all.into_iter())
+}
+
+fn shown(text: &str) -> String {
+    printable(text, TEXT_BYTES_MAX)
 }
 
 fn cut<T>(all: impl Iterator<Item = T>) -> Vec<T> {
@@ -82,7 +141,7 @@ impl Files {
             }
         }
         files.removed = u32::try_from(gone.len()).unwrap_or(u32::MAX);
-        files.entry_rewritten = grew.filter(|_| same_code).map(|(_, path)| path.clone());
+        files.entry_rewritten = grew.filter(|_| same_code).map(|(_, path)| shown(path));
         files
     }
 }
@@ -105,7 +164,7 @@ mod tests {
     }
 
     fn changed(before: &Profile, after: &Profile) -> Change {
-        between(before, after, &Version::parse("1.0.0").unwrap())
+        between(before, after, &Version::parse("1.0.0").unwrap(), &|_, _| None)
     }
 
     #[test]
@@ -169,6 +228,22 @@ mod tests {
             assert_eq!(rewritten(files), None, "{files:?}");
         }
         assert_eq!(changed(&before, &profile(&[("index.js", 250, 9), ("lib.js", 199, 8)])).grown_bytes, 150);
+    }
+
+    #[test]
+    fn the_youngest_dependencies_are_told_first() {
+        let dependencies = (0..100).map(|number| (format!("d{number:02}"), "1".to_owned())).collect();
+        let after = Profile { dependencies, ..Profile::default() };
+        let at = |day: i64| Timestamp::from_millis(day * 86_400_000);
+        let since = |name: &str, _: &str| match name {
+            "d50" => None,
+            "d98" => Some(at(9)),
+            "d99" => Some(at(8)),
+            _ => Some(at(1)),
+        };
+        let change = between(&Profile::default(), &after, &Version::parse("1.0.0").unwrap(), &since);
+        let names: Vec<&str> = change.dependencies.iter().map(|one| one.name.as_str()).take(3).collect();
+        assert_eq!((names, change.dependencies.len()), (vec!["d98", "d99", "d00"], Change::LIST_MAX));
     }
 
     #[test]

@@ -150,6 +150,7 @@ fn words(command: &Command) -> String {
             let note = if note.is_empty() { note } else { format!(": {note}") };
             format!("{} acknowledged the recall of {release}{note}", acknowledgement.by)
         }
+        Command::EditionBegun { edition } => format!("began to inspect by edition {edition}"),
         Command::FeedHeard { feed, heard } => {
             let unreadable = if heard.unreadable == 0 { String::new() } else { format!(", {} unreadable", heard.unreadable) };
             format!("heard the feed {feed} as of {}: {} advisories{unreadable}", heard.as_of.for_people(), heard.advisories)

@@ -15,12 +15,25 @@ use crate::quarantine::advised::Advised;
 pub struct Context {
     /// What advisories say of its releases.
     pub advised: Arc<Advised>,
+    pub editions: Arc<Editions>,
     /// `None` where no feed is configured and none was ever imported, and of what no feed speaks of.
     pub feed: Option<FeedAge>,
     /// Those that speak of the package and count now.
     pub waivers: Arc<[Waiver]>,
     /// By version: only those that belong together with releases of other packages.
     pub ties: Arc<BTreeMap<Version, Tie>>,
+}
+
+/// Since when each edition of the inspection looks here.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Editions(pub BTreeMap<u16, Timestamp>);
+
+impl Editions {
+    /// Whether what `edition` passed goes on until it is inspected anew: nothing else stood against it when the next edition began. What
+    /// opens later is looked at by that one first.
+    pub fn let_through(&self, edition: u16, opened_at: Timestamp) -> bool {
+        self.0.range(edition.saturating_add(1)..).next().is_some_and(|(_, began_at)| opened_at <= *began_at)
+    }
 }
 
 /// How old what is known of advisories is.

@@ -137,9 +137,22 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let Case { row, state, submission, policy, now, .. } = *case;
     let trust = Trust::of(policy, case.package, submission);
     let age = Age::of(row, state, case.first_seen_at);
-    let inspections = current_inspections(case, trust);
-    let inspected = inspections.len() == row.artifacts.len() && !row.artifacts.is_empty();
     let digest = bound_digest(row, state);
+
+    let decisions: Vec<&Decision> = state.map_or(&[][..], |state| &state.decisions).iter().filter(|one| one.counts_at(now)).collect();
+    let approvals = approvals(&decisions, digest.as_ref(), case.substance.as_ref(), not_by_themselves(policy, submission));
+    let needed = policy.review.approvals.max(1);
+    let given = count(approvals.iter().copied());
+    // Who submitted it is one person, whether their own approval counts or not: below the floor somebody else is needed.
+    let has_another = approvals.iter().any(|one| is_of_another(one, submission));
+    let are_two = if submission.is_some() { has_another } else { given >= PAIR };
+    let people = People { given, needed, are_two };
+    let fix_of = case.context.advised.fixes.get(&row.version).map(|id| &**id);
+    let window = Window::of(case.policy, case.package, &case.row.version, age.counts_from, case.name_counts_from, fix_of, now);
+    let by_people = window.opened_by_people(approvals.iter().map(|one| one.at).max(), people);
+    let opened_at = by_people.map_or(window.opens_at, |at| at.min(window.opens_at));
+    let inspections = current_inspections(case, trust, opened_at);
+    let inspected = inspections.len() == row.artifacts.len() && !row.artifacts.is_empty();
 
     let first_of_package = policy.review.new_packages && !case.approved_before;
     let screened = screening::screen(row, state, &age, first_of_package).into_iter().chain(contradicts_pin(row, state));
@@ -157,18 +170,6 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let said = case.context.advised.said.get(&row.version).map_or(&[][..], Vec::as_slice);
     let advised = advisories::examine(said, in_use_since(state), now);
 
-    let decisions: Vec<&Decision> = state.map_or(&[][..], |state| &state.decisions).iter().filter(|one| one.counts_at(now)).collect();
-    let approvals = approvals(&decisions, digest.as_ref(), case.substance.as_ref(), not_by_themselves(policy, submission));
-    let needed = policy.review.approvals.max(1);
-    let given = count(approvals.iter().copied());
-    // Who submitted it is one person, whether their own approval counts or not: below the floor somebody else is needed.
-    let has_another = approvals.iter().any(|one| is_of_another(one, submission));
-    let are_two = if submission.is_some() { has_another } else { given >= PAIR };
-    let people = People { given, needed, are_two };
-    let fix_of = case.context.advised.fixes.get(&row.version).map(|id| &**id);
-    let window = Window::of(case.policy, case.package, &case.row.version, age.counts_from, case.name_counts_from, fix_of, now);
-    let by_people = window.opened_by_people(approvals.iter().map(|one| one.at).max(), people);
-    let opened_at = by_people.map_or(window.opens_at, |at| at.min(window.opens_at));
     let advised = advised.into_iter().chain(advisories::stale(case.context.feed, opened_at, now));
     let findings: Vec<Judged> = screened
         .into_iter()
@@ -255,11 +256,16 @@ fn gravest(said: &[Said]) -> Option<Box<Vulnerability>> {
     Some(Box::new(Vulnerability { id: gravest.advisory.id.as_str().into(), score: gravest.advisory.score.unwrap_or(0) }))
 }
 
-/// Those of the present edition, of the artifacts that the row lists, done in sight of what the row says now.
-fn current_inspections<'s>(case: &Case<'s>, trust: Trust<'_>) -> Vec<&'s Inspection> {
+/// Those that count, of the artifacts that the row lists, done in sight of what the row says now. `opened_at`: when nothing but an
+/// inspection stood against it any more.
+fn current_inspections<'s>(case: &Case<'s>, trust: Trust<'_>, opened_at: Timestamp) -> Vec<&'s Inspection> {
     let Some(state) = case.state else { return Vec::new() };
     let of_row = case.row.artifacts.iter().filter_map(|artifact| state.inspections.get(&artifact.file));
-    let counts = |edition| edition == inspection::EDITION || (edition == inspection::INTEGRITY_ONLY && trust.asks_integrity_only());
+    let counts = |edition| match edition {
+        inspection::EDITION => true,
+        inspection::INTEGRITY_ONLY => trust.asks_integrity_only(),
+        edition => edition < inspection::EDITION && case.context.editions.let_through(edition, opened_at),
+    };
     of_row.map(|one| &**one).filter(|one| counts(one.edition) && one.substance == case.substance).collect()
 }
 
@@ -347,6 +353,13 @@ pub struct Standings {
     pub fallback: Fallback,
 }
 
+/// From when the oldest release of a package counts.
+pub fn name_counts_from(index: &Index, state: &PackageState, now: Timestamp) -> Timestamp {
+    let first_seen_at = state.first_seen_at.unwrap_or(now);
+    let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
+    counts_from.min().unwrap_or(first_seen_at)
+}
+
 /// Judges every release of a package. `substance`: [`crate::ecosystem::Ecosystem::substance`].
 pub fn judge_all(
     index: &Index,
@@ -357,8 +370,7 @@ pub fn judge_all(
     now: Timestamp,
 ) -> Standings {
     let first_seen_at = state.first_seen_at.unwrap_or(now);
-    let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
-    let name_counts_from = counts_from.min().unwrap_or(first_seen_at);
+    let name_counts_from = name_counts_from(index, state, now);
     let needed = policy.review.approvals.max(1);
     let is_approved = |(version, release)| is_vouched_for(release, needed, not_by_themselves(policy, state.submission(version)), now);
     let approved_before = state.releases.iter().any(is_approved);

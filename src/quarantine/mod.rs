@@ -6,6 +6,8 @@
 pub mod advised;
 pub mod age;
 pub mod approval;
+pub mod baseline;
+mod bytes;
 pub mod change;
 pub mod checks;
 pub mod chronicle;
@@ -23,7 +25,9 @@ pub mod wording;
 pub mod workflow;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use tokio::sync::Notify;
 use tokio::sync::Semaphore;
@@ -39,7 +43,9 @@ use crate::model::job::Work;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
+use crate::quarantine::checks::inspection::EDITION;
 use crate::quarantine::context::Context;
+use crate::quarantine::context::Editions;
 use crate::quarantine::feeds::Feeds;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::judge_all;
@@ -81,6 +87,8 @@ pub struct Quarantine {
     bell: Notify,
     counts: workflow::Counts,
     feeds: Feeds,
+    /// Set when it begins.
+    editions: OnceLock<Arc<Editions>>,
 }
 
 impl Quarantine {
@@ -109,15 +117,25 @@ impl Quarantine {
             bell: Notify::new(),
             counts: workflow::Counts::default(),
             feeds,
+            editions: OnceLock::new(),
         }
     }
 
-    /// To be called once before anything is served: remembers what was given up, and records which policy judges from here on.
+    /// To be called once before anything is served: remembers what was given up, and records which edition inspects and which policy
+    /// judges from here on.
     pub async fn begin(&self) -> Result<(), BeginError> {
         let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
         let given_up = jobs.into_iter().filter(|job| job.parked);
         let given_up = given_up.map(|job| (job.work, job.last_error.unwrap_or_default()));
         self.parked.add(given_up);
+        let mut editions = self.state.editions().await?;
+        if let btree_map::Entry::Vacant(begins) = editions.entry(EDITION) {
+            let (at, commands) = (self.clock.now(), vec![Command::EditionBegun { edition: EDITION }]);
+            self.state.commit(Batch { at, actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
+            begins.insert(at);
+        }
+        // It begins once.
+        let _ = self.editions.set(Arc::new(Editions(editions)));
         let text = serde_json::to_string(&*self.policy).unwrap_or_default();
         let digest = DocumentDigest::of(text.as_bytes());
         if self.state.policy().await? != Some(digest) {
@@ -150,10 +168,11 @@ impl Quarantine {
 
     /// What is known beyond the package's own index and records.
     fn context(&self, index: &Index, state: &PackageState, now: Timestamp) -> Context {
+        let editions = self.editions.get().cloned().unwrap_or_default();
         let Some(ecosystem) = self.ecosystem(index.package.ecosystem) else { return Context::default() };
         let is_named_outside = state.local.is_none() && self.is_of_public_registry(&index.package);
         let (advised, feed) = self.feeds.advised(index, state, &**ecosystem, is_named_outside, now);
-        Context { advised, feed, ..Context::default() }
+        Context { advised, feed, editions, ..Context::default() }
     }
 
     /// Whether the name is the one that feeds speak of: neither of a private scope nor of one that has a registry of its own.

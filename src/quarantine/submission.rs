@@ -3,11 +3,11 @@
 
 use bytes::Bytes;
 
+use crate::ecosystem::Inspected;
 use crate::model::digest::Digest;
 use crate::model::digest::Integrity;
 use crate::model::digest::IntegrityOutcome;
 use crate::model::digest::Verified;
-use crate::model::facts::Facts;
 use crate::model::release::ReleaseId;
 use crate::quarantine::Quarantine;
 use crate::quarantine::workflow::InspectError;
@@ -22,7 +22,7 @@ use crate::storage::blob::Receiving;
 pub struct Look {
     /// Against what its submitter stated of them.
     pub outcome: IntegrityOutcome,
-    pub facts: Facts,
+    pub inspected: Inspected,
 }
 
 impl Quarantine {
@@ -61,8 +61,8 @@ impl Quarantine {
         let look = move || {
             let bytes = content.to_bytes().map_err(|fault| InspectError::Blob(BlobError::Incoming(fault)))?;
             let outcome = stated.compare(&bytes, content.digest());
-            let facts = inspect_or_say_why(&*ecosystem, &release.package, &release.version, &manifest, &bytes);
-            Ok(Look { outcome, facts: facts.map_err(InspectError::Crashed)? })
+            let inspected = inspect_or_say_why(&*ecosystem, &release.package, &release.version, &manifest, &bytes);
+            Ok(Look { outcome, inspected: inspected.map_err(InspectError::Crashed)? })
         };
         self.compute(look).await?
     }

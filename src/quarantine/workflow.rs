@@ -1,7 +1,6 @@
 //! The workflow: an artifact is fetched into quarantine, hashed, inspected, and what was found is recorded, as a job that
 //! a crash cannot lose and that is given up, for people to see, after a bounded number of tries.
 
-use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -14,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::ecosystem::Ecosystem;
+use crate::ecosystem::Inspected;
 use crate::model::actor::Actor;
 use crate::model::digest::Digest;
 use crate::model::digest::IntegrityOutcome;
@@ -26,12 +26,11 @@ use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::release::ReleaseId;
 use crate::quarantine::Quarantine;
+use crate::quarantine::baseline::Against;
+use crate::quarantine::bytes::Known;
 use crate::quarantine::checks::inspection::EDITION;
 use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
-use crate::quarantine::judge::pin;
-use crate::quarantine::trust::Trust;
 use crate::storage::blob::BlobError;
-use crate::storage::blob::Zone;
 use crate::storage::record::Command;
 use crate::storage::record::Inspection;
 use crate::storage::state::Batch;
@@ -86,6 +85,9 @@ pub enum InspectError {
     GivenUp(String),
     #[error("too many inspections are waiting")]
     Busy,
+    /// The package's own records could not be read before it began.
+    #[error("{0}")]
+    NotReady(String),
 }
 
 /// What happened since the start, for metrics.
@@ -112,6 +114,8 @@ pub struct Subject {
     pub artifact: Artifact,
     /// The release's text in the index.
     pub manifest: Bytes,
+    /// What it is compared with, where there is something.
+    pub against: Option<Against>,
 }
 
 impl Subject {
@@ -120,20 +124,12 @@ impl Subject {
     }
 }
 
-/// What the ledger says of the bytes that are to be looked at.
-struct Known {
-    /// What they must be.
-    pinned: Option<Digest>,
-    /// Policy trusts where they come from: it is enough that they are those that the index states.
-    integrity_only: bool,
-}
-
 /// Bytes that were looked at.
 struct Seen {
     content: Verified,
     outcome: IntegrityOutcome,
     /// `None` where they are not the bytes they should be; an error says how the inspection crashed.
-    facts: Option<Result<Facts, String>>,
+    inspected: Option<Result<Inspected, String>>,
 }
 
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -215,6 +211,7 @@ impl Quarantine {
             | InspectError::Read(_)
             | InspectError::OtherBytes { .. }
             | InspectError::GivenUp(_)
+            | InspectError::NotReady(_)
             | InspectError::Busy => attempts,
         };
         let command = match &error {
@@ -226,6 +223,7 @@ impl Quarantine {
             | InspectError::Crashed(_)
             | InspectError::Blob(_)
             | InspectError::Commit(_)
+            | InspectError::NotReady(_)
             | InspectError::GivenUp(_) => {
                 if attempts >= ATTEMPTS_MAX {
                     return self.give_up(work, error.to_string()).await;
@@ -253,52 +251,6 @@ impl Quarantine {
         }
     }
 
-    /// The path of an artifact under the upstream's own base.
-    pub(crate) fn fallback_path(&self, package: &PackageId, artifact: &Artifact) -> String {
-        let located = self.ecosystem(package.ecosystem).map(|ecosystem| ecosystem.locate_artifact(package, artifact).0);
-        located.unwrap_or_default()
-    }
-
-    /// The bytes that an earlier inspection pinned, if they are kept; else upstream's.
-    async fn fetch(&self, subject: &Subject) -> Result<Bytes, InspectError> {
-        if let Some(pinned) = self.known(subject).await?.pinned {
-            for zone in [Zone::Approved, Zone::Quarantine] {
-                let kept = match self.blobs.open(zone, &pinned).await {
-                    // It was set aside; the next zone may have a whole one, and upstream has the bytes.
-                    Err(BlobError::Damaged { .. }) => None,
-                    opened => opened?,
-                };
-                if let Some(kept) = kept {
-                    return tokio::task::spawn_blocking(move || kept.to_bytes())
-                        .await
-                        .map_err(io::Error::other)
-                        .flatten()
-                        .map_err(|source| InspectError::Blob(BlobError::Io { digest: Box::new(pinned), source }));
-                }
-            }
-        }
-        self.has_upstream(&subject.release).await??;
-        let package = &subject.release.package;
-        let fallback = self.fallback_path(package, &subject.artifact);
-        self.upstreams.artifact(package, &subject.artifact.location, &fallback).await.map_err(InspectError::Upstream)
-    }
-
-    /// Nobody but us has the bytes of what was published here, and nobody else is asked for them.
-    pub(crate) async fn has_upstream(&self, release: &ReleaseId) -> Result<Result<(), BlobError>, ReadError> {
-        let is_ours = self.state.package(&release.package).await?.local.is_some();
-        Ok(if is_ours { Err(BlobError::Lost { release: Box::new(release.clone()) }) } else { Ok(()) })
-    }
-
-    async fn known(&self, subject: &Subject) -> Result<Known, InspectError> {
-        let ReleaseId { package, version } = &subject.release;
-        let state = self.state.package(package).await?;
-        let submission = state.submission(version);
-        let pinned = pin(&subject.artifact.file, state.releases.get(version)).copied();
-        // The bytes of what was published here are at hand: they are looked at whatever is trusted.
-        let integrity_only = submission.is_none() && Trust::of(&self.policy, package, None).asks_integrity_only();
-        Ok(Known { pinned: pinned.or(submission.map(|one| one.digest)), integrity_only })
-    }
-
     async fn examine(&self, subject: &Subject, bytes: Bytes) -> Result<(), InspectError> {
         let Known { pinned, integrity_only } = self.known(subject).await?;
         let mut seen = self.look(subject, bytes, pinned, integrity_only).await?;
@@ -307,17 +259,21 @@ impl Quarantine {
             drop(seen);
             seen = self.look(subject, self.fetch(subject).await?, pinned, integrity_only).await?;
         }
-        let Seen { content, outcome, facts } = seen;
+        let Seen { content, outcome, inspected } = seen;
         if let Some(pinned) = pinned
             && pinned != *content.digest()
         {
             return Err(InspectError::OtherBytes { pinned: Box::new(pinned), found: Box::new(*content.digest()) });
         }
-        let facts = match facts {
-            Some(facts) => {
-                let facts = facts.map_err(InspectError::Crashed)?;
-                self.blobs.put(Zone::Quarantine, &content).await?;
-                facts
+        let (digest, size) = (*content.digest(), content.size());
+        let facts = match inspected {
+            Some(inspected) => {
+                let inspected = inspected.map_err(InspectError::Crashed)?;
+                self.keep_aside(&content, pinned.is_some()).await?;
+                // What it is compared with comes into memory after it has gone.
+                drop(content);
+                let against = subject.against.as_ref().filter(|_| !integrity_only);
+                self.with_change(&subject.release, &subject.artifact.file, against, inspected).await?
             }
             None => Facts::default(),
         };
@@ -325,8 +281,7 @@ impl Quarantine {
         let now = self.clock.now();
         let substance = Some(self.substance(subject.release.package.ecosystem, &subject.manifest));
         let edition = if integrity_only { INTEGRITY_ONLY } else { EDITION };
-        let inspection =
-            Inspection { at: now, edition, digest: *content.digest(), size: content.size(), integrity: outcome, facts, substance };
+        let inspection = Inspection { at: now, edition, digest, size, integrity: outcome, facts, substance };
         let commands = vec![
             Command::Inspected { release: subject.release.clone(), file: subject.artifact.file.clone(), inspection: Box::new(inspection) },
             Command::JobDone { work: subject.work() },
@@ -354,10 +309,14 @@ impl Quarantine {
                 }
             };
             let inspect = || {
-                if integrity_only { Ok(Facts::default()) } else { inspect_or_say_why(&*ecosystem, &package, &version, &manifest, &bytes) }
+                if integrity_only {
+                    Ok(Inspected::default())
+                } else {
+                    inspect_or_say_why(&*ecosystem, &package, &version, &manifest, &bytes)
+                }
             };
-            let facts = is_worth_it.then(inspect);
-            Seen { content, outcome, facts }
+            let inspected = is_worth_it.then(inspect);
+            Seen { content, outcome, inspected }
         };
         self.compute(look).await
     }
@@ -413,9 +372,9 @@ pub(super) fn inspect_or_say_why(
     version: &Version,
     manifest: &[u8],
     bytes: &Bytes,
-) -> Result<Facts, String> {
+) -> Result<Inspected, String> {
     match std::panic::catch_unwind(AssertUnwindSafe(|| ecosystem.inspect(package, version, manifest, bytes))) {
-        Ok(Ok(inspected)) => Ok(inspected.facts),
+        Ok(Ok(inspected)) => Ok(inspected),
         Ok(Err(unreadable)) => Err(unreadable.to_string()),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());

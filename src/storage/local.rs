@@ -224,6 +224,10 @@ impl State for LocalState {
         Ok(self.shared.shelf.summary().feeds.clone())
     }
 
+    async fn editions(&self) -> Result<BTreeMap<u16, Timestamp>, ReadError> {
+        Ok(self.shared.shelf.summary().editions.clone())
+    }
+
     async fn stars_of(&self, user: &str) -> Result<Vec<PackageId>, ReadError> {
         Ok(self.shared.shelf.summary().stars_of.get(user).into_iter().flatten().cloned().collect())
     }

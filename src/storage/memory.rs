@@ -152,6 +152,10 @@ impl State for MemoryState {
         Ok(self.inner().summary.feeds.clone())
     }
 
+    async fn editions(&self) -> Result<BTreeMap<u16, Timestamp>, ReadError> {
+        Ok(self.inner().summary.editions.clone())
+    }
+
     async fn stars_of(&self, user: &str) -> Result<Vec<PackageId>, ReadError> {
         Ok(self.inner().summary.stars_of.get(user).into_iter().flatten().cloned().collect())
     }

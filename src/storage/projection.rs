@@ -44,6 +44,7 @@ pub fn package(command: &Command) -> Option<&PackageId> {
         | Command::KeyMade { .. }
         | Command::Waived { .. }
         | Command::WaiverEnded { .. }
+        | Command::EditionBegun { .. }
         | Command::FeedHeard { .. } => None,
     }
 }
@@ -85,6 +86,7 @@ pub fn fold(state: &mut PackageState, of: &PackageId, record: &Record) {
             | Command::KeyMade { .. }
             | Command::Waived { .. }
             | Command::WaiverEnded { .. }
+            | Command::EditionBegun { .. }
             | Command::FeedHeard { .. } => {}
         }
         state.revision = record.sequence;

@@ -141,6 +141,10 @@ pub enum Command {
         release: ReleaseId,
         acknowledgement: Acknowledgement,
     },
+    /// From here on this edition of the inspection looks at what is inspected.
+    EditionBegun {
+        edition: u16,
+    },
     /// A feed of advisories was heard. What it said is kept beside the ledger, by this digest.
     FeedHeard {
         feed: String,

@@ -155,6 +155,9 @@ pub trait State: Send + Sync {
     /// What was heard last of each feed of advisories, by its name.
     async fn feeds(&self) -> Result<BTreeMap<String, FeedHeard>, ReadError>;
 
+    /// Since when each edition of the inspection looks here.
+    async fn editions(&self) -> Result<BTreeMap<u16, Timestamp>, ReadError>;
+
     /// What the user of this name starred, in order.
     async fn stars_of(&self, user: &str) -> Result<Vec<PackageId>, ReadError>;
 

@@ -56,6 +56,9 @@ pub struct Summary {
     /// What was heard last of each feed of advisories.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub feeds: BTreeMap<String, FeedHeard>,
+    /// Since when each edition of the inspection looks here.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub editions: BTreeMap<u16, Timestamp>,
 }
 
 impl Summary {
@@ -105,6 +108,7 @@ impl Summary {
                 Command::KeyMade { key } => self.keys.push(key.clone()),
                 Command::Waived { waiver } => self.waivers.add(waiver),
                 Command::WaiverEnded { id, by, .. } => self.waivers.end(id, by, record.at),
+                Command::EditionBegun { edition } => _ = self.editions.entry(*edition).or_insert(record.at),
                 Command::FeedHeard { feed, heard } => _ = self.feeds.insert(feed.clone(), heard.clone()),
                 Command::Sight(_)
                 | Command::Inspected { .. }
@@ -242,6 +246,7 @@ impl<'s> Staged<'s> {
                 | Command::WaiverEnded { .. }
                 | Command::Requested { .. }
                 | Command::Acknowledged { .. }
+                | Command::EditionBegun { .. }
                 | Command::FeedHeard { .. } => {}
             }
         }

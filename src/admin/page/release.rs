@@ -46,6 +46,7 @@ impl Page {
             }
             (self.would_change())
             (self.findings())
+            (self.change())
             (self.others(base))
             (self.for_approvers(base))
             (self.history())
@@ -100,6 +101,14 @@ impl Page {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    fn change(&self) -> Markup {
+        html! {
+            @if let Some(change) = &self.view.change {
+                section { h2 { "What changed since " (change.baseline) } ul { @for line in change.lines() { li { (line) } } } }
             }
         }
     }
@@ -169,6 +178,10 @@ impl Page {
                 lines.push(format!("    {}", finding.evidence));
             }
         }
+        if let Some(change) = &view.change {
+            lines.extend([String::new(), format!("what changed since {}", change.baseline)]);
+            lines.extend(change.lines().into_iter().map(|line| format!("  {line}")));
+        }
         if !view.would_change.is_empty() {
             lines.push(String::new());
             lines.push("what would change it".to_owned());
@@ -204,7 +217,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
     let clean = |text: &String| printable(text, TEXT_BYTES_MAX);
     let ReleaseView { package, ecosystem, version, standing, opens_at, published_at, age_counts_from, removed_at, wanted, .. } = &view;
     let ReleaseView { sentence, link, digest, revision, approvals, findings, artifacts, history, would_change, .. } = &view;
-    let ReleaseView { submitted_by, trusted, fix_of, .. } = &view;
+    let ReleaseView { submitted_by, trusted, fix_of, change, .. } = &view;
     ReleaseView {
         package: clean(package),
         ecosystem: *ecosystem,
@@ -234,6 +247,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
                 why: clean(why),
             })
             .collect(),
+        change: change.as_ref().map(|change| change.cleaned(clean)),
         artifacts: artifacts
             .iter()
             .map(|ArtifactView { file, digest, size, inspected_at }| ArtifactView {
@@ -262,6 +276,8 @@ fn shown(view: ReleaseView) -> ReleaseView {
 mod tests {
     use super::*;
     use crate::admin::wire::Approvals;
+    use crate::admin::wire::ChangeView;
+    use crate::admin::wire::GainedView;
     use crate::admin::wire::Stage;
     use crate::model::finding::Action;
     use crate::model::finding::FindingKind;
@@ -298,6 +314,14 @@ mod tests {
                 covered: true,
                 why: text.to_owned(),
             }],
+            change: Some(ChangeView {
+                baseline: text.to_owned(),
+                install_steps: vec![text.to_owned()],
+                hosts: vec![text.to_owned()],
+                dependencies: vec![GainedView { name: text.to_owned(), range: text.to_owned(), first_published_at: Some(at) }],
+                entry_rewritten: Some(text.to_owned()),
+                ..ChangeView::default()
+            }),
             artifacts: vec![ArtifactView { file: text.to_owned(), digest: None, size: Some(1), inspected_at: None }],
             history: vec![Event {
                 at,

@@ -2,6 +2,7 @@
 
 mod advisories;
 mod asked;
+mod change;
 
 pub use advisories::Advisories;
 pub use advisories::AdvisoriesQuery;
@@ -20,6 +21,8 @@ pub use asked::ReleasesQuery;
 pub use asked::TokenOrder;
 pub use asked::UserEdit;
 pub use asked::UserOrder;
+pub use change::ChangeView;
+pub use change::GainedView;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -223,6 +226,9 @@ pub struct ReleaseView {
     pub revision: u64,
     pub approvals: Approvals,
     pub findings: Vec<FindingView>,
+    /// What it does that the release it was compared with did not; absent where nothing was compared.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub change: Option<ChangeView>,
     pub artifacts: Vec<ArtifactView>,
     /// Oldest first.
     pub history: Vec<Event>,

@@ -98,6 +98,10 @@ impl Ecosystem for Npm {
         needs::needs(manifest)
     }
 
+    fn needed(&self, name: &str, range: &str) -> Option<PackageId> {
+        needs::needed(name, range)
+    }
+
     fn choose<'v>(&self, range: &str, pointers: &'v [(String, Version)], versions: &[&'v Version]) -> Option<&'v Version> {
         needs::choose(range, pointers, versions)
     }

@@ -59,6 +59,11 @@ fn optional_peers(manifest: &Manifest<'_>) -> HashSet<String> {
     optional.map(|(name, _)| name.to_string()).collect()
 }
 
+/// Whose the dependency is: of an alias the package behind it.
+pub fn needed(name: &str, wanted: &str) -> Option<PackageId> {
+    if is_exotic(wanted) { None } else { Some(need(name, wanted.trim())?.package) }
+}
+
 /// `npm:other@1` is a need of another package under an alias.
 fn need(name: &str, wanted: &str) -> Option<Need> {
     let (name, range) = match wanted.strip_prefix("npm:") {

@@ -19,6 +19,8 @@ const JUMP_BYTES: u64 = 300_000;
 const GROWN_BYTES: u64 = 32_000;
 /// What obfuscated code adds to the entropy of a package, in thousandths of a bit per byte.
 const ENTROPY_GAINED: u32 = 200;
+/// In less than that much more the entropy of a little code says nothing: a payload takes kilobytes.
+const DENSER_BYTES: u64 = 4_096;
 
 /// What of a release besides its bytes a change is judged by.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +111,7 @@ fn suspicious(change: &Change, around: &Circumstances<'_>) -> Vec<String> {
         payload.push(format!("names other hosts: {}", listed(&change.hosts)));
     }
     if !change.signals.is_empty() {
-        let named: Vec<String> = change.signals.iter().map(|one| format!("{one:?}")).collect();
+        let named: Vec<String> = change.signals.iter().map(ToString::to_string).collect();
         payload.push(format!("does what it did not: {}", listed(&named)));
     }
     let mut manner = Vec::new();
@@ -119,7 +121,8 @@ fn suspicious(change: &Change, around: &Circumstances<'_>) -> Vec<String> {
     if change.grown_bytes >= GROWN_BYTES || jumped(change) {
         manner.push("much code came at once".to_owned());
     }
-    if change.entropy >= change.entropy_before.saturating_add(ENTROPY_GAINED) && change.entropy_before > 0 {
+    let is_denser = change.entropy_before > 0 && change.entropy >= change.entropy_before.saturating_add(ENTROPY_GAINED);
+    if is_denser && change.unpacked_bytes >= change.unpacked_bytes_before.saturating_add(DENSER_BYTES) {
         manner.push("its code is denser".to_owned());
     }
     if around.by_a_stranger {
@@ -248,6 +251,8 @@ mod tests {
         ] {
             assert!(is_suspicious("1.2.4", &change), "{incident}");
         }
+        let denser = Change { entry_rewritten: entry(), entropy: 5_400, unpacked_bytes: 105_000, ..none() };
+        assert!(is_suspicious("1.2.4", &denser));
         assert!(is_suspicious("1.2.4", &Change { signals: vec![SignalKind::CredentialFiles], ..none() }));
         let by_another = Change { entry_rewritten: entry(), ..none() };
         assert!(kinds("1.2.4", true, &by_another).contains(&FindingKind::SuspiciousChange));
@@ -262,6 +267,7 @@ mod tests {
         let entry = || Some("index.js".to_owned());
         for (version, change) in [
             ("1.2.4", Change { entry_rewritten: entry(), ..none() }),
+            ("1.2.4", Change { entry_rewritten: entry(), entropy: 5_400, unpacked_bytes: 104_000, ..none() }),
             ("1.2.4", Change { grown_bytes: 80_000, files_changed: 9, ..none() }),
             ("1.2.4", Change { capabilities: vec![Capability::Filesystem], files_changed: 2, ..none() }),
             ("1.3.0", Change { capabilities: vec![Capability::Network], hosts: vec!["api.example".to_owned()], files_added: 5, ..none() }),

@@ -1,5 +1,6 @@
 //! The judgement, case by case.
 
+mod editions;
 mod people;
 
 use std::sync::Arc;

@@ -43,11 +43,12 @@ fn name(command: &Command) -> &'static str {
         Command::WaiverEnded { .. } => "waiver_ended",
         Command::Requested { .. } => "requested",
         Command::Acknowledged { .. } => "acknowledged",
+        Command::EditionBegun { .. } => "edition_begun",
         Command::FeedHeard { .. } => "feed_heard",
     }
 }
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "sight",
     "inspected",
     "decided",
@@ -68,6 +69,7 @@ const COMMANDS: [&str; 21] = [
     "waiver_ended",
     "requested",
     "acknowledged",
+    "edition_begun",
     "feed_heard",
 ];
 

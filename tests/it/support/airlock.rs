@@ -95,6 +95,15 @@ impl Airlock {
         self
     }
 
+    /// Stops, lets `between` do something to the data folder, and starts again on it.
+    pub async fn restart_after(mut self, between: impl AsyncFnOnce(PathBuf)) -> Airlock {
+        let data_dir = self.data_dir();
+        within("Airlock to stop", self.running.shutdown()).await;
+        between(data_dir).await;
+        self.running = start(self.config.clone(), self.upstream.url(), self.clock.clone()).await;
+        self
+    }
+
     pub async fn shutdown(self) -> Upstream {
         within("Airlock to stop", self.running.shutdown()).await;
         self.upstream

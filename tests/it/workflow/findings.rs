@@ -25,8 +25,8 @@ const OF_FEEDS: &[FindingKind] = &[
     FindingKind::FeedStale,
 ];
 
-/// How a release differs from its predecessor, which has to be served first: `changes_of_behaviour.rs`.
-const OF_CHANGES: &[FindingKind] = &[
+/// How a release differs from its predecessor, which has to be served first: `behaviour.rs`.
+pub const OF_CHANGES: &[FindingKind] = &[
     FindingKind::YoungDependency,
     FindingKind::InstallGained,
     FindingKind::BinaryGained,

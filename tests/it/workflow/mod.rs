@@ -3,7 +3,9 @@
 mod age;
 mod ahead;
 mod archives;
+mod behaviour;
 mod changes;
+mod editions;
 mod findings;
 mod jobs;
 mod listing;
