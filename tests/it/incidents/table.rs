@@ -59,8 +59,8 @@ fn written(played: &[Played<'_>]) -> String {
         text,
         "Of {} incidents age alone outlasts {}, and the other checks alone stop {} at first sight; neither does {}.",
         played.len(),
-        count(&Played::is_outlasted),
-        count(&Played::is_stopped_without_age),
+        count(&|one| one.is_outlasted()),
+        count(&|one| one.is_stopped_without_age()),
         count(&|one| !one.is_outlasted() && !one.is_stopped_without_age()),
     )
     .unwrap();
