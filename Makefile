@@ -6,11 +6,12 @@
 # first-sight: CPU that the first sight of a package costs a running server; needs Node. ARGS="--sizes 300x800000 --rounds 9".
 # false-alarms: what is found in some 3,000 honest releases, from the registry that npm is configured with; needs Node, the network and 3 GB.
 # side-by-side: Airlock beside nginx, pnpr and Verdaccio, into docs/performance.md; needs nginx and wrk. ARGS="--help" tells parts and options.
+# npm-names: data/npm-names.gz anew from TABLE, a line for each package: name, version, downloads a month, separated by tabs.
 
 CARGO ?= cargo
 ARGS ?=
 
-.PHONY: run test lint bench first-sight false-alarms side-by-side
+.PHONY: run test lint bench first-sight false-alarms side-by-side npm-names
 
 run:
 	$(CARGO) run --release --locked -- serve $(ARGS)
@@ -38,3 +39,6 @@ false-alarms:
 side-by-side:
 	$(CARGO) build --release --locked
 	node benches/side_by_side/main.mjs $(ARGS)
+
+npm-names:
+	python3 data/npm_names.py $(TABLE)

@@ -1,5 +1,7 @@
 //! The only wiring: from a configuration to an Airlock that can be asked.
 
+mod trial;
+
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -22,6 +24,8 @@ use crate::config::Config;
 use crate::config::storage::ArtifactKind;
 use crate::config::storage::StateKind;
 use crate::ecosystem::Ecosystem;
+use crate::ecosystem::sigstore::root::TrustRoot;
+use crate::events::Notices;
 use crate::model::package::EcosystemId;
 use crate::protocol::npm::Npm;
 use crate::quarantine::BeginError;
@@ -41,6 +45,8 @@ use crate::storage::state;
 use crate::storage::state::State;
 use crate::upstream::UpstreamError;
 use crate::upstream::Upstreams;
+
+pub use self::trial::try_policy;
 
 /// Everything that answers, wired together.
 pub struct App {
@@ -74,6 +80,8 @@ pub enum AppError {
     Access(#[from] AccessError),
     #[error("no random numbers are to be had: {0}")]
     Random(getrandom::Error),
+    #[error("the trust root {} cannot be used: {why}; mend or take out upstream.trust_root", path.display())]
+    TrustRoot { path: PathBuf, why: String },
     #[error("the start was cut short: {0}")]
     Cut(#[from] tokio::task::JoinError),
 }
@@ -90,9 +98,10 @@ impl App {
         let Opened { state, blobs, documents, pulls } = opened;
         let upstreams = Arc::new(Upstreams::new(&config.upstream, upstream, &instance, clock.clone())?);
         let feeds = feeds(config, &state, &upstreams).await?;
+        let notices = Notices::new(&config.notify, &upstreams)?;
         let npm: Arc<dyn Ecosystem> = Arc::new(Npm);
         let ecosystems: Ecosystems = [(EcosystemId::Npm, npm)].into();
-        let quarantine = Arc::new(Quarantine::new(
+        let quarantine = Quarantine::new(
             Arc::clone(&state),
             Arc::clone(&blobs),
             Arc::clone(&upstreams),
@@ -100,9 +109,11 @@ impl App {
             Arc::new(config.policy.clone()),
             clock.clone(),
             feeds,
-        ));
+            Arc::new(trust_root(config)?),
+        );
+        let quarantine = Arc::new(quarantine.telling(notices.ids()));
         quarantine.begin().await?;
-        let catalog = Arc::new(Catalog::new(
+        let catalog = Catalog::new(
             Arc::clone(&quarantine),
             Arc::clone(&state),
             Arc::new(documents),
@@ -111,7 +122,8 @@ impl App {
             KeyFile::below(&config.storage.data_dir),
             clock.clone(),
             &config.upstream,
-        ));
+        );
+        let catalog = Arc::new(catalog.telling(notices));
         catalog.begin().await.map_err(BeginError::from)?;
         let identities = Identities::new(&config.access, &upstreams, &clock)?;
         let access = Access::new(Arc::clone(&state), clock.clone(), &config.access).with_identities(identities);
@@ -137,6 +149,7 @@ impl App {
                 tracing::error!(%error, "a worker ended badly");
             }
         }
+        self.catalog.finish().await;
         let pulls = Arc::clone(&self.pulls);
         if let Err(error) = tokio::task::spawn_blocking(move || pulls.close()).await {
             tracing::error!(%error, "pulls could not be written down");
@@ -162,6 +175,14 @@ pub fn verify(folder: &Path) -> Result<Proof, AppError> {
         state::Proof::Sound { records, head } => Proof { sound: true, records: Some(records), head: Some(head.hex()), ..nothing },
         state::Proof::Broken { after, place } => Proof { after: Some(after.0), place: Some(place), ..nothing },
     })
+}
+
+/// Whose word on provenance counts: the file's that is named, else Sigstore's for the public.
+fn trust_root(config: &Config) -> Result<TrustRoot, AppError> {
+    let Some(path) = &config.upstream.trust_root else { return Ok(TrustRoot::public()) };
+    let unusable = |why: String| AppError::TrustRoot { path: path.clone(), why };
+    let text = std::fs::read_to_string(path).map_err(|error| unusable(error.to_string()))?;
+    TrustRoot::parse(&text).map_err(|error| unusable(error.to_string()))
 }
 
 /// What is known of advisories, and where more is heard.

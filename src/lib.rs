@@ -8,6 +8,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod ecosystem;
+pub mod events;
 pub mod http;
 pub mod model;
 pub mod protocol;

@@ -27,6 +27,10 @@ pub struct Alike(Mutex<HashMap<DocumentDigest, Place>>);
 struct Place {
     /// Who is looked at and who waits.
     here: usize,
+    /// How many came so far.
+    came: u64,
+    /// Of those that came, how many had come when somebody was looked at who was wrong.
+    wrong: u64,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -34,25 +38,42 @@ struct Place {
 pub struct Alone<'a> {
     alike: &'a Alike,
     digest: DocumentDigest,
+    /// Whether one was wrong who was looked at after this one had come: then so is this one.
+    pub is_wrong: bool,
+    /// How many had come when this one's turn came.
+    came: u64,
     turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl Alone<'_> {
+    /// It was looked at and is wrong: who waits since before that need not be looked at.
+    pub fn was_wrong(&self) {
+        if let Some(place) = self.alike.lock().get_mut(&self.digest) {
+            place.wrong = self.came;
+        }
+    }
 }
 
 impl Alike {
     /// # Errors
     /// `Busy`: too many others, or those before take too long.
     pub async fn alone(&self, digest: DocumentDigest) -> Result<Alone<'_>, PasswordError> {
-        let turn = {
+        let (turn, number) = {
             let mut places = self.lock();
             if places.len() >= PLACES_MAX && !places.contains_key(&digest) {
                 return Err(PasswordError::Busy);
             }
             let place = places.entry(digest).or_default();
             place.here += 1;
-            Arc::clone(&place.turn)
+            place.came += 1;
+            (Arc::clone(&place.turn), place.came)
         };
         // From here on it leaves its place, also where nobody waits for it any more.
-        let mut alone = Alone { alike: self, digest, turn: None };
+        let mut alone = Alone { alike: self, digest, is_wrong: false, came: number, turn: None };
         alone.turn = Some(timeout(WAIT_MAX, turn.lock_owned()).await.map_err(|_| PasswordError::Busy)?);
+        if let Some(place) = self.lock().get(&digest) {
+            (alone.is_wrong, alone.came) = (number <= place.wrong, place.came);
+        }
         Ok(alone)
     }
 
@@ -97,6 +118,31 @@ mod tests {
         drop(second);
         drop(first);
         drop(third.await.unwrap());
+        assert!(alike.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_had_come_before_one_was_looked_at_who_is_wrong_is_wrong_too() {
+        let alike = Alike::default();
+        let first = alike.alone(digest("a")).await.unwrap();
+        let mut crowd: Vec<_> = (0..5).map(|_| Box::pin(alike.alone(digest("a")))).collect();
+        for one in &mut crowd {
+            assert!(one.as_mut().now_or_never().is_none());
+        }
+        // What it presents may have become right since the first was looked at.
+        first.was_wrong();
+        drop(first);
+        let mut crowd = crowd.into_iter();
+        let second = crowd.next().unwrap().await.unwrap();
+        assert!(!second.is_wrong);
+        second.was_wrong();
+        let mut late = Box::pin(alike.alone(digest("a")));
+        assert!(late.as_mut().now_or_never().is_none());
+        drop(second);
+        for one in crowd {
+            assert!(one.await.unwrap().is_wrong);
+        }
+        assert!(!late.await.unwrap().is_wrong);
         assert!(alike.lock().is_empty());
     }
 

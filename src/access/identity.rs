@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::access::Access;
 use crate::access::AccessError;
+use crate::access::alike::Alone;
 use crate::access::token::Credentials;
 use crate::model::principal::Principal;
 
@@ -30,33 +31,39 @@ impl Access {
     }
 
     async fn by_password(&self, name: &str, password: &str, address: IpAddr) -> Result<Arc<Principal>, AccessError> {
-        if let Some(principal) = self.right_a_moment_ago(name, password).await? {
+        if let Some(principal) = self.right_a_moment_ago(name, password, address).await? {
             return Ok(principal);
         }
         // Where an answer is only given at once, nobody waits for this, and nothing is to be begun.
         tokio::task::yield_now().await;
         // Of many who say the same at once, one is looked at; the others wait, and then it was right a moment ago.
-        let _alone = match self.remembered.digest(name, password) {
+        let alone = match self.remembered.digest(name, password, address) {
             Some(digest) => Some(self.alike.alone(digest).await?),
             None => None,
         };
-        if let Some(principal) = self.right_a_moment_ago(name, password).await? {
+        if let Some(principal) = self.right_a_moment_ago(name, password, address).await? {
             return Ok(principal);
         }
-        let person = self.verified(name, password, address).await.map_err(|error| match error {
-            AccessError::WrongPassword => AccessError::NotValid,
-            other => other,
-        })?;
+        if alone.as_ref().is_some_and(|alone| alone.is_wrong) {
+            return Err(AccessError::NotValid);
+        }
+        let person = match self.verified(name, password, address).await {
+            Err(AccessError::WrongPassword) => {
+                alone.inspect(Alone::was_wrong);
+                return Err(AccessError::NotValid);
+            }
+            verified => verified?,
+        };
         if let Some(hash) = &person.user.password {
-            self.remembered.put(name, password, hash, self.clock.now());
+            self.remembered.put(name, password, address, hash, self.clock.now());
         }
         Ok(Arc::clone(&person.principal))
     }
 
-    async fn right_a_moment_ago(&self, name: &str, password: &str) -> Result<Option<Arc<Principal>>, AccessError> {
+    async fn right_a_moment_ago(&self, name: &str, password: &str, address: IpAddr) -> Result<Option<Arc<Principal>>, AccessError> {
         let known = self.known().await?.load();
         let person = known.person(name).filter(|person| person.user.disabled_at.is_none());
-        let is_right = |hash| self.remembered.has(name, password, hash, self.clock.now());
+        let is_right = |hash| self.remembered.has(name, password, address, hash, self.clock.now());
         Ok(person.filter(|person| person.user.password.as_ref().is_some_and(is_right)).map(|person| Arc::clone(&person.principal)))
     }
 }

@@ -2,11 +2,13 @@
 //! hash each time. Neither is kept, only what both give under a key that lives as long as the process.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use crate::access::attempts::subscriber;
 use crate::model::digest::DocumentDigest;
 use crate::model::time::Timestamp;
 use crate::model::user::PasswordHash;
@@ -28,15 +30,15 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// Whether this password was right for the hash that counts now.
-    pub fn has(&self, name: &str, password: &str, hash: &PasswordHash, now: Timestamp) -> bool {
-        let Some(digest) = self.digest(name, password) else { return false };
+    /// Whether this password was right, from there, for the hash that counts now. From elsewhere it is a guess, and counted.
+    pub fn has(&self, name: &str, password: &str, from: IpAddr, hash: &PasswordHash, now: Timestamp) -> bool {
+        let Some(digest) = self.digest(name, password, from) else { return false };
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(&digest).is_some_and(|entry| now < entry.until && entry.hash == *hash)
     }
 
-    pub fn put(&self, name: &str, password: &str, hash: &PasswordHash, now: Timestamp) {
-        let Some(digest) = self.digest(name, password) else { return };
+    pub fn put(&self, name: &str, password: &str, from: IpAddr, hash: &PasswordHash, now: Timestamp) {
+        let Some(digest) = self.digest(name, password, from) else { return };
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= MAX {
             entries.retain(|_, entry| now < entry.until);
@@ -49,9 +51,9 @@ impl Remembered {
         entries.insert(digest, Entry { hash: hash.clone(), until: now.plus(FOR) });
     }
 
-    /// What both give. `None` without randomness: then nothing is remembered. A prefix of its own length, so no two pairs are
-    /// one text.
-    pub fn digest(&self, name: &str, password: &str) -> Option<DocumentDigest> {
+    /// What both give, from there. `None` without randomness: then nothing is remembered. A prefix of its own length, so no two
+    /// pairs are one text.
+    pub fn digest(&self, name: &str, password: &str, from: IpAddr) -> Option<DocumentDigest> {
         let key = match self.key.get() {
             Some(key) => key,
             None => {
@@ -61,6 +63,10 @@ impl Remembered {
             }
         };
         let length = u64::try_from(name.len()).ok()?.to_be_bytes();
-        Some(DocumentDigest::of(&[key.as_slice(), &length, name.to_ascii_lowercase().as_bytes(), password.as_bytes()].concat()))
+        let from = match subscriber(from) {
+            IpAddr::V4(four) => four.to_ipv6_mapped().octets(),
+            IpAddr::V6(six) => six.octets(),
+        };
+        Some(DocumentDigest::of(&[key.as_slice(), &from, &length, name.to_ascii_lowercase().as_bytes(), password.as_bytes()].concat()))
     }
 }

@@ -34,7 +34,8 @@ use crate::model::token::Role;
 #[utoipa::path(get, path = "/-/airlock/", operation_id = "showHome", tag = "pages", responses((status = 200, description = "A page, or text", content_type = "text/html", body = String)))]
 pub async fn home(State(api): State<Api>, caller: Caller, headers: HeaderMap) -> Response {
     let condition = caller.require(Role::Reader).is_ok().then(|| api.catalog.condition());
-    let counts = condition.map(|now| Counts { downloads: now.downloads, refused: now.refused });
+    let counts =
+        condition.map(|now| Counts { downloads: now.downloads, refused: now.refused, observed: now.observing.then_some(now.observed) });
     match Form::of(&headers) {
         Form::Html => page::html(StatusCode::OK, "A registry with a gate", &caller.base, &landing::html(&caller.base, counts)),
         Form::Text | Form::Json => page::text(StatusCode::OK, landing::text(&caller.base, counts)),

@@ -6,18 +6,22 @@ mod cursor;
 mod decisions;
 mod explain;
 mod idempotency;
+mod lockfile;
 mod oidc;
 mod openapi;
 mod ownership;
 mod page;
+mod policy;
 mod recall;
 mod releases;
 mod request;
+mod requests;
 mod schema;
 mod sign_in;
 mod tokens;
 mod users;
 mod view;
+mod waivers;
 pub mod wire;
 
 use std::sync::Arc;
@@ -73,6 +77,7 @@ pub const ROUTES: &[Route] = &[
     Route::new("GET", "/-/airlock/v1/releases/{scope}/{name}/{version}", Role::Reader),
     Route::new("GET", "/-/airlock/v1/packages/{package}", Role::Reader),
     Route::new("GET", "/-/airlock/v1/packages/{scope}/{name}", Role::Reader),
+    Route::new("POST", lockfile::PATH, Role::Reader),
     Route::new("GET", "/-/airlock/v1/advisories", Role::Reader),
     Route::new("GET", "/-/airlock/v1/releases", Role::Approver),
     Route::new("GET", "/-/airlock/v1/queue", Role::Approver),
@@ -82,7 +87,15 @@ pub const ROUTES: &[Route] = &[
     Route::new("GET", "/-/airlock/v1/recalls/{scope}/{name}/{version}", Role::Approver),
     Route::new("POST", "/-/airlock/v1/releases/{package}/{version}/decisions", Role::Approver),
     Route::new("POST", "/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", Role::Approver),
+    Route::person("POST", "/-/airlock/v1/releases/{package}/{version}/requests"),
+    Route::person("POST", "/-/airlock/v1/releases/{scope}/{name}/{version}/requests"),
+    Route::person("POST", "/-/airlock/v1/recalls/{package}/{version}/acknowledgements"),
+    Route::person("POST", "/-/airlock/v1/recalls/{scope}/{name}/{version}/acknowledgements"),
+    Route::new("GET", "/-/airlock/v1/waivers", Role::Approver),
+    Route::new("POST", "/-/airlock/v1/waivers", Role::Approver),
+    Route::new("POST", "/-/airlock/v1/waivers/{id}/end", Role::Approver),
     Route::new("POST", "/-/airlock/v1/advisories", Role::Admin),
+    Route::new("POST", "/-/airlock/v1/policy/replay", Role::Admin),
     Route::new("PUT", "/-/airlock/v1/packages/{package}/owner", Role::Admin),
     Route::new("PUT", "/-/airlock/v1/packages/{scope}/{name}/owner", Role::Admin),
     Route::new("GET", "/-/airlock/v1/tokens", Role::Admin),
@@ -113,7 +126,13 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/v1/releases/{package}/{version}", get(releases::one))
         .route("/-/airlock/v1/releases/{scope}/{name}/{version}", get(releases::one))
         .route("/-/airlock/v1/packages/{package}", get(releases::package))
-        .route("/-/airlock/v1/packages/{scope}/{name}", get(releases::package));
+        .route("/-/airlock/v1/packages/{scope}/{name}", get(releases::package))
+        .route(lockfile::PATH, post(lockfile::check));
+    let people = Router::new()
+        .route("/-/airlock/v1/releases/{package}/{version}/requests", once(post(requests::request), &calls))
+        .route("/-/airlock/v1/releases/{scope}/{name}/{version}/requests", once(post(requests::request), &calls))
+        .route("/-/airlock/v1/recalls/{package}/{version}/acknowledgements", once(post(recall::acknowledge), &calls))
+        .route("/-/airlock/v1/recalls/{scope}/{name}/{version}/acknowledgements", once(post(recall::acknowledge), &calls));
     let approvers = Router::new()
         .route("/-/airlock/v1/releases", get(releases::list))
         .route("/-/airlock/v1/queue", get(releases::queue))
@@ -122,9 +141,12 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/v1/recalls/{package}/{version}", get(recall::pulls))
         .route("/-/airlock/v1/recalls/{scope}/{name}/{version}", get(recall::pulls))
         .route("/-/airlock/v1/releases/{package}/{version}/decisions", once(post(decisions::decide), &calls))
-        .route("/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", once(post(decisions::decide), &calls));
+        .route("/-/airlock/v1/releases/{scope}/{name}/{version}/decisions", once(post(decisions::decide), &calls))
+        .route("/-/airlock/v1/waivers", get(waivers::list).merge(once(post(waivers::make), &calls)))
+        .route("/-/airlock/v1/waivers/{id}/end", once(post(waivers::end), &calls));
     let admins = Router::new()
         .route("/-/airlock/v1/advisories", post(advisories::import))
+        .route("/-/airlock/v1/policy/replay", once(post(policy::replay), &calls))
         .route("/-/airlock/v1/packages/{package}/owner", once(put(ownership::assign), &calls))
         .route("/-/airlock/v1/packages/{scope}/{name}/owner", once(put(ownership::assign), &calls))
         .route("/-/airlock/v1/tokens", get(tokens::list).merge(once(post(tokens::create), &calls)))
@@ -133,6 +155,7 @@ pub fn router(context: Context) -> Router {
         .route("/-/airlock/v1/users/{name}", once(patch(users::change), &calls));
     everyone
         .merge(only(Needs::Role(Role::Reader), readers))
+        .merge(only(Needs::Person, people))
         .merge(only(Needs::Role(Role::Approver), approvers))
         .merge(only(Needs::Role(Role::Admin), admins))
         .method_not_allowed_fallback(wrong_method)

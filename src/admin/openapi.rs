@@ -28,13 +28,17 @@ use crate::admin::advisories;
 use crate::admin::audit;
 use crate::admin::decisions;
 use crate::admin::explain;
+use crate::admin::lockfile;
 use crate::admin::oidc;
 use crate::admin::ownership;
+use crate::admin::policy;
 use crate::admin::recall;
 use crate::admin::releases;
+use crate::admin::requests;
 use crate::admin::sign_in;
 use crate::admin::tokens;
 use crate::admin::users;
+use crate::admin::waivers;
 use crate::admin::wire;
 use crate::http::problem::MEDIA_TYPE;
 use crate::http::route::Needs;
@@ -65,13 +69,20 @@ const PROBLEM: &str = "ProblemView";
         releases::queue,
         releases::one,
         releases::package,
+        lockfile::check,
+        requests::request,
         decisions::decide,
+        waivers::list,
+        waivers::make,
+        waivers::end,
         recall::pulls,
+        recall::acknowledge,
         advisories::list,
         advisories::import,
         audit::list,
         audit::verify,
         ownership::assign,
+        policy::replay,
         tokens::list,
         tokens::create,
         tokens::revoke,
@@ -85,6 +96,7 @@ const PROBLEM: &str = "ProblemView";
         (name = "decisions", description = "What people decide"),
         (name = "advisories", description = "What others found out about releases"),
         (name = "audit", description = "The ledger: every record, chained by hash"),
+        (name = "policy", description = "What a policy would do"),
         (name = "names", description = "Which names are this registry's own"),
         (name = "tokens", description = "Who may do what"),
         (name = "users", description = "Who signs in with a password"),
@@ -170,19 +182,26 @@ fn complete(operation: &mut Operation, route: &Route) {
     if route.method == "DELETE" {
         fails.push(("404", "No such token"));
     }
+    let brings_a_file = route.template == lockfile::PATH;
+    if brings_a_file {
+        fails.push(("413", "The lockfile is larger than 64 MB"));
+        fails.push(("415", "The body's content coding is not read"));
+        fails.push(("422", "The lockfile cannot be read; the text names the line"));
+        fails.push(("503", "Others are being looked at; ask again after `Retry-After`"));
+    }
     // An import streams its body and is the same however often it is done.
     let is_import = route.template.ends_with("/advisories");
     if is_import && route.method == "POST" {
         fails.push(("413", "The body is larger than 1 GiB"));
         fails.push(("422", "Understood, but nothing in it counts; the text says why"));
         fails.push(("507", "The disk is full; nothing was changed"));
-    } else if route.method != "GET" {
+    } else if route.method != "GET" && !brings_a_file {
         fails.push(("409", "It is not as it was, or nothing is left to do"));
         fails.push(("422", "Understood, but not acceptable; the text names the field"));
         fails.push(("507", "The disk is full; nothing was changed"));
         operation.parameters.get_or_insert_default().push(RefOr::T(idempotency_key()));
     }
-    if matches!(route.method, "POST" | "PUT") && !is_import {
+    if matches!(route.method, "POST" | "PUT") && !brings_a_file && !is_import {
         fails.push(("413", "The body is larger than 64 KiB"));
         fails.push(("415", "The body is not JSON"));
     }

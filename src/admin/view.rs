@@ -1,12 +1,17 @@
 //! From what the catalog knows to what the API says of it.
 
 use crate::admin::wire;
+use crate::admin::wire::EvidenceView;
+use crate::admin::wire::ProofState;
+use crate::admin::wire::ProofView;
 use crate::catalog::explanation::Explanation;
 use crate::http::link;
 use crate::model::change::Change;
 use crate::model::change::Gained;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
+use crate::model::evidence::Evidence;
+use crate::model::evidence::Proof;
 use crate::model::finding::FindingKind;
 use crate::model::job::Job;
 use crate::model::job::Work;
@@ -14,9 +19,11 @@ use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
 use crate::model::user::User;
+use crate::model::waiver::Waiver;
 use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
 use crate::quarantine::judge::Judged;
 use crate::quarantine::judge::Stage;
+use crate::quarantine::requests::unanswered;
 
 impl From<Standing> for wire::Standing {
     fn from(standing: Standing) -> wire::Standing {
@@ -46,8 +53,10 @@ pub fn summary(explanation: &Explanation) -> wire::Summary {
         standing: explanation.verdict.standing.into(),
         opens_at: opens_at(explanation.verdict.standing),
         published_at: explanation.published_at,
+        observed: explanation.verdict.observed,
         findings,
         wanted: explanation.wanted,
+        requests: requests(explanation),
         sentence: explanation.sentence.clone(),
     }
 }
@@ -59,6 +68,7 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         ecosystem: explanation.release.package.ecosystem,
         version: explanation.release.version.to_string(),
         standing: verdict.standing.into(),
+        observed: verdict.observed,
         opens_at: opens_at(verdict.standing),
         published_at: explanation.published_at,
         age_counts_from: Some(verdict.age_counts_from),
@@ -66,7 +76,9 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         submitted_by: explanation.submission.as_ref().map(|one| one.by.clone()),
         trusted: verdict.trusted.as_deref().map(str::to_owned),
         fix_of: verdict.fix_of.as_deref().map(str::to_owned),
+        siblings: verdict.tie.as_ref().map(|tie| tie.siblings.clone()).unwrap_or_default(),
         wanted: explanation.wanted,
+        requests: requests(explanation),
         sentence: explanation.sentence.clone(),
         link: link::of_release(base, &explanation.release),
         digest: verdict.digest,
@@ -75,9 +87,14 @@ pub fn release(explanation: &Explanation, base: &str) -> wire::ReleaseView {
         findings: verdict.findings.iter().map(finding).collect(),
         change: explanation.change.as_ref().map(change),
         artifacts: explanation.artifacts.iter().map(artifact).collect(),
+        evidence: explanation.evidence.as_ref().map(evidence),
         history: history(explanation),
         would_change: explanation.would_change.clone(),
     }
+}
+
+fn requests(explanation: &Explanation) -> u64 {
+    unanswered(&explanation.state).count() as u64
 }
 
 fn opens_at(standing: Standing) -> Option<Timestamp> {
@@ -99,7 +116,38 @@ fn finding(judged: &Judged) -> wire::FindingView {
         },
         evidence: judged.finding.evidence.clone(),
         covered: judged.covered,
+        waived: judged.waived.as_deref().map(mark),
         why: judged.finding.kind.why().to_owned(),
+        rule: judged.rule.as_deref().map(str::to_owned),
+    }
+}
+
+fn mark(waiver: &Waiver) -> wire::WaiverMark {
+    let Waiver { id, by, reason, expires_at, .. } = waiver;
+    wire::WaiverMark { id: id.clone(), by: by.clone(), reason: reason.clone(), expires_at: *expires_at }
+}
+
+fn proof(proof: &Proof) -> ProofView {
+    let (is, why) = match proof {
+        Proof::Good => (ProofState::Good, None),
+        Proof::Absent => (ProofState::Absent, None),
+        Proof::Unavailable { why } => (ProofState::Unavailable, Some(why.clone())),
+        Proof::Wrong { why } => (ProofState::Wrong, Some(why.clone())),
+    };
+    ProofView { is, why }
+}
+
+fn evidence(evidence: &Evidence) -> EvidenceView {
+    let source = evidence.source.clone().unwrap_or_default();
+    EvidenceView {
+        signature: proof(&evidence.signature),
+        provenance: proof(&evidence.provenance),
+        repository: source.repository,
+        workflow: source.workflow,
+        commit: source.commit,
+        issuer: source.issuer,
+        checked: evidence.checked.iter().map(|check| check.as_str().to_owned()).collect(),
+        unchecked: evidence.unchecked.iter().map(|one| format!("{}: {}", one.what.as_str(), one.why)).collect(),
     }
 }
 
@@ -159,6 +207,12 @@ fn history(explanation: &Explanation) -> Vec<wire::Event> {
         wire::Event { digest: Some(inspection.digest), ..event(inspection.at, AIRLOCK, format!("{how} {file}")) }
     }));
     events.extend(state.decisions.iter().map(decision));
+    events.extend(
+        state.requests.iter().map(|one| wire::Event {
+            reason: Some(one.reason.clone()),
+            ..event(one.at, &one.by, "asked that it be let through".to_owned())
+        }),
+    );
     events.sort_by_key(|event| event.at);
     events
 }
@@ -185,11 +239,14 @@ const fn past(verb: Verb) -> &'static str {
 }
 
 pub fn parked(job: &Job) -> wire::Parked {
-    let Work::Inspect { release, file } = &job.work;
+    let (release, file) = match &job.work {
+        Work::Inspect { release, file } => (release, file.clone()),
+        Work::Notify { release, .. } => (release, String::new()),
+    };
     wire::Parked {
         package: release.package.name.to_string(),
         version: release.version.to_string(),
-        file: file.clone(),
+        file,
         attempts: job.attempts,
         error: job.last_error.clone().unwrap_or_default(),
         since: job.queued_at,
@@ -241,7 +298,15 @@ mod tests {
     }
 
     fn judged(kind: FindingKind, stage: Stage) -> Judged {
-        Judged { finding: Finding::new(kind, "seen"), action: Action::Review, covered: false, stage }
+        Judged {
+            finding: Finding::new(kind, "seen"),
+            mark: crate::model::digest::DocumentDigest::of(b"seen"),
+            action: Action::Review,
+            covered: false,
+            waived: None,
+            stage,
+            rule: None,
+        }
     }
 
     fn explanation() -> Explanation {
@@ -254,12 +319,15 @@ mod tests {
             digest: None,
             substance: None,
             covers: Vec::new(),
+            basis: None,
             expires_at: Some(at(30)),
         };
         let mut explanation = Explanation {
             release: ReleaseId { package: PackageId::npm("@acme/web").unwrap(), version: Version::parse("1.0.0").unwrap() },
             verdict: Verdict {
                 standing: Standing::Held { until: Some(at(28)) },
+                observed: false,
+                inspected: true,
                 findings: vec![
                     judged(FindingKind::InstallScript, Stage::Screening),
                     judged(FindingKind::InstallScript, Stage::Screening),
@@ -275,6 +343,7 @@ mod tests {
                 trusted: None,
                 fix_of: None,
                 gravest: None,
+                tie: None,
             },
             sentence: "@acme/web@1.0.0 is held.".to_owned(),
             published_at: Some(at(1)),
@@ -284,6 +353,7 @@ mod tests {
             sha1: None,
             restricted: false,
             revision: Default::default(),
+            evidence: None,
             artifacts: vec![ArtifactState { file: "web-1.0.0.tgz".to_owned(), digest: None, size: Some(7), inspected_at: Some(at(4)) }],
             state: Default::default(),
             change: None,
@@ -307,6 +377,7 @@ mod tests {
             "published_at": "2026-11-01T14:05:00.000Z",
             "findings": ["install_script", "build_command"],
             "wanted": 3,
+            "requests": 0,
             "sentence": "@acme/web@1.0.0 is held.",
         });
         assert_eq!(serde_json::to_value(summary(&explanation())).unwrap(), expected);

@@ -97,7 +97,8 @@ impl Catalog {
         Ok(all)
     }
 
-    /// How many of these releases are withheld, and why the first of them is; of packages only that are in memory.
+    /// How many of these releases are withheld, or would be if policy did not only observe, and why the first of them is; of packages
+    /// only that are in memory.
     pub async fn withheld_of(&self, in_use: &[InUse], is_nobody: bool) -> Result<Option<(usize, Refusal)>, CatalogError> {
         let mut first = None;
         let mut count = 0;
@@ -110,7 +111,8 @@ impl Catalog {
             // Over what there is and not over what is asked, which may be anything.
             let asked: BTreeSet<&Version> = versions.iter().collect();
             for (row, version) in shelf.index.rows.iter().map(|row| &row.version).enumerate() {
-                if count >= WITHHELD_MAX || !asked.contains(version) || view.exposed.release(version).is_some() {
+                let observed = || view.standings.verdicts.get(row).is_some_and(|verdict| verdict.observed);
+                if count >= WITHHELD_MAX || !asked.contains(version) || (view.exposed.release(version).is_some() && !observed()) {
                     continue;
                 }
                 let release = ReleaseId { package: package.clone(), version: version.clone() };

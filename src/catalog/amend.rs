@@ -145,7 +145,7 @@ impl Catalog {
     }
 
     async fn amended(
-        &self,
+        self: &Arc<Self>,
         package: &PackageId,
         before: &Arc<PackageState>,
         commands: Vec<Command>,

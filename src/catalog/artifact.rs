@@ -24,6 +24,7 @@ use crate::model::pull::Puller;
 use crate::model::refusal::Refusal;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
+use crate::model::time::Timestamp;
 use crate::quarantine::baseline::Against;
 use crate::quarantine::gate::NotCleared;
 use crate::quarantine::gate::OpenError;
@@ -69,7 +70,9 @@ impl Catalog {
                     let leave = view.leave(&clearance);
                     match self.quarantine.open(clearance, &found.artifact).await {
                         Ok(content) => {
-                            self.remember_opened(&shelf, file, leave);
+                            let observed = self.observed(&shelf, &view, found.row, &found.release);
+                            self.tell_observed(observed.as_deref().filter(|_| puller.is_some()));
+                            self.remember_opened(&shelf, file, leave, observed);
                             self.pulled(&found.release, puller);
                             return Ok(Download { release: found.release, file: found.artifact.file, content });
                         }
@@ -171,16 +174,17 @@ pub struct Found {
     pub release: ReleaseId,
     pub artifact: Artifact,
     manifest: Bytes,
+    published_at: Option<Timestamp>,
 }
 
 impl Found {
     fn new(index: &Index, at: usize, row: &Row, artifact: &Artifact) -> Found {
         let release = ReleaseId { package: index.package.clone(), version: row.version.clone() };
-        Found { row: at, release, artifact: artifact.clone(), manifest: index.manifest(row) }
+        Found { row: at, release, artifact: artifact.clone(), manifest: index.manifest(row), published_at: row.published_at }
     }
 
     pub fn subject(self, against: Option<Against>) -> Subject {
-        Subject { release: self.release, artifact: self.artifact, manifest: self.manifest, against }
+        Subject { release: self.release, artifact: self.artifact, manifest: self.manifest, published_at: self.published_at, against }
     }
 }
 

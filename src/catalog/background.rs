@@ -70,6 +70,8 @@ impl Catalog {
     pub async fn work(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         let walk = tokio::spawn(Arc::clone(&self).look_over_all(stop.clone()));
         let feeds = tokio::spawn(Arc::clone(&self).hear_feeds(stop.clone()));
+        let rejudge = tokio::spawn(Arc::clone(&self).rejudge(stop.clone()));
+        let tidying = tokio::spawn(Arc::clone(&self).tidy_waivers(stop.clone()));
         let mut under_way = UnderWay::default();
         while !*stop.borrow() {
             if under_way.has_room() {
@@ -96,10 +98,15 @@ impl Catalog {
         }
         walk.abort();
         feeds.abort();
+        rejudge.abort();
+        tidying.abort();
     }
 
     pub(super) async fn work_off(self: &Arc<Self>, job: &Job) {
-        let Work::Inspect { release, file } = &job.work;
+        let (release, file) = match &job.work {
+            Work::Inspect { release, file } => (release, file),
+            Work::Notify { release, event, hook } => return self.notify(job, release, *event, hook).await,
+        };
         let found = match self.found_of(release, file).await {
             Ok(found) => found,
             Err(error) => {
@@ -157,8 +164,13 @@ impl Catalog {
                 if *stop.borrow() {
                     return;
                 }
-                // Only a package with inspections or decisions can have something for people, and only our own are all to be found.
-                if state.local.is_none() && state.releases.values().all(|one| one.inspections.is_empty() && one.decisions.is_empty()) {
+                // Only a package with inspections, decisions or requests can have something for people, and only our own are all to be found.
+                if state.local.is_none()
+                    && state.releases.values().all(|one| one.inspections.is_empty() && one.decisions.is_empty() && one.requests.is_empty())
+                {
+                    if let Err(error) = self.remember_siblings(&package, &state).await {
+                        tracing::warn!(%package, %error, "could not be read: what its releases belong together with is known once it is asked for");
+                    }
                     continue;
                 }
                 if let Err(error) = self.find_waiting(&package, &state).await

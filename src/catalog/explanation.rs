@@ -10,6 +10,7 @@ use crate::catalog::shelf::View;
 use crate::model::change::Change;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
+use crate::model::evidence::Evidence;
 use crate::model::finding::Action;
 use crate::model::index::Index;
 use crate::model::index::Row;
@@ -56,6 +57,8 @@ pub struct Explanation {
     /// The package's.
     pub revision: Sequence,
     pub artifacts: Vec<ArtifactState>,
+    /// What speaks for it besides its bytes; none where nobody looked.
+    pub evidence: Option<Evidence>,
     /// What it does that the release it was compared with did not, by the inspection that was done last.
     pub change: Option<Change>,
     /// Sights, inspections and decisions, oldest first.
@@ -117,7 +120,7 @@ impl Catalog {
         self.explain_on(&shelf, release).await
     }
 
-    async fn known_or_asked(self: &Arc<Self>, package: &PackageId) -> Result<Arc<Shelf>, CatalogError> {
+    pub(super) async fn known_or_asked(self: &Arc<Self>, package: &PackageId) -> Result<Arc<Shelf>, CatalogError> {
         let state = self.state.package(package).await?;
         match self.known(package, &state).await? {
             Some(shelf) => Ok(shelf),
@@ -125,7 +128,7 @@ impl Catalog {
         }
     }
 
-    async fn explain_on(&self, shelf: &Arc<Shelf>, release: &ReleaseId) -> Result<Explanation, CatalogError> {
+    pub(super) async fn explain_on(&self, shelf: &Arc<Shelf>, release: &ReleaseId) -> Result<Explanation, CatalogError> {
         let view = self.view(shelf).await?;
         match shelf.index.rows.iter().position(|row| row.version == release.version) {
             Some(row) => self.explain_row(shelf, &view, row).await,
@@ -151,6 +154,7 @@ impl Catalog {
             restricted: package.local.as_ref().is_some_and(|local| local.restricted),
             revision: view.standings.revision,
             artifacts: artifacts(row, &state),
+            evidence: row.artifacts.iter().find_map(|artifact| state.inspections.get(&artifact.file)?.evidence.as_deref().cloned()),
             change: row.artifacts.iter().find_map(|artifact| state.inspections.get(&artifact.file)?.facts.change.clone()),
             would_change: would_change(verdict),
             wanted: self.wanted(&release),
@@ -311,14 +315,30 @@ fn artifacts(row: &Row, state: &ReleaseState) -> Vec<ArtifactState> {
 /// What would change where it stands, in words: time, people, policy, or nothing.
 fn would_change(verdict: &Verdict) -> Vec<String> {
     let mut changes = Vec::new();
+    if verdict.observed {
+        changes.push("policy.mode = \"enforce\": then it is not served".to_owned());
+    }
     let people = |needed: u32, given: u32| {
         let missing = needed.saturating_sub(given).max(1);
         if missing == 1 { "approval by one person".to_owned() } else { format!("approval by {missing} different people") }
     };
     let hopeless = verdict.findings.iter().find(|one| one.action > Action::Note && !can_be_covered(one.finding.kind));
+    for (kind, waiver) in verdict.findings.iter().filter_map(|one| Some((one.finding.kind, one.waived.as_ref()?))) {
+        changes.push(format!("waiver {} of {kind} ends {}: it counts again", waiver.id, waiver.expires_at.for_people()));
+    }
     match &verdict.reason {
         Reason::Age { opens_at, .. } => {
             changes.push(format!("opens {} by itself", opens_at.for_people()));
+            changes.push(people(verdict.approvals_needed, verdict.approvals_given));
+        }
+        Reason::Tied { tie, by_age } => {
+            match &tie.withheld {
+                Some(withheld) => changes.push(format!("what becomes of {withheld}: they open together")),
+                None => {
+                    let opens_at = by_age.map_or(tie.opens_at, |at| at.max(tie.opens_at));
+                    changes.push(format!("opens {} by itself", opens_at.for_people()));
+                }
+            }
             changes.push(people(verdict.approvals_needed, verdict.approvals_given));
         }
         Reason::Finding { .. } if hopeless.is_some() => {
@@ -326,7 +346,11 @@ fn would_change(verdict: &Verdict) -> Vec<String> {
         }
         Reason::Finding { kind, .. } => {
             changes.push(people(verdict.approvals_needed, verdict.approvals_given));
-            changes.push(format!("another action for policy.findings.{kind}"));
+            let rule = verdict.findings.iter().find(|one| one.finding.kind == *kind && !one.covered).and_then(|one| one.rule.as_deref());
+            changes.push(match rule.and_then(|rule| rule.split(':').next()) {
+                Some(rule) => format!("another action for {kind} in {rule}"),
+                None => format!("another action for policy.findings.{kind}"),
+            });
         }
         Reason::Person(decision) => {
             if let Some(at) = decision.expires_at {

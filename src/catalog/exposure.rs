@@ -159,7 +159,7 @@ pub fn expose(index: &Index, standings: &Standings, ecosystem: &dyn Ecosystem) -
         let listed = match verdict.standing {
             Standing::Approved => true,
             Standing::Admissible => standings.lists_admissible,
-            Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => false,
+            Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => verdict.observed,
         };
         if listed && row.unreadable.is_none() {
             releases.push(ExposedRelease {

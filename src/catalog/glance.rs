@@ -8,6 +8,7 @@ use quick_cache::Equivalent;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::Download;
+use crate::catalog::observed::Observed;
 use crate::catalog::shelf::Shelf;
 use crate::catalog::shelf::is_confirmed;
 use crate::model::digest::DocumentDigest;
@@ -57,6 +58,7 @@ impl Equivalent<FileName> for Named<'_> {
 pub(super) struct Opened {
     leave: Leave,
     checked_at: Timestamp,
+    observed: Option<Arc<Observed>>,
 }
 
 impl Catalog {
@@ -80,12 +82,13 @@ impl Catalog {
         let Some(clearance) = self.quarantine.renew(&opened.leave).await? else { return Ok(None) };
         let release = clearance.release().clone();
         let Some(content) = self.quarantine.open_kept(&clearance).await? else { return Ok(None) };
+        self.tell_observed(opened.observed.as_deref().filter(|_| puller.is_some()));
         self.pulled(&release, puller);
         Ok(Some(Download { release, file: file.to_owned(), content }))
     }
 
-    pub(super) fn remember_opened(&self, shelf: &Shelf, file: &str, leave: Leave) {
+    pub(super) fn remember_opened(&self, shelf: &Shelf, file: &str, leave: Leave, observed: Option<Arc<Observed>>) {
         let name = FileName { package: shelf.index.package.clone(), file: file.into() };
-        self.opened.insert(name, Arc::new(Opened { leave, checked_at: shelf.checked_at() }));
+        self.opened.insert(name, Arc::new(Opened { leave, checked_at: shelf.checked_at(), observed }));
     }
 }

@@ -7,6 +7,8 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::watch;
+use tracing::Instrument;
 
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
@@ -77,6 +79,22 @@ impl ChangeError {
     }
 }
 
+/// Counted while it lives.
+struct UnderWay(Arc<watch::Sender<usize>>);
+
+impl UnderWay {
+    fn begun(count: &Arc<watch::Sender<usize>>) -> UnderWay {
+        count.send_modify(|count| *count += 1);
+        UnderWay(Arc::clone(count))
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
 impl Catalog {
     /// Whether the name is one of this registry's own.
     pub async fn is_at_home(&self, package: &PackageId) -> Result<bool, CatalogError> {
@@ -102,8 +120,32 @@ impl Catalog {
         Ok(Change { package: package.clone(), at, commands, state, index: Arc::new(index), before: Arc::clone(before), listed, is_seen })
     }
 
-    /// Commits a change, with the sight of what it makes, in one batch. In force when it returns.
-    pub async fn commit_change(&self, change: Change, actor: Actor) -> Result<Arc<PackageState>, ChangeError> {
+    /// Commits a change, with the sight of what it makes, in one batch. In force when it returns. Once begun it goes on, also
+    /// when nobody waits for it any more: what is foretold is settled.
+    pub async fn commit_change(self: &Arc<Self>, change: Change, actor: Actor) -> Result<Arc<PackageState>, ChangeError> {
+        let this = Arc::clone(self);
+        self.finished(async move { this.commit_all_of(change, actor).await }).await?
+    }
+
+    /// Does it to its end, also when nobody waits for it any more; who closes waits for all of it.
+    pub(super) async fn finished<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, CatalogError> {
+        let under_way = UnderWay::begun(&self.under_way);
+        let work = async move {
+            let done = work.await;
+            drop(under_way);
+            done
+        };
+        let done = tokio::spawn(work.in_current_span()).await;
+        done.map_err(|crash| CatalogError::Storage(crash.to_string()))
+    }
+
+    /// Waits for what goes on though nobody waits for it.
+    pub async fn finish(&self) {
+        // An error says that nothing can be under way any more.
+        _ = self.under_way.subscribe().wait_for(|count| *count == 0).await;
+    }
+
+    async fn commit_all_of(&self, change: Change, actor: Actor) -> Result<Arc<PackageState>, ChangeError> {
         let Change { package, at, mut commands, state: after, index, before, listed, is_seen } = change;
         let mut document = None;
         // What was never published needs no sight.
@@ -129,7 +171,7 @@ impl Catalog {
     }
 
     /// The shelf of a package that is at home here, composed from what the ledger has of it now. `None`: nothing is published.
-    pub(super) async fn composed_anew(&self, package: &PackageId) -> Result<Refreshed, CatalogError> {
+    pub(super) async fn composed_anew(self: &Arc<Self>, package: &PackageId) -> Result<Refreshed, CatalogError> {
         for _ in 0..ATTEMPTS_MAX {
             let before = self.state.package(package).await?;
             let change = self.change(package, &before, Vec::new()).await?;
@@ -154,7 +196,7 @@ impl Catalog {
     }
 
     /// The shelf whose document was lost, composed and kept again.
-    async fn restored(&self, package: &PackageId, state: &Arc<PackageState>) -> Result<Refreshed, CatalogError> {
+    async fn restored(self: &Arc<Self>, package: &PackageId, state: &Arc<PackageState>) -> Result<Refreshed, CatalogError> {
         let Change { index, at, .. } = self.change(package, state, Vec::new()).await?;
         if index.rows.is_empty() {
             return Ok(None);
@@ -312,10 +354,16 @@ fn with_earlier(index: Index, tags: &BTreeMap<String, Vec<Version>>) -> Index {
     Index { source: DocumentDigest::of(&said), earlier, ..index }
 }
 
+/// The source of an index that was composed here while nothing was published, or when the name was given to upstream. Upstream
+/// saying that there is nothing is another.
+pub(super) fn source_of_nothing_here() -> DocumentDigest {
+    DocumentDigest::of(b"composed of nothing")
+}
+
 fn nothing_of(package: &PackageId) -> Index {
     Index {
         package: package.clone(),
-        source: DocumentDigest::of(b""),
+        source: source_of_nothing_here(),
         frame: Bytes::from_static(b"{}"),
         pointers: Vec::new(),
         earlier: Vec::new(),

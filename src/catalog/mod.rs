@@ -6,6 +6,7 @@ pub mod amend;
 pub mod artifact;
 pub mod attested;
 pub mod background;
+mod cohort;
 pub mod comparison;
 pub mod explanation;
 pub mod exposure;
@@ -13,11 +14,18 @@ pub mod foresight;
 pub mod glance;
 pub mod kept;
 pub mod local;
+pub mod lockfile;
 pub mod names;
+pub mod notices;
+pub mod observed;
 pub mod passthrough;
 pub mod queue;
+pub mod recalls;
 pub mod refresh;
+mod rejudged;
 pub mod renewal;
+pub mod replay;
+pub mod requests;
 pub mod residents;
 pub mod review;
 pub mod rights;
@@ -28,6 +36,7 @@ pub mod submit;
 pub mod sweep;
 pub mod upload;
 pub mod views;
+pub mod waivers;
 
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -39,6 +48,8 @@ use quick_cache::DefaultHashBuilder;
 use quick_cache::OptionsBuilder;
 use quick_cache::sync::Cache;
 use quick_cache::sync::DefaultLifecycle;
+use tokio::sync::Semaphore;
+use tokio::sync::watch;
 
 use crate::catalog::exposure::Exposed;
 use crate::catalog::foresight::Foresight;
@@ -61,6 +72,7 @@ use crate::catalog::views::Views;
 use crate::clock::Clock;
 use crate::config;
 use crate::ecosystem::Ecosystem;
+use crate::events::Notices;
 use crate::model::digest::Verified;
 use crate::model::package::PackageId;
 use crate::model::pull::PullCount;
@@ -100,6 +112,10 @@ pub struct Catalog {
     seal: Seal,
     passed: Passthrough,
     docks: Arc<Docks>,
+    /// How many changes go on by themselves.
+    under_way: Arc<watch::Sender<usize>>,
+    /// One for each lockfile in memory.
+    lockfiles: Semaphore,
     clock: Clock,
     fresh_for: Duration,
     shelves: Shelves,
@@ -113,7 +129,10 @@ pub struct Catalog {
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
     cards: Cards,
+    /// One policy is on trial at a time.
+    trials: Semaphore,
     counts: Counts,
+    notices: Notices,
 }
 
 /// Upstream did not know the package: not asked again before, unless something else is heard of it.
@@ -130,6 +149,8 @@ pub struct Counts {
     served_stale: AtomicU64,
     refused: AtomicU64,
     downloads: AtomicU64,
+    observed: AtomicU64,
+    malware_served: AtomicU64,
 }
 
 /// A reading of [`Counts`].
@@ -141,6 +162,12 @@ pub struct Condition {
     pub stale_for: Duration,
     pub refused: u64,
     pub downloads: u64,
+    /// Downloads served only because policy observes.
+    pub observed: u64,
+    /// Those of them that were of malware.
+    pub malware_served: u64,
+    /// Whether policy keeps back nothing by itself.
+    pub observing: bool,
     pub waiting: u64,
     pub shelves: u64,
 }
@@ -245,6 +272,8 @@ impl Catalog {
             seal: Seal::new(key_file),
             passed: Passthrough::default(),
             docks: Arc::default(),
+            under_way: Arc::new(watch::Sender::new(0)),
+            lockfiles: Semaphore::new(lockfile::AT_ONCE),
             clock,
             fresh_for: config.fresh_for,
             shelves: shelves(),
@@ -258,8 +287,16 @@ impl Catalog {
             board: Mutex::default(),
             wanted: Mutex::default(),
             cards: Cards::default(),
+            trials: Semaphore::new(1),
             counts: Counts::default(),
+            notices: Notices::default(),
         }
+    }
+
+    /// With those who are told outside.
+    #[must_use]
+    pub fn telling(self, notices: Notices) -> Catalog {
+        Catalog { notices, ..self }
     }
 
     /// The package as clients may see it now.
@@ -302,6 +339,9 @@ impl Catalog {
             stale_for: self.clock.now().since(oldest),
             refused: read(&self.counts.refused),
             downloads: read(&self.counts.downloads),
+            observed: read(&self.counts.observed),
+            malware_served: read(&self.counts.malware_served),
+            observing: self.quarantine.policy().mode == config::policy::Mode::Observe,
             waiting: crate::quarantine::workflow::lock(&self.board).len() as u64,
             shelves: self.shelves.len() as u64,
         }

@@ -56,6 +56,19 @@ impl Catalog {
         (state.last_sight.is_some() || state.given_up.is_some()).then_some(Whose::Upstreams)
     }
 
+    /// The name of upstream's, heard of here, from which this one differs in its case only: were it at home here, that one would
+    /// be nobody's.
+    pub(super) async fn twin_of_upstream(&self, package: &PackageId) -> Result<Option<PackageId>, CatalogError> {
+        for twin in self.state.names_alike(package).await? {
+            let state = self.state.package(&twin).await?;
+            let is_upstreams = state.local.is_none() && (state.last_sight.is_some() || state.given_up.is_some());
+            if is_upstreams && !self.is_never_asked(&twin) {
+                return Ok(Some(twin));
+            }
+        }
+        Ok(None)
+    }
+
     /// Gives the name to `owner` at the word of `by`. What was published under it here is kept, and comes back with the name.
     pub async fn assign(self: &Arc<Self>, package: &PackageId, owner: NameOwner, by: Actor) -> Result<(), ChangeError> {
         for _ in 0..ATTEMPTS_MAX {

@@ -7,18 +7,22 @@ use std::collections::HashMap;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::explanation::Explanation;
+use crate::model::finding::Action;
 use crate::model::index::Index;
 use crate::model::job::Job;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
+use crate::quarantine::approval::can_be_covered;
 use crate::quarantine::decide::is_open_to_doubt;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::Verdict;
+use crate::quarantine::requests::unanswered;
 use crate::quarantine::workflow::lock;
 use crate::storage::record::LocalRelease;
 use crate::storage::record::PackageState;
+use crate::storage::record::ReleaseState;
 
 /// Releases whose demand is counted.
 const WANTED_MAX: usize = 20_000;
@@ -62,6 +66,13 @@ pub(super) struct Posted {
     pub walk: Walk,
 }
 
+/// How much a release is wanted: first by how many people asked in so many words, then by how often it was tried to be had.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Demand {
+    people: usize,
+    tries: u64,
+}
+
 /// What waits for people.
 #[derive(Clone, Debug)]
 pub struct Queue {
@@ -75,14 +86,22 @@ pub struct Queue {
 
 /// Whether a release waits for people: it is in review, or one person approved it and another is needed. What was submitted
 /// here and is held is at once before who may let it through, and so is what is open although one source calls it malware.
-pub(super) fn waits(verdict: &Verdict, submission: Option<&LocalRelease>) -> bool {
+/// And what somebody asks for is, unless nobody can open it.
+pub(super) fn waits(verdict: &Verdict, submission: Option<&LocalRelease>, state: Option<&ReleaseState>) -> bool {
+    let is_asked_for = || state.is_some_and(|state| unanswered(state).next().is_some());
     match verdict.standing {
         Standing::InReview => true,
         Standing::Held { .. } if submission.is_some() => true,
+        Standing::Held { .. } | Standing::Rejected | Standing::Revoked if is_asked_for() => !is_hopeless(verdict),
         Standing::Held { .. } | Standing::Rejected => verdict.approvals_given > 0 && verdict.approvals_given < verdict.approvals_needed,
         Standing::Admissible | Standing::Approved => is_open_to_doubt(verdict),
         Standing::Quarantined | Standing::Revoked => false,
     }
+}
+
+/// Whether no number of people opens it.
+fn is_hopeless(verdict: &Verdict) -> bool {
+    verdict.findings.iter().any(|one| one.action > Action::Note && !can_be_covered(one.finding.kind))
 }
 
 impl Catalog {
@@ -91,12 +110,17 @@ impl Catalog {
     pub(crate) fn post(&self, index: &Index, standings: &Standings, state: &PackageState) {
         let wanted = lock(&self.wanted);
         let is_worth_it = |version: &Version| {
-            let used = state.releases.get(version).is_some_and(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
+            let used = state
+                .releases
+                .get(version)
+                .is_some_and(|one| !one.inspections.is_empty() || !one.decisions.is_empty() || !one.requests.is_empty());
             let submitted = state.submission(version).is_some();
             submitted || used || wanted.0.contains_key(&ReleaseId { package: index.package.clone(), version: version.clone() })
         };
         let rows = index.rows.iter().zip(&standings.verdicts);
-        let people = rows.filter(|(row, verdict)| waits(verdict, state.submission(&row.version))).map(|(row, _)| &row.version);
+        let people = rows
+            .filter(|(row, verdict)| waits(verdict, state.submission(&row.version), state.releases.get(&row.version)))
+            .map(|(row, _)| &row.version);
         let waiting: Vec<Version> = people.filter(|version| is_worth_it(version)).take(PER_PACKAGE_MAX).cloned().collect();
         drop(wanted);
         let mut board = lock(&self.board);
@@ -150,7 +174,12 @@ impl Catalog {
     /// What waits for people, most wanted first, at most `limit` releases.
     pub async fn queue(self: &std::sync::Arc<Self>, limit: usize) -> Result<Queue, CatalogError> {
         let Posted { releases, walk } = self.posted();
-        let mut ordered: Vec<(u64, ReleaseId)> = releases.into_iter().map(|release| (self.wanted(&release), release)).collect();
+        let mut ordered: Vec<(Demand, ReleaseId)> = Vec::with_capacity(releases.len());
+        for release in releases {
+            let state = self.state.package(&release.package).await?;
+            let people = state.releases.get(&release.version).map_or(0, |one| unanswered(one).count());
+            ordered.push((Demand { people, tries: self.wanted(&release) }, release));
+        }
         ordered.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
         let mut waiting = Vec::new();
         for (_, release) in ordered {
@@ -158,7 +187,9 @@ impl Catalog {
                 break;
             }
             match self.explain_known(&release).await {
-                Ok(explanation) if waits(&explanation.verdict, explanation.submission.as_ref()) => waiting.push(explanation),
+                Ok(explanation) if waits(&explanation.verdict, explanation.submission.as_ref(), Some(&explanation.state)) => {
+                    waiting.push(explanation)
+                }
                 Ok(_) | Err(CatalogError::UnknownPackage(_) | CatalogError::UnknownRelease { .. }) => {}
                 Err(error) => return Err(error),
             }

@@ -16,6 +16,7 @@ use crate::catalog::UNKNOWN_FOR;
 use crate::catalog::Unknown;
 use crate::catalog::exposure::expose;
 use crate::catalog::kept;
+use crate::catalog::local::source_of_nothing_here;
 use crate::catalog::shelf::Heard;
 use crate::catalog::shelf::Shelf;
 use crate::ecosystem::Fetched;
@@ -170,9 +171,10 @@ impl Catalog {
         };
         let Some(index) = self.kept_index(package, sight).await? else { return Ok(false) };
         let (quarantine, judged, now) = (Arc::clone(&self.quarantine), Arc::clone(state), self.clock.now());
+        self.meet_siblings(&index, state, now).await;
         let (ecosystem, outside_changes) = (self.ecosystem(package)?, self.quarantine.outside_changes(package));
         let judge = move || {
-            let standings = quarantine.standings(&index, &judged, now);
+            let standings = quarantine.judged(&index, &judged, now);
             (expose(&index, &standings, &*ecosystem), standings, index)
         };
         let (exposed, standings, index) =
@@ -417,10 +419,11 @@ fn missing(path: &UpstreamPath) -> Unreadable {
     Unreadable::Malformed(format!("{} is named and not there", path.0))
 }
 
-/// What was composed here while nothing was published, or when the name was given to upstream: it says nothing of what
-/// upstream has.
+/// It says nothing of what upstream has.
 fn is_composed_of_nothing(index: &Index) -> bool {
-    index.rows.is_empty() && index.source == DocumentDigest::of(b"")
+    // As it was written before it had a source of its own.
+    let is_old = index.source == DocumentDigest::of(b"") && &index.frame[..] == b"{}";
+    index.rows.is_empty() && (is_old || index.source == source_of_nothing_here())
 }
 
 /// What upstream said.

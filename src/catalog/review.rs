@@ -117,7 +117,7 @@ impl Catalog {
             return Ok(None);
         }
         match self.explain_known(release).await {
-            Ok(explanation) => Ok(Some(explanation).filter(|one| waits(&one.verdict, one.submission.as_ref()))),
+            Ok(explanation) => Ok(Some(explanation).filter(|one| waits(&one.verdict, one.submission.as_ref(), Some(&one.state)))),
             Err(CatalogError::UnknownPackage(_) | CatalogError::UnknownRelease { .. }) => Ok(None),
             Err(error) => Err(error),
         }

@@ -56,7 +56,18 @@ impl Catalog {
     /// Whether `by` may publish under the name now. A new one is asked of upstream, which may have it.
     pub async fn may_publish(self: &Arc<Self>, package: &PackageId, by: &Principal) -> Result<(), SubmitError> {
         let whose = self.whose_to_publish(package, by).await?;
-        claimed(package, by, whose).map(drop)
+        let claim = claimed(package, by, whose)?;
+        self.is_nobodys_twin(package, &claim).await
+    }
+
+    /// That a new name is not one of upstream's in another case.
+    pub(super) async fn is_nobodys_twin(&self, package: &PackageId, claim: &Claim) -> Result<(), SubmitError> {
+        if claim.is_new
+            && let Some(twin) = self.twin_of_upstream(package).await?
+        {
+            return Err(SubmitError::NameOfUpstreamsTwin { package: package.clone(), twin });
+        }
+        Ok(())
     }
 
     /// Whose the name is, for somebody who may try to publish under it.

@@ -182,25 +182,21 @@ impl Catalog {
         if let Some(view) = last.as_ref().filter(|view| view.holds(revision, outside_changes, now)) {
             return Ok(Arc::clone(view));
         }
-        Box::pin(self.judged(shelf, last, outside_changes, now)).await
+        Box::pin(self.judged(shelf, last, now)).await
     }
 
     /// The package judged anew.
-    async fn judged(
-        &self,
-        shelf: &Arc<Shelf>,
-        last: Option<Arc<View>>,
-        outside_changes: u64,
-        now: Timestamp,
-    ) -> Result<Arc<View>, CatalogError> {
+    async fn judged(&self, shelf: &Arc<Shelf>, last: Option<Arc<View>>, now: Timestamp) -> Result<Arc<View>, CatalogError> {
         let package = &shelf.index.package;
         let state = self.state.package(package).await?;
+        self.meet_siblings(&shelf.index, &state, now).await;
+        let outside_changes = self.quarantine.outside_changes(package);
         let ecosystem = self.ecosystem(package)?;
         let quarantine = Arc::clone(&self.quarantine);
         let index = Arc::clone(&shelf.index);
         let judged = state.clone();
         let compute = move || {
-            let standings = quarantine.standings(&index, &judged, now);
+            let standings = quarantine.judged(&index, &judged, now);
             let exposed = expose(&index, &standings, &*ecosystem);
             (standings, exposed)
         };

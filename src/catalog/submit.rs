@@ -19,6 +19,7 @@ use crate::catalog::names::Whose;
 use crate::catalog::rights::Claim;
 use crate::catalog::rights::claimed;
 use crate::catalog::upload::Received;
+use crate::catalog::upload::Turn;
 use crate::ecosystem::Dist;
 use crate::model::actor::Actor;
 use crate::model::digest::Integrity;
@@ -98,7 +99,8 @@ struct Draft {
 
 impl Catalog {
     /// Publishes a release in the name of `by`. Durable when it returns.
-    pub async fn submit(self: &Arc<Self>, offer: Offer, received: Received, by: &Principal) -> Result<Submitted, SubmitError> {
+    /// `turn` is kept until it is recorded, also when nobody waits for it any more.
+    pub async fn submit(self: &Arc<Self>, offer: Offer, received: Received, by: &Principal, turn: Turn) -> Result<Submitted, SubmitError> {
         let release = ReleaseId { package: offer.package.clone(), version: offer.version.clone() };
         let Some(name) = &by.name else { return Err(SubmitError::NotInReach(offer.package)) };
         // Before anything is looked into, and once more when it is recorded: only then is upstream asked whether it has the name.
@@ -107,27 +109,62 @@ impl Catalog {
             self.fitting(&offer, by, whose).await?;
         }
         let draft = self.draft(&offer, &received, name, by).await?;
-        let digest = *received.0.content.digest();
+        // Upstream may take long to say that it does not have the name: nobody else waits for that, unless the package changes meanwhile.
+        let claim = self.claim(&offer, by).await?;
+        let asked_restricted = offer.asks_restricted;
+        let (this, by) = (Arc::clone(self), by.clone());
+        // Once bytes are kept it goes on, also when nobody waits for it any more: they are recorded or taken away.
+        let recording = self.finished(async move {
+            let recorded = this.keep_and_record(&offer, &draft, claim, received.0, &by).await;
+            if recorded.is_ok() {
+                tracing::info!(release = %draft.release, by = draft.submission.by, "published");
+            }
+            drop(turn);
+            recorded
+        });
+        recording.await??;
+        let explanation = self.explain_known(&release).await?;
+        Ok(Submitted { id: StageId::of(&release), asked_restricted, explanation, release })
+    }
+
+    async fn keep_and_record(
+        self: &Arc<Self>,
+        offer: &Offer,
+        draft: &Draft,
+        claim: Claim,
+        received: blob::Received,
+        by: &Principal,
+    ) -> Result<(), SubmitError> {
+        let digest = *received.content.digest();
         // Whoever submits the same bytes meanwhile waits, so that nobody takes away what another one found there.
         let _alone = self.docks.keeping(&digest).await;
-        let mut bytes = Coming { received: Some(received.0), kept: None };
-        if let Err(error) = self.record(&offer, &draft, &mut bytes, by).await {
-            if bytes.kept == Some(Kept::New) && error.leaves_nothing_recorded() {
-                self.quarantine.discard(&digest).await;
-            }
-            return Err(error);
+        let mut bytes = Coming { received: Some(received), kept: None };
+        let recorded = self.record(offer, draft, claim, &mut bytes, by).await;
+        if bytes.kept == Some(Kept::New) && recorded.as_ref().is_err_and(SubmitError::leaves_nothing_recorded) {
+            self.quarantine.discard(&digest).await;
         }
-        tracing::info!(%release, by = name, "published");
-        let explanation = self.explain_known(&release).await?;
-        Ok(Submitted { id: StageId::of(&release), asked_restricted: offer.asks_restricted, explanation, release })
+        recorded
     }
 
     /// Keeps the bytes and then records that they are there.
-    async fn record(self: &Arc<Self>, offer: &Offer, draft: &Draft, bytes: &mut Coming, by: &Principal) -> Result<(), SubmitError> {
+    async fn record(
+        self: &Arc<Self>,
+        offer: &Offer,
+        draft: &Draft,
+        claim: Claim,
+        bytes: &mut Coming,
+        by: &Principal,
+    ) -> Result<(), SubmitError> {
+        let mut claimed = Some(claim);
         for _ in 0..ATTEMPTS_MAX {
-            let claim = self.claim(offer, by).await?;
+            let claim = match claimed.take() {
+                Some(claim) => claim,
+                None => self.claim(offer, by).await?,
+            };
             let change = self.change(&offer.package, &claim.before, commands(draft, &claim)).await?;
             self.is_bearable(&change, &draft.release)?;
+            // Once more, for keeping may have been waited for: what is heard of in between is seldom, and harms nobody but itself.
+            self.is_nobodys_twin(&offer.package, &claim).await?;
             if let Some(received) = bytes.received.take() {
                 bytes.kept = Some(self.quarantine.keep(received).await?);
             }
@@ -153,6 +190,7 @@ impl Catalog {
         if let Some(fault) = offer.name_fault.as_ref().filter(|_| claim.is_new) {
             return Err(SubmitError::Disagrees(format!("{} cannot be a new package: {fault}", package.name)));
         }
+        self.is_nobodys_twin(package, &claim).await?;
         if let Some(local) = claim.before.local.as_ref().or(claim.before.given_up.as_ref()) {
             self.is_free(offer, local).await?;
         }
@@ -241,6 +279,7 @@ impl Catalog {
             integrity: IntegrityOutcome::Agrees,
             facts,
             substance: Some(self.quarantine.substance(offer.package.ecosystem, &sealed)),
+            evidence: None,
         };
         let submission = Submission {
             id: StageId::of(&release),

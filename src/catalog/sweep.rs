@@ -12,6 +12,7 @@ use crate::model::actor::Actor;
 use crate::model::advisory::Advisory;
 use crate::model::advisory::AdvisoryKind;
 use crate::model::digest::Digest;
+use crate::model::notice::NoticeKind;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::release::ReleaseId;
@@ -97,7 +98,8 @@ impl Catalog {
         }
         self.quarantine.feeds().found(found.len() as u64);
         for (release, id) in found.iter().take(TOLD_MAX) {
-            tracing::error!(%release, advisory = id, "what is in use here is known to be malware now: `airlock recall` says who pulled it");
+            tracing::error!(%release, advisory = id, "what is in use here is known to be malware now: `airlock recall status` says who pulled it");
+            self.quarantine.tell(release, NoticeKind::MalwareInUse).await;
         }
     }
 

@@ -18,6 +18,7 @@ use url::Url;
 use super::*;
 use crate::catalog::shelf::Heard;
 use crate::config::policy::Policy;
+use crate::ecosystem::sigstore::root::TrustRoot;
 use crate::model::actor::Actor;
 use crate::model::digest::DocumentDigest;
 use crate::model::index::Index;
@@ -86,7 +87,7 @@ fn packument(versions: &[&str]) -> String {
     format!(r#"{{"name":"x","dist-tags":{{}},"versions":{{{}}}}}"#, versions.join(","))
 }
 
-/// Before an upstream that gives `answer` to every question, or none at all while there is none.
+/// Before an upstream that gives `answer` to every question, 404 where that is empty, or none at all while there is none.
 async fn world() -> World {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
@@ -100,7 +101,8 @@ async fn world() -> World {
                 let mut request = [0; 8_192];
                 let _ = connection.read(&mut request).await;
                 let Some(body) = answers.lock().unwrap().clone() else { return std::future::pending().await };
-                let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+                let status = if body.is_empty() { "404 Not Found" } else { "200 OK" };
+                let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
                 let _ = connection.write_all(format!("{head}{body}").as_bytes()).await;
             });
         }
@@ -116,7 +118,8 @@ async fn world() -> World {
     let advisories = Advisories::open(folder.path(), &BTreeMap::new()).unwrap();
     let feeds = Feeds::new(advisories, BTreeMap::new(), &crate::config::feeds::Osv::default(), None);
     let policy = Arc::new(Policy::default());
-    let quarantine = Quarantine::new(state.clone(), blobs, upstreams.clone(), ecosystems, policy, clock.clone(), feeds);
+    let quarantine =
+        Quarantine::new(state.clone(), blobs, upstreams.clone(), ecosystems, policy, clock.clone(), feeds, Arc::new(TrustRoot::public()));
     let disk = Arc::new(Disk { documents: DiskDocuments::open(folder.path()).unwrap(), is_full: AtomicBool::new(false) });
     let pulls = Pulls::open(&folder.path().join("pulls")).unwrap();
     let catalog = Catalog::new(
@@ -135,6 +138,10 @@ async fn world() -> World {
 impl World {
     fn says(&self, versions: &[&str]) {
         *self.answer.lock().unwrap() = Some(packument(versions));
+    }
+
+    fn has_nothing(&self) {
+        *self.answer.lock().unwrap() = Some(String::new());
     }
 
     async fn document(&self) -> DocumentDigest {
@@ -263,6 +270,7 @@ async fn a_glance_holds_while_nothing_moved() {
         digest: None,
         substance: None,
         covers: vec![],
+        basis: None,
         expires_at: None,
     };
     let commands = vec![Command::Decided { release, decision }];

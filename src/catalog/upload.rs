@@ -27,6 +27,10 @@ use crate::storage::blob::Receiving;
 /// until one of their own is through.
 pub const BODIES_MAX: usize = 48;
 pub const BODIES_OF_ONE_MAX: usize = 6;
+/// The same of bodies whose senders may publish nothing under the name: apart, so that they hold up nobody who may, and not
+/// themselves where they may.
+pub const BODIES_OF_STRANGERS_MAX: usize = 8;
+pub const BODIES_OF_ONE_STRANGER_MAX: usize = 2;
 /// How long a body waits for its turn.
 const TURN_WAIT: Duration = Duration::from_secs(20);
 /// What is gathered of a body in memory that nobody else has to go without, in bytes: nearly all are smaller.
@@ -37,6 +41,8 @@ const GATHERED_BYTES_MAX: usize = 96 * 1_024 * 1_024;
 const SHARE_BYTES: usize = 256 * 1_024;
 /// Large questions that are read at once.
 const ASKED_MAX: usize = 4;
+/// Large questions that are answered at once: until then what was read is in memory.
+const ANSWERED_MAX: usize = 16;
 /// Locks for bytes that are being kept; more than are kept at once, so that hardly two share one.
 const KEEPING_LOCKS: usize = 32;
 /// Submissions that are looked into at once: their bytes are in memory then.
@@ -45,11 +51,13 @@ pub const EXAMINED_MAX: usize = 2;
 /// Room for bodies, for what is gathered of them, and for what is looked into.
 pub(super) struct Docks {
     all: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
     of_one: std::sync::Mutex<HashMap<String, Arc<Semaphore>>>,
     gathered: Arc<Semaphore>,
     /// A large text takes many times its length while it is read: one that is written at a time, and some that are asked.
     written: Arc<Semaphore>,
     asked: Arc<Semaphore>,
+    answered: Arc<Semaphore>,
     /// By digest: who keeps bytes and records that they are there does so alone.
     keeping: [Mutex<()>; KEEPING_LOCKS],
     pub(super) tables: Semaphore,
@@ -59,10 +67,12 @@ impl Default for Docks {
     fn default() -> Docks {
         Docks {
             all: Arc::new(Semaphore::new(BODIES_MAX)),
+            strangers: Arc::new(Semaphore::new(BODIES_OF_STRANGERS_MAX)),
             of_one: std::sync::Mutex::default(),
             gathered: Arc::new(Semaphore::new(GATHERED_BYTES_MAX / SHARE_BYTES)),
             written: Arc::new(Semaphore::new(1)),
             asked: Arc::new(Semaphore::new(ASKED_MAX)),
+            answered: Arc::new(Semaphore::new(ANSWERED_MAX)),
             keeping: Default::default(),
             tables: Semaphore::new(EXAMINED_MAX),
         }
@@ -76,6 +86,14 @@ pub enum Text {
     Written,
     /// Something is to be known, by anybody.
     Asked,
+}
+
+/// Whose body it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sender {
+    /// Of somebody who may publish.
+    Publisher,
+    Stranger,
 }
 
 /// The turn of one body. Dropped, it is another's.
@@ -130,16 +148,29 @@ impl Docks {
         Some(lock.lock().await)
     }
 
-    async fn turn(self: &Arc<Self>, caller: &str) -> Result<Turn, SubmitError> {
+    async fn answering(&self, bytes: usize) -> Option<Option<OwnedSemaphorePermit>> {
+        if bytes <= FREE_BYTES {
+            return Some(None);
+        }
+        let place = Arc::clone(&self.answered).acquire_owned();
+        tokio::time::timeout(TURN_WAIT, place).await.ok()?.ok().map(Some)
+    }
+
+    async fn turn(self: &Arc<Self>, caller: &str, sender: Sender) -> Result<Turn, SubmitError> {
+        let (all, caller, of_one_max) = match sender {
+            Sender::Publisher => (&self.all, caller.to_owned(), BODIES_OF_ONE_MAX),
+            // No name has a blank in it.
+            Sender::Stranger => (&self.strangers, format!("stranger {caller}"), BODIES_OF_ONE_STRANGER_MAX),
+        };
         let places = {
             let mut of_one = lock(&self.of_one);
-            Arc::clone(of_one.entry(caller.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(BODIES_OF_ONE_MAX))))
+            Arc::clone(of_one.entry(caller.clone()).or_insert_with(|| Arc::new(Semaphore::new(of_one_max))))
         };
-        let mut own = Own { docks: Arc::clone(self), caller: caller.to_owned(), places: Some(Arc::clone(&places)), place: None };
+        let mut own = Own { docks: Arc::clone(self), caller, places: Some(Arc::clone(&places)), place: None };
         let both = async {
             // First one's own: who waits for that keeps nobody else waiting.
             own.place = places.acquire_owned().await.ok();
-            Arc::clone(&self.all).acquire_owned().await.ok()
+            Arc::clone(all).acquire_owned().await.ok()
         };
         match tokio::time::timeout(TURN_WAIT, both).await {
             Ok(Some(all)) => Ok(Turn { own, _all: all, gathered: None }),
@@ -156,8 +187,14 @@ pub struct Received(pub(super) blob::Received);
 
 impl Catalog {
     /// The turn of a body of this caller's. Waits for it, but not for long.
-    pub async fn turn(&self, caller: &str) -> Result<Turn, SubmitError> {
-        self.docks.turn(caller).await
+    pub async fn turn(&self, caller: &str, sender: Sender) -> Result<Turn, SubmitError> {
+        self.docks.turn(caller, sender).await
+    }
+
+    /// Leave to keep what was read of a question of so many bytes until it is answered, for which upstreams may be waited for:
+    /// `Some(None)` for a small one, which needs none. `None`: others wait already, and for long.
+    pub async fn answering(&self, bytes: usize) -> Option<Option<OwnedSemaphorePermit>> {
+        self.docks.answering(bytes).await
     }
 
     /// Leave to read so much text. `None`: it is small, and needs none. To be held by the reading itself, which goes on when
@@ -203,7 +240,7 @@ mod tests {
     async fn turns(docks: &Arc<Docks>, caller: &str, count: usize) -> Vec<Turn> {
         let mut turns = Vec::new();
         for _ in 0..count {
-            turns.push(docks.turn(caller).await.unwrap());
+            turns.push(docks.turn(caller, Sender::Publisher).await.unwrap());
         }
         turns
     }
@@ -212,11 +249,11 @@ mod tests {
     async fn one_caller_leaves_room_for_others_and_waits_for_itself() {
         let docks = Arc::new(Docks::default());
         let mut of_eve = turns(&docks, "eve", BODIES_OF_ONE_MAX).await;
-        assert!(matches!(docks.turn("eve").await, Err(SubmitError::TooManyAtOnce)), "after a while");
-        let of_maria = docks.turn("maria").await.unwrap();
+        assert!(matches!(docks.turn("eve", Sender::Publisher).await, Err(SubmitError::TooManyAtOnce)), "after a while");
+        let of_maria = docks.turn("maria", Sender::Publisher).await.unwrap();
         let next = tokio::spawn({
             let docks = Arc::clone(&docks);
-            async move { docks.turn("eve").await.is_ok() }
+            async move { docks.turn("eve", Sender::Publisher).await.is_ok() }
         });
         tokio::task::yield_now().await;
         of_eve.pop();
@@ -232,29 +269,63 @@ mod tests {
         let of_eve = turns(&docks, "eve", BODIES_OF_ONE_MAX).await;
         let waiting = tokio::spawn({
             let docks = Arc::clone(&docks);
-            async move { docks.turn("eve").await.unwrap() }
+            async move { docks.turn("eve", Sender::Publisher).await.unwrap() }
         });
         tokio::task::yield_now().await;
         drop(of_eve);
         let one = waiting.await.unwrap();
         let others = turns(&docks, "eve", BODIES_OF_ONE_MAX - 1).await;
-        assert!(docks.turn("eve").await.is_err(), "it counts with those that came after");
+        assert!(docks.turn("eve", Sender::Publisher).await.is_err(), "it counts with those that came after");
         drop((one, others));
         assert!(lock(&docks.of_one).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_questions_wait_for_a_place_and_small_ones_need_none() {
+        let docks = Docks::default();
+        let mut places = Vec::new();
+        for _ in 0..ANSWERED_MAX {
+            places.push(docks.answering(FREE_BYTES + 1).await.unwrap().unwrap());
+        }
+        assert!(docks.answering(FREE_BYTES + 1).await.is_none(), "after a while");
+        assert!(docks.answering(FREE_BYTES).await.unwrap().is_none());
+        places.pop();
+        assert!(docks.answering(FREE_BYTES + 1).await.unwrap().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn strangers_hold_up_strangers_only() {
+        let docks = Arc::new(Docks::default());
+        let mut strangers = Vec::new();
+        for number in 0..BODIES_OF_STRANGERS_MAX {
+            strangers.push(docks.turn(&format!("stranger-{number}"), Sender::Stranger).await.unwrap());
+        }
+        assert!(matches!(docks.turn("one more", Sender::Stranger).await, Err(SubmitError::TooManyAtOnce)));
+        let mut publishers = Vec::new();
+        for number in 0..BODIES_MAX {
+            publishers.push(docks.turn(&format!("publisher-{number}"), Sender::Publisher).await.unwrap());
+        }
+        assert!(matches!(docks.turn("one more", Sender::Publisher).await, Err(SubmitError::TooManyAtOnce)));
+        strangers.truncate(2);
+        let of_one = [docks.turn("eve", Sender::Stranger).await.unwrap(), docks.turn("eve", Sender::Stranger).await.unwrap()];
+        assert!(matches!(docks.turn("eve", Sender::Stranger).await, Err(SubmitError::TooManyAtOnce)));
+        publishers.pop();
+        docks.turn("eve", Sender::Publisher).await.unwrap();
+        drop(of_one);
     }
 
     #[tokio::test]
     async fn only_what_is_large_takes_of_what_all_share() {
         let docks = Arc::new(Docks::default());
         let all = docks.gathered.available_permits();
-        let mut small = docks.turn("a").await.unwrap();
+        let mut small = docks.turn("a", Sender::Publisher).await.unwrap();
         small.make_room(FREE_BYTES).unwrap();
         assert_eq!(docks.gathered.available_permits(), all);
-        let mut large = docks.turn("b").await.unwrap();
+        let mut large = docks.turn("b", Sender::Publisher).await.unwrap();
         for megabytes in [1, 2, 2, 32, 96] {
             large.make_room(megabytes * 1_024 * 1_024).unwrap();
         }
-        let mut other = docks.turn("c").await.unwrap();
+        let mut other = docks.turn("c", Sender::Publisher).await.unwrap();
         assert!(matches!(other.make_room(32 * 1_024 * 1_024), Err(SubmitError::TooManyAtOnce)));
         small.make_room(FREE_BYTES).unwrap();
         drop(large);

@@ -38,7 +38,7 @@ pub fn run(flags: &ExplainFlags) -> Result<Outcome, Failure> {
     let (text, shown, outcome) = match &flags.target.version {
         Some(version) => {
             let answer = remote.get::<ReleaseView>(&["releases", package, version.as_str()], &[])?;
-            let open = matches!(answer.read.standing, Standing::Approved | Standing::Admissible);
+            let open = answer.read.observed || matches!(answer.read.standing, Standing::Approved | Standing::Admissible);
             (answer.text, show_release(&answer.read, look), if open { Outcome::Green } else { Outcome::Red })
         }
         None => {
@@ -86,6 +86,13 @@ pub fn show_release(release: &ReleaseView, look: Look) -> String {
     }
     row("approvals", format!("{} of {}", release.approvals.given, release.approvals.needed));
     row("asked for", if release.wanted == 1 { "once".to_owned() } else { format!("{} times", release.wanted) });
+    if let [first, rest @ ..] = release.siblings.as_slice() {
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        row("together with", format!("{first}{more}"));
+    }
+    if release.requests > 0 {
+        row("requested by", if release.requests == 1 { "one person".to_owned() } else { format!("{} people", release.requests) });
+    }
     if let Some(digest) = &release.digest {
         row("digest", digest.sri());
     }
@@ -96,6 +103,7 @@ pub fn show_release(release: &ReleaseView, look: Look) -> String {
         let mut rows = Vec::new();
         for finding in &release.findings {
             let (action, shade) = match (finding.covered, finding.action) {
+                _ if finding.waived.is_some() => ("waived", Tone::Good),
                 (true, Action::Note | Action::Hold | Action::Review | Action::Reject) => ("approved", Tone::Good),
                 (false, Action::Note) => ("note", Tone::Plain),
                 (false, Action::Hold) => ("hold", Tone::Wait),
@@ -103,11 +111,24 @@ pub fn show_release(release: &ReleaseView, look: Look) -> String {
                 (false, Action::Reject) => ("reject", Tone::Bad),
             };
             rows.push(vec![Cell::new(action, shade), Cell::plain(finding.kind.as_str()), Cell::plain(&finding.why)]);
+            if let Some(rule) = &finding.rule {
+                rows.push(vec![Cell::plain(""), Cell::plain(""), Cell::new(format!("by {rule}"), Tone::Dim)]);
+            }
+            if let Some(waiver) = &finding.waived {
+                let until = waiver.expires_at.for_people();
+                let why = format!("waived until {until} by {}: {} (waiver {})", waiver.by.join(", "), waiver.reason, waiver.id);
+                rows.push(vec![Cell::plain(""), Cell::plain(""), Cell::plain(why)]);
+            }
             if !finding.evidence.is_empty() {
                 rows.push(vec![Cell::plain(""), Cell::plain(""), Cell::new(format!("seen: {}", finding.evidence), Tone::Dim)]);
             }
         }
         out.push_str(&page::table(look, "  ", &[], &rows));
+    }
+    if let Some(evidence) = &release.evidence {
+        heading(&mut out, look, "What speaks for it");
+        let row = |(what, text): (&'static str, String)| vec![Cell::new(what, Tone::Dim), Cell::plain(text)];
+        out.push_str(&page::table(look, "  ", &[], &evidence.lines().into_iter().map(row).collect::<Vec<_>>()));
     }
     if let Some(change) = &release.change {
         heading(&mut out, look, &format!("What changed since {}", printable(&change.baseline, BASELINE_BYTES_MAX)));

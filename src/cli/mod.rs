@@ -2,20 +2,27 @@
 
 mod advisories;
 mod audit;
+mod check;
 mod check_config;
 mod decide;
 mod explain;
 mod failure;
 mod health;
 mod init;
+mod lock;
 mod page;
 mod pieces;
+mod policy;
 mod queue;
+mod recall;
 mod remote;
+mod request;
+mod selftest;
 mod serve;
 mod target;
 mod token;
 mod user;
+mod waiver;
 
 use std::process::ExitCode;
 
@@ -52,6 +59,12 @@ enum Command {
     Queue(queue::QueueFlags),
     /// Says where a package or release stands, every finding, and what would change it; exit 1 if the release is not open
     Explain(explain::ExplainFlags),
+    /// Says of every release in a lockfile whether it may be installed, when what is held opens, and which changes make it green;
+    /// exit 1 if an install would not go through
+    Check(check::CheckLockfileFlags),
+    /// Changes lockfiles
+    #[command(subcommand)]
+    Lock(lock::LockCommand),
     /// Approves a release
     Approve(decide::DecisionFlags),
     /// Rejects a release
@@ -60,8 +73,18 @@ enum Command {
     Hold(decide::DecisionFlags),
     /// Forgets decisions and inspections of a release; policy judges it anew
     Reopen(decide::DecisionFlags),
-    /// Takes back an approved release, and says who pulled it
-    Recall(decide::RecallFlags),
+    /// Says that findings do not count for some packages, until a date
+    #[command(subcommand)]
+    Waiver(waiver::WaiverCommand),
+    /// Asks that a release be let through; whoever decides sees how many ask, and why
+    Request(request::RequestFlags),
+    /// Takes back an approved release, says who pulled it, and keeps track of who got rid of it
+    Recall(recall::RecallFlags),
+    /// Tries a policy before it bites
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Runs one violation of each rule through the policy of this configuration; exit 1 when one is not caught
+    Selftest(selftest::SelftestFlags),
     /// Shows the ledger, newest entries last; verifies or exports it
     Audit(audit::AuditFlags),
     /// Brings advisories to the server, and shows how old what it knows is
@@ -109,11 +132,17 @@ fn dispatch(line: Line, clock: &Clock) -> Result<Outcome, Failure> {
         Some(Command::CheckConfig(flags)) => check_config::run(&flags, clock),
         Some(Command::Queue(flags)) => queue::run(&flags),
         Some(Command::Explain(flags)) => explain::run(&flags),
+        Some(Command::Check(flags)) => check::run(&flags),
+        Some(Command::Lock(command)) => lock::run(&command),
         Some(Command::Approve(flags)) => decide::run(&flags, Verb::Approve, clock),
         Some(Command::Reject(flags)) => decide::run(&flags, Verb::Reject, clock),
         Some(Command::Hold(flags)) => decide::run(&flags, Verb::Hold, clock),
         Some(Command::Reopen(flags)) => decide::run(&flags, Verb::Reopen, clock),
-        Some(Command::Recall(flags)) => decide::recall(&flags),
+        Some(Command::Waiver(command)) => waiver::run(&command, clock),
+        Some(Command::Request(flags)) => request::run(&flags),
+        Some(Command::Recall(flags)) => recall::run(&flags),
+        Some(Command::Policy(command)) => policy::run(&command, clock),
+        Some(Command::Selftest(flags)) => selftest::run(&flags, clock),
         Some(Command::Audit(flags)) => audit::run(&flags),
         Some(Command::Advisories(command)) => advisories::run(&command),
         Some(Command::Health(flags)) => health::run(&flags),
@@ -146,11 +175,28 @@ mod tests {
             "queue --limit 5 --server http://127.0.0.1:1 --token t --json",
             "explain left-pad",
             "explain @acme/web@1.0.0 --json",
+            "check package-lock.json",
+            "check pnpm-lock.yaml --json --server http://127.0.0.1:1 --token t",
+            "lock rewrite yarn.lock",
+            "lock rewrite yarn.lock --registry https://airlock.example/ --output -",
             "approve left-pad@1.3.0 --reason why --expires 30d",
             "reject left-pad@1.3.0 --reason why",
             "hold left-pad@1.3.0 --reason why --expires 30d",
             "reopen left-pad@1.3.0 --reason why",
             "recall left-pad@1.3.0 --reason why",
+            "policy test cases.toml --config airlock.toml --json",
+            "policy diff airlock.toml new.toml",
+            "policy diff airlock.toml new.toml --releases --json",
+            "policy replay new.toml --days 7 --server http://127.0.0.1:1 --token t",
+            "selftest --config airlock.toml --json",
+            "recall ack left-pad@1.3.0 --note gone",
+            "recall ack @acme/web@1.0.0 --for ci --json",
+            "recall status left-pad@1.3.0",
+            "request left-pad@1.3.0 --reason why",
+            "waiver add left-pad@1.3.0 --finding install_gained --reason why --expires 90d",
+            "waiver add esbuild @esbuild/* --finding install_gained --finding binary_gained --reason why --json",
+            "waiver list --all",
+            "waiver end 5f0c9a1be27d --reason why",
             "audit",
             "audit --after 5 --limit 10 --json",
             "audit verify",
@@ -186,11 +232,22 @@ mod tests {
     fn wrong_usage_is_exit_2() {
         for text in [
             "worker",
-            "check x",
+            "check",
+            "lock",
+            "lock rewrite",
             "policy test",
             "backup x",
             "approve left-pad@1.3.0",
             "approve left-pad --reason why",
+            "recall left-pad@1.3.0",
+            "recall --reason why",
+            "recall ack",
+            "request left-pad@1.3.0",
+            "request left-pad --reason why",
+            "waiver add left-pad --reason why",
+            "waiver add --finding install_gained --reason why",
+            "waiver add left-pad --finding nonsense --reason why",
+            "waiver end 5f0c9a1be27d",
             "explain",
             "explain ../x",
             "token create --role owner --name x",

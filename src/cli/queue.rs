@@ -60,13 +60,14 @@ fn show(queue: &Queue, look: Look) -> String {
             vec![
                 Cell::new(format!("{}@{}", release.package, release.version), Tone::Strong),
                 Cell::new(words(release.standing), tone(release.standing)),
+                Cell::plain(release.requests.to_string()),
                 Cell::plain(release.wanted.to_string()),
                 Cell::plain(time_or_dash(release.opens_at)),
                 Cell::plain(findings(release)),
             ]
         };
         let rows: Vec<Vec<Cell>> = queue.waiting.iter().map(row).collect();
-        out.push_str(&page::table(look, "", &["RELEASE", "STANDING", "WANTED", "OPENS", "FINDINGS"], &rows));
+        out.push_str(&page::table(look, "", &["RELEASE", "STANDING", "REQUESTS", "WANTED", "OPENS", "FINDINGS"], &rows));
         out.push_str("\nairlock explain NAME@VERSION says why; airlock approve or reject NAME@VERSION --reason TEXT decides.\n");
     }
     if !queue.parked.is_empty() {
@@ -107,16 +108,16 @@ mod tests {
     fn a_queue_is_a_table() {
         let queue: Queue = serde_json::from_str(
             r#"{"waiting":[
-                {"package":"left-pad","ecosystem":"npm","version":"1.3.0","standing":"in_review","findings":["missing_integrity","build_command"],"wanted":12,"sentence":"x"},
+                {"package":"left-pad","ecosystem":"npm","version":"1.3.0","standing":"in_review","findings":["missing_integrity","build_command"],"wanted":12,"requests":2,"sentence":"x"},
                 {"package":"@acme/web","ecosystem":"npm","version":"2.0.0","standing":"held","opens_at":"2026-11-27T14:05:00Z","findings":[],"wanted":0,"sentence":"x"}],
               "parked":[{"package":"express","version":"5.0.0","file":"express-5.0.0.tgz","attempts":8,"error":"502\u001b[31m","since":"2026-11-20T10:00:00Z"}],
               "complete":false}"#,
         )
         .unwrap();
         let expected = "\
-RELEASE          STANDING   WANTED  OPENS                 FINDINGS
-left-pad@1.3.0   in review  12      -                     missing_integrity, build_command
-@acme/web@2.0.0  held       0       2026-11-27 14:05 UTC  -
+RELEASE          STANDING   REQUESTS  WANTED  OPENS                 FINDINGS
+left-pad@1.3.0   in review  2         12      -                     missing_integrity, build_command
+@acme/web@2.0.0  held       0         0       2026-11-27 14:05 UTC  -
 
 airlock explain NAME@VERSION says why; airlock approve or reject NAME@VERSION --reason TEXT decides.
 

@@ -127,6 +127,16 @@ impl Remote {
         self.send(Method::POST, path, body)
     }
 
+    /// Sends a file as it is.
+    pub fn send_whole<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, String)], file: Vec<u8>) -> Result<Answer<T>, Failure> {
+        self.ask(Method::POST, path, query, Some(("application/octet-stream", file))).and_then(|text| self.read(text))
+    }
+
+    /// Where the server is reached, with a slash at its end.
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
     pub fn patch<T: DeserializeOwned>(&self, path: &[&str], body: &impl Serialize) -> Result<Answer<T>, Failure> {
         self.send(Method::PATCH, path, body)
     }
@@ -134,7 +144,7 @@ impl Remote {
     fn send<T: DeserializeOwned>(&self, method: Method, path: &[&str], body: &impl Serialize) -> Result<Answer<T>, Failure> {
         let body =
             serde_json::to_string(body).map_err(|error| Failure::failed(format!("the request could not be written: {error}"), ""))?;
-        self.ask(method, path, &[], Some(body)).and_then(|text| self.read(text))
+        self.ask(method, path, &[], Some(("application/json", body.into_bytes()))).and_then(|text| self.read(text))
     }
 
     /// Posts what `write` writes, as it writes it.
@@ -164,6 +174,14 @@ impl Remote {
         }
     }
 
+    /// The status of a file that is fetched from the registry, by its path there.
+    pub fn fetch_file(&self, path: &str) -> Result<u16, Failure> {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{path}", self.base.path()));
+        let (status, _) = self.runtime.block_on(fetch(self.http.get(url))).map_err(|error| self.unanswered(&error))?;
+        Ok(status.as_u16())
+    }
+
     pub fn delete(&self, path: &[&str]) -> Result<(), Failure> {
         self.ask(Method::DELETE, path, &[], None).map(|_| ())
     }
@@ -186,7 +204,7 @@ impl Remote {
         url
     }
 
-    fn ask(&self, method: Method, path: &[&str], query: &[(&str, String)], body: Option<String>) -> Result<String, Failure> {
+    fn ask(&self, method: Method, path: &[&str], query: &[(&str, String)], body: Option<(&str, Vec<u8>)>) -> Result<String, Failure> {
         let mut request =
             self.http.request(method.clone(), self.url(path, query)).header("accept", "application/json, application/problem+json");
         if let Some(token) = &self.token {
@@ -195,8 +213,8 @@ impl Remote {
         if method != Method::GET {
             request = request.header("idempotency-key", random_key()?);
         }
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body);
+        if let Some((media_type, body)) = body {
+            request = request.header("content-type", media_type).body(body);
         }
         let (status, text) = self.runtime.block_on(fetch(request)).map_err(|error| self.unanswered(&error))?;
         if status.is_success() { Ok(text) } else { Err(self.refused(path, status, &text)) }
@@ -239,7 +257,7 @@ impl Remote {
             _ => String::new(),
         };
         match status {
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Failure::usage(detail, remedy),
+            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY | StatusCode::PAYLOAD_TOO_LARGE => Failure::usage(detail, remedy),
             _ => Failure::failed(detail, remedy),
         }
     }
@@ -333,7 +351,7 @@ fn parse_base(text: &str) -> Result<Url, Failure> {
 
 /// Where the server of this configuration is reached from this machine. With TLS by its public name, which is what its
 /// certificate is for.
-fn own_address(config: &Config) -> Result<Url, Failure> {
+pub fn own_address(config: &Config) -> Result<Url, Failure> {
     let mut listen = config.server.listen;
     if listen.ip().is_unspecified() {
         listen.set_ip(if listen.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() });

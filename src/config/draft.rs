@@ -11,7 +11,10 @@ use url::Url;
 use crate::config::Config;
 use crate::config::fault::Fault;
 use crate::config::fault::Place;
+use crate::config::notify::Notify;
+use crate::config::notify::is_private;
 use crate::config::npm::is_self;
+use crate::config::rules_keys::resolve_groups;
 use crate::config::server::Tls;
 use crate::config::upstream::Scope;
 use crate::config::upstream::Secret;
@@ -51,9 +54,12 @@ pub(super) struct Draft {
     pub config: Config,
     pub token: SecretDraft,
     pub oidc_secret: SecretDraft,
+    pub notify_secret: SecretDraft,
     pub tls_cert: Option<PathBuf>,
     pub tls_key: Option<PathBuf>,
     pub scopes: Vec<ScopeDraft>,
+    /// Which of `policy.rules` names groups, and where.
+    pub rule_groups: Vec<(usize, Value)>,
     /// Where each key that was given was given last.
     pub places: BTreeMap<String, Place>,
     pub faults: Vec<Fault>,
@@ -63,7 +69,7 @@ impl Draft {
     /// Names of variables that hold secrets, so that one of them may begin with `AIRLOCK_`.
     pub fn secret_variables(&self) -> impl Iterator<Item = &str> {
         let of_scopes = self.scopes.iter().filter_map(|scope| scope.token.env.as_ref());
-        self.token.env.iter().chain(&self.oidc_secret.env).chain(of_scopes).map(|(name, _)| name.as_str())
+        self.token.env.iter().chain(&self.oidc_secret.env).chain(&self.notify_secret.env).chain(of_scopes).map(|(name, _)| name.as_str())
     }
 
     /// Resolves secrets and checks what spans several keys.
@@ -77,6 +83,10 @@ impl Draft {
                 Ok(client_secret) => oidc.client_secret = client_secret,
                 Err(faults) => self.faults.extend(faults),
             }
+        }
+        match secret(&self.notify_secret, "secret", environment) {
+            Ok(secret) => self.config.notify.secret = secret,
+            Err(faults) => self.faults.extend(faults),
         }
         for scope in std::mem::take(&mut self.scopes) {
             match secret(&scope.token, "token", environment) {
@@ -93,7 +103,9 @@ impl Draft {
         }
         self.finish_tls();
         self.check_ages();
+        self.resolve_rules();
         self.check_feed();
+        self.check_notify();
         self.check_upstream_is_another();
         (self.config, self.faults)
     }
@@ -127,6 +139,15 @@ impl Draft {
         }
     }
 
+    /// Nothing is told while the rules or the groups are themselves at fault.
+    fn resolve_rules(&mut self) {
+        if self.faults.iter().any(|fault| fault.key.starts_with("policy.rules") || fault.key.starts_with("access.groups")) {
+            return;
+        }
+        let Config { policy, access, .. } = &mut self.config;
+        self.faults.extend(resolve_groups(&mut policy.rules, &self.rule_groups, access));
+    }
+
     fn check_ages(&mut self) {
         let age = &self.config.policy.release_age;
         if age.floor > age.minimum {
@@ -141,6 +162,23 @@ impl Draft {
             let wrong = "what is known is always too old before it is asked for again";
             let keys = ["feeds.osv.age_max", "feeds.osv.refresh_every", "feeds.osv.url"];
             self.across(&keys, wrong, "make age_max several times refresh_every");
+        }
+    }
+
+    fn check_notify(&mut self) {
+        const KEYS: [&str; 4] = ["notify.urls", "notify.secret_env", "notify.secret_file", "notify.private_addresses"];
+        let Notify { urls, secret, private_addresses } = &self.config.notify;
+        let length = secret.as_ref().map(|secret| secret.reveal().len());
+        let needs_private = !private_addresses && urls.iter().any(is_private);
+        if !urls.is_empty() && length.is_none() {
+            self.across(&KEYS, "nobody could tell that a notice is yours", "give a secret by notify.secret_env or notify.secret_file");
+        } else if length.is_some_and(|length| length < Notify::SECRET_BYTES_MIN) {
+            let wrong = format!("the secret is shorter than {} bytes", Notify::SECRET_BYTES_MIN);
+            self.across(&KEYS[1..], wrong, "make one with `openssl rand -hex 32`");
+        }
+        if needs_private {
+            let wrong = "an address is plain http or of this machine, and only public ones are told, by https";
+            self.across(&[KEYS[0], KEYS[3]], wrong, "write https://, or set notify.private_addresses = true");
         }
     }
 

@@ -28,6 +28,11 @@ pub fn no_color() -> bool {
     given("NO_COLOR").is_some()
 }
 
+/// Where what is needed for a short while may lie.
+pub fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
+}
+
 /// `COLUMNS`, where a shell exports it.
 pub fn columns() -> Option<usize> {
     given("COLUMNS").and_then(|text| text.parse().ok())

@@ -5,9 +5,12 @@ use std::fmt::Write;
 use crate::config::Config;
 use crate::config::key::KEYS;
 use crate::config::key::Shown;
+use crate::config::policy::Mode;
 use crate::config::quantity::write_duration;
+use crate::config::rules::crossing;
 use crate::config::server::Server;
 use crate::model::finding::Action;
+use crate::model::glob::NameGlob;
 use crate::model::pattern::PackagePattern;
 use crate::model::time::Timestamp;
 
@@ -72,7 +75,8 @@ pub fn effective(config: &Config) -> String {
     for key in KEYS.iter() {
         let line = match key.path.as_str() {
             "upstream.token_env" => Some(format!("# token: {}", set(config.upstream.token.is_some()))),
-            "upstream.token_file" => None,
+            "upstream.token_file" | "notify.secret_file" => None,
+            "notify.secret_env" => Some(format!("# secret: {}", set(config.notify.secret.is_some()))),
             _ => (key.write)(config).map(|value| format!("{} = {value}", key.name())),
         };
         let Some(line) = line else { continue };
@@ -119,6 +123,9 @@ pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
             "policy.inspection_wait is {wait}, but yarn 1 gives up after 30s: its users see a time-out instead of the reason"
         ));
     }
+    if policy.mode == Mode::Observe {
+        out.push("policy.mode is \"observe\": whatever is found, malware too, is told and served all the same".to_owned());
+    }
     if policy.release_age.minimum.is_zero() {
         out.push("policy.release_age.minimum is 0s: releases are served the moment they appear".to_owned());
     }
@@ -132,6 +139,28 @@ pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
         if *action == Action::Note && kind.default_action() == Action::Reject {
             out.push(format!("policy.findings.{kind} is \"note\": {}, and it would be served", kind.why()));
         }
+    }
+    for (at, rule) in policy.rules.iter().enumerate() {
+        for (kind, action) in &rule.findings {
+            if *action == Action::Note && kind.default_action() == Action::Reject {
+                out.push(format!("policy.rules[{at}] makes {kind} a \"note\": {}, and it would be served", kind.why()));
+            }
+        }
+        let is_trusted = |one: &NameGlob| {
+            let lists = |pattern: &PackagePattern| NameGlob::parse(&pattern.to_string()).is_ok_and(|wide| wide.covers(one));
+            policy.trusted.iter().flat_map(|trusted| &trusted.packages).any(lists)
+        };
+        for pattern in rule.packages.iter().filter(|pattern| is_trusted(pattern)) {
+            out.push(format!(
+                "policy.rules[{at}] is about {pattern}, which policy.trusted has too: of what is trusted nothing is minded but its bytes, \
+                 malware and what upstream took down or changed"
+            ));
+        }
+    }
+    for (first, second, kind) in crossing(&policy.rules) {
+        out.push(format!(
+            "policy.rules[{first}] and policy.rules[{second}] say different things of {kind} for some packages: the first of them counts"
+        ));
     }
     for trusted in &policy.trusted {
         let names: Vec<String> = trusted.packages.iter().map(ToString::to_string).collect();
@@ -211,7 +240,7 @@ mod tests {
         let pem = |name: &str| dir.path().join(name).display().to_string();
         let text = FILE.replace("# tls", "tls").replace("# [up", "[up").replace("# url", "url").replace("# token_env", "token_env");
         let keys = ["[access", "[[access", "[[policy", "role", "members", "claims", "packages", "issuer", "client", "scopes", "name_claim"];
-        let more = ["groups_claim", "sign_in_for", "audience", "token_for", "reason"];
+        let more = ["groups_claim", "sign_in_for", "audience", "token_for", "reason", "ecosystem", "findings"];
         let text = keys.iter().chain(&more).fold(text, |text, key| text.replace(&format!("\n# {key}"), &format!("\n{key}")));
         let text = text.replace("cert.pem", &pem("cert.pem")).replace("key.pem", &pem("key.pem"));
         let file = dir.path().join("airlock.toml");
@@ -222,7 +251,7 @@ mod tests {
         assert_eq!(config.upstream.scopes["@acme"].token.as_ref().unwrap().reveal(), "s3cret");
         assert_eq!(config.access.oidc.unwrap().client_secret.unwrap().reveal(), "s3cret");
         assert_eq!(config.access.groups["web"].packages.len(), 1);
-        assert_eq!((config.access.trusted_publishers.len(), config.policy.trusted.len()), (1, 1));
+        assert_eq!((config.access.trusted_publishers.len(), config.policy.trusted.len(), config.policy.rules.len()), (1, 1, 1));
     }
 
     #[test]
@@ -253,6 +282,9 @@ mod tests {
             members = ["maria"]
             claims = ["acme web"]
             packages = ["@acme/*", "left-pad"]
+            [access.groups.own]
+            role = "publisher"
+            members = ["ann"]
             [access.oidc]
             issuer = "https://login.acme.example"
             client_id = "airlock"
@@ -263,6 +295,7 @@ mod tests {
             claims = { repository = "acme/web", "x y" = "refs/*" }
             audience = "npm:airlock"
             [policy]
+            mode = "observe"
             listing = "approved"
             private_scopes = ["@mine"]
             submissions = "trusted"
@@ -275,6 +308,15 @@ mod tests {
             self_approval = true
             [policy.findings]
             install_script = "review"
+            [policy.licenses]
+            allow = ["MIT", "BSD-*"]
+            unclear = "allow"
+            [[policy.rules]]
+            packages = ["eslint-*", "@*/types"]
+            ecosystem = "npm"
+            published_by = ["own"]
+            findings = { native_binary = "reject", install_script = "note" }
+            reason = "why \"so\""
         "#;
         let mut config = load(text).unwrap();
         assert_eq!(load(&effective(&config)).unwrap(), config);
@@ -299,6 +341,15 @@ mod tests {
             ("policy.release_age = { minimum = \"0s\", floor = \"0s\" }", "the moment they appear"),
             ("policy.release_age.exempt = [{ package = \"a\", expires = 2026-11-01 }]", "exemption of a expired on 2026-11-01 00:00 UTC"),
             ("policy.findings.unsafe_archive = \"note\"", "policy.findings.unsafe_archive"),
+            ("policy.mode = \"observe\"", "served all the same"),
+            (
+                "policy.rules = [{ packages = [\"a\"], findings = { malware = \"note\" }, reason = \"x\" }]",
+                "policy.rules[0] makes malware a \"note\"",
+            ),
+            (
+                "policy.rules = [{ packages = [\"a*\"], findings = { deprecated = \"hold\" }, reason = \"x\" }, { packages = [\"*b\"], findings = { deprecated = \"review\" }, reason = \"x\" }]",
+                "policy.rules[0] and policy.rules[1] say different things of deprecated",
+            ),
             ("server.trusted_proxies = [\"0.0.0.0/0\"]", "every caller"),
             ("server.listen = \"10.0.0.5:4873\"", "without TLS"),
             ("server.listen = \"0.0.0.0:4873\"\nserver.allowed_hosts = [\"airlock.example\"]", "without TLS"),

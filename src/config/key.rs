@@ -8,6 +8,7 @@ use crate::config::access_keys;
 use crate::config::draft::Draft;
 use crate::config::fault::Fault;
 use crate::config::feeds_keys;
+use crate::config::notify;
 use crate::config::policy_keys;
 use crate::config::server;
 use crate::config::storage;
@@ -86,7 +87,7 @@ impl Key {
 
 /// Every key there is, in the order of the example file.
 pub(super) static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
-    [server::keys(), upstream_keys::keys(), storage::keys(), access_keys::keys(), feeds_keys::keys(), policy_keys::keys()]
+    [server::keys(), upstream_keys::keys(), storage::keys(), access_keys::keys(), feeds_keys::keys(), notify::keys(), policy_keys::keys()]
         .into_iter()
         .flatten()
         .collect()

@@ -421,6 +421,53 @@ mode = "enforce"
                 "access.trusted_publishers = [{ packages = [\"a\"], issuer = \"http://a.example\", claims = { repository = \"a\" } }]",
                 "the issuer is asked over plain http",
             ),
+            ("policy.mode = \"watch\"", "choose \"enforce\" or \"observe\""),
+            ("[[policy.rules]]\nfindings = { malware = \"note\" }", "policy.rules[0]: it has no reason"),
+            ("policy.rules = [{ reason = \"x\" }]", "it has no findings"),
+            ("policy.rules = [{ reason = \"x\", findings = {} }]", "says nothing of any finding"),
+            (
+                "policy.rules = [{ reason = \"x\", findings = { malwre = \"note\" } }]",
+                "policy.rules[0].findings.malwre: no finding is called \"malwre\" | did you mean malware?",
+            ),
+            ("policy.rules = [{ reason = \"x\", findings = { malware = \"ignore\" } }]", "\"ignore\" is not known here | choose \"note\""),
+            ("policy.rules = [{ reason = \"x\", findings = { integrity_mismatch = \"note\" } }]", "never just noted"),
+            ("policy.rules = [{ reason = \"x\", findings = { malware = \"note\" }, packages = [] }]", "the list is empty"),
+            ("policy.rules = [{ reason = \"x\", findings = { malware = \"note\" }, packages = [\"a**\"] }]", "\"a**\" is not a pattern"),
+            (
+                "policy.rules = [{ reason = \"x\", findings = { malware = \"note\" }, packages = [\"@acme\"] }]",
+                "\"@acme\" is not a pattern",
+            ),
+            (
+                "policy.rules = [{ reason = \"x\", findings = { malware = \"note\" }, ecosystem = \"pypi\" }]",
+                "\"pypi\" is reserved, not built yet",
+            ),
+            ("policy.rules = [{ reason = \"x\", findings = { malware = \"note\" }, groups = [\"web\"] }]", "a rule cannot ask who reads"),
+            (
+                "policy.rules = [{ reason = \"x\", findings = { malware = \"note\" }, published_by = [\"web\"] }]",
+                "policy.rules[0].published_by: there is no group \"web\"",
+            ),
+            (
+                "policy.rules = [{ reason = \"x\", findings = { malware = \"note\" }, published_by = [\"web\"] }]\naccess.groups.web = { role = \"reader\", claims = [\"x\"] }",
+                "is known by an identity provider's claims",
+            ),
+            (
+                "[[policy.rules]]\nreason = \"x\"\nfindings = { malware = \"note\" }\n[[policy.rules]]\nreason = \"y\"\npackages = [\"a\"]\nfindings = { malware = \"hold\" }",
+                "airlock.toml:4:1: policy.rules[1]: this rule never decides anything: policy.rules[0] (airlock.toml:1:1) comes first",
+            ),
+            (
+                "policy.rules = [{ reason = \"x\", packages = [\"@acme/*\"], findings = { malware = \"note\" } }, { reason = \"y\", packages = [\"@acme/web\"], findings = { malware = \"hold\", deprecated = \"hold\" } }]",
+                "this rule never decides malware: policy.rules[0]",
+            ),
+            (
+                "policy.rules = [{ reason = \"x\", packages = [\"@acme/*\"], findings = { malware = \"note\" } }, { reason = \"y\", packages = [\"@acme/web\", \"b\"], findings = { malware = \"hold\" } }]",
+                "this rule never decides anything for @acme/web: policy.rules[0]",
+            ),
+            (
+                "policy.licenses.allow = [\"mit\"]",
+                "policy.licenses.allow[0]: \"mit\" is no licence that SPDX has an id for | did you mean \"MIT\"?",
+            ),
+            ("policy.licenses.deny = [\"MIT OR ISC\"]", "is no licence"),
+            ("policy.licenses.unclear = \"ask\"", "choose \"deny\" or \"allow\""),
             ("policy.submissions = \"open\"", "choose \"workflow\" or \"trusted\""),
             ("policy.review.self_approval = \"yes\"", "neither true nor false"),
             ("[[policy.trusted]]\npackages = [\"@acme/*\"]", "policy.trusted[0]: it has no reason"),

@@ -3,6 +3,8 @@
 
 pub mod access;
 mod access_keys;
+pub mod cases;
+pub mod difference;
 mod draft;
 pub mod environment;
 mod example;
@@ -13,10 +15,13 @@ mod fields;
 mod issuer_keys;
 mod key;
 mod layers;
+pub mod notify;
 mod npm;
 pub mod policy;
 mod policy_keys;
 mod quantity;
+pub mod rules;
+mod rules_keys;
 pub mod server;
 pub mod storage;
 pub mod upstream;
@@ -45,6 +50,7 @@ pub struct Config {
     pub storage: storage::Storage,
     pub access: access::Access,
     pub feeds: feeds::Feeds,
+    pub notify: notify::Notify,
     pub policy: policy::Policy,
 }
 
@@ -80,6 +86,21 @@ impl Config {
         faults.retain(|fault| KEYS.contains(&fault.key.as_str()));
         if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
     }
+}
+
+/// The most of a policy's text that is read.
+pub const POLICY_BYTES_MAX: usize = 60_000;
+
+/// A policy that is to be tried, from the text of a configuration: what stands in `[policy]`, and the groups that its rules name.
+/// Whatever else stands there is for the server whose configuration it is. `name` is what faults are told under.
+pub fn read_policy(name: &str, text: &str) -> Result<policy::Policy, Faults> {
+    let mut draft = draft::Draft::default();
+    draft.read_toml(std::sync::Arc::from(name), text);
+    let (config, mut faults) = draft.finish(&BTreeMap::new());
+    faults.retain(|fault| fault.key.is_empty() || fault.key.starts_with("policy") || fault.key.starts_with("access.groups"));
+    faults.sort();
+    faults.dedup();
+    if faults.is_empty() { Ok(config.policy) } else { Err(Faults(faults)) }
 }
 
 fn read(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>, flags: &Flags) -> (Config, Vec<Fault>) {

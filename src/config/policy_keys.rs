@@ -16,10 +16,12 @@ use crate::config::key::quoted_list;
 use crate::config::policy::Exemption;
 use crate::config::policy::FallbackAction;
 use crate::config::policy::Listing;
+use crate::config::policy::Mode;
 use crate::config::policy::Pattern;
 use crate::config::policy::Submissions;
 use crate::config::policy::TrustedPackages;
 use crate::config::quantity::write_duration;
+use crate::config::rules_keys;
 use crate::config::upstream_keys::scope_name;
 use crate::config::value::Data;
 use crate::config::value::Value;
@@ -39,6 +41,20 @@ const EXEMPTION_KEYS: [&str; 3] = ["package", "reason", "expires"];
 
 pub(super) fn keys() -> Vec<Key> {
     let mut keys = vec![
+        Key::new(
+            "policy.mode",
+            "\"enforce\", or \"observe\": judge and tell everything, keep back only what people keep back and what does not verify",
+            |config| {
+                Some(quoted(match config.policy.mode {
+                    Mode::Enforce => "enforce",
+                    Mode::Observe => "observe",
+                }))
+            },
+            |draft, value| {
+                draft.config.policy.mode = value.choice(&[("enforce", Mode::Enforce), ("observe", Mode::Observe)])?;
+                Ok(())
+            },
+        ),
         Key::new(
             "policy.listing",
             "\"admissible\": list what screening passed, inspect it at its first download; \"approved\": list only what passed everything",
@@ -98,6 +114,7 @@ pub(super) fn keys() -> Vec<Key> {
         )
         .shaped(Shape::List)
         .shown(Shown::Sample(&["[[policy.trusted]]", "packages = [\"@acme/*\"]", "reason = \"our own registry\""])),
+        rules_keys::rules_key(),
         Key::new(
             "policy.release_age.minimum",
             "how old a release must be; most malware is found and taken down within days",
@@ -196,6 +213,7 @@ pub(super) fn keys() -> Vec<Key> {
             },
         ),
     ];
+    keys.extend(rules_keys::license_keys());
     keys.extend(FindingKind::ALL.iter().copied().map(finding_key));
     keys
 }
@@ -206,7 +224,7 @@ fn score_text(tenths: u8) -> String {
 }
 
 /// A number from 0.0 to 10.0 with at most one digit behind its point.
-fn score(value: &Value) -> Result<u8, Vec<Fault>> {
+pub(super) fn score(value: &Value) -> Result<u8, Vec<Fault>> {
     let text = match &value.data {
         Data::Odd(text) | Data::Text(text) => text.trim().to_owned(),
         Data::Number(number) => number.to_string(),
@@ -224,13 +242,8 @@ fn finding_key(kind: FindingKind) -> Key {
         move |draft, value| {
             let choices = Action::ALL.map(|action| (action.as_str(), action));
             let action = value.choice(&choices)?;
-            if kind == FindingKind::IntegrityMismatch && action == Action::Note {
-                return Err(value
-                    .fault("bytes that are not what the index states are never just noted", "choose \"hold\", \"review\" or \"reject\""));
-            }
-            if kind == FindingKind::UnreadableManifest && action != Action::Reject {
-                return Err(value
-                    .fault("nobody can say what a release is whose entry cannot be read: it is never let in", "leave it at \"reject\""));
+            if let Some((wrong, remedy)) = forbidden(kind, action) {
+                return Err(value.fault(wrong, remedy));
             }
             if action == kind.default_action() {
                 draft.config.policy.findings.remove(&kind);
@@ -240,6 +253,17 @@ fn finding_key(kind: FindingKind) -> Key {
             Ok(())
         },
     )
+}
+
+/// What no policy does with such a finding, and what to write instead.
+pub(super) fn forbidden(kind: FindingKind, action: Action) -> Option<(&'static str, &'static str)> {
+    if kind == FindingKind::IntegrityMismatch && action == Action::Note {
+        return Some(("bytes that are not what the index states are never just noted", "choose \"hold\", \"review\" or \"reject\""));
+    }
+    if kind == FindingKind::UnreadableManifest && action != Action::Reject {
+        return Some(("nobody can say what a release is whose entry cannot be read: it is never let in", "leave it at \"reject\""));
+    }
+    None
 }
 
 fn scope(value: &Value) -> Result<String, Vec<Fault>> {
@@ -338,7 +362,7 @@ fn pattern(value: &Value) -> Result<Pattern, Vec<Fault>> {
     }
 }
 
-fn reason_text(value: &Value) -> Result<String, Vec<Fault>> {
+pub(super) fn reason_text(value: &Value) -> Result<String, Vec<Fault>> {
     match value.optional_text()? {
         Some(text) if text.len() <= REASON_BYTES_MAX => Ok(text.to_owned()),
         Some(_) => Err(value.fault("the reason is too long", format!("keep it to {REASON_BYTES_MAX} bytes"))),

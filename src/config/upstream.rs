@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
@@ -24,6 +25,8 @@ pub struct Upstream {
     pub artifact_bytes_max: u64,
     /// Other origins, such as `https://files.registry.example`, from which tarballs may be fetched.
     pub tarball_origins: Vec<Url>,
+    /// Whose word on provenance counts; `None`: Sigstore's for the public.
+    pub trust_root: Option<PathBuf>,
     /// Another upstream for a scope, by `@scope`.
     pub scopes: BTreeMap<String, Scope>,
 }
@@ -74,6 +77,7 @@ impl Default for Upstream {
             index_bytes_max: 256_000_000,
             artifact_bytes_max: 512_000_000,
             tarball_origins: Vec::new(),
+            trust_root: None,
             scopes: BTreeMap::new(),
         }
     }

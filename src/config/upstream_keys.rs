@@ -133,6 +133,17 @@ pub(super) fn keys() -> Vec<Key> {
             },
         )
         .shaped(Shape::List),
+        Key::new(
+            "upstream.trust_root",
+            "a trusted_root.json of Sigstore: whose word on provenance counts; empty: that of Sigstore for the public",
+            |config| {
+                Some(quoted(&config.upstream.trust_root.as_ref().map_or_else(String::new, |path| path.to_string_lossy().into_owned())))
+            },
+            |draft, value| {
+                draft.config.upstream.trust_root = value.optional_text()?.map(PathBuf::from);
+                Ok(())
+            },
+        ),
         Key::new("upstream.scopes", "another upstream for a scope, with a token of its own", write_scopes, read_scopes)
             .shaped(Shape::Table)
             .shown(Shown::Sample(&[

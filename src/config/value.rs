@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::config::fault::Fault;
 use crate::config::fault::Place;
+use crate::config::key::nearest;
 use crate::config::quantity::read_duration;
 use crate::config::quantity::read_size;
 use crate::config::quantity::write_duration;
@@ -238,6 +239,23 @@ impl Value {
             let names: Vec<String> = choices.iter().map(|(name, _)| format!("{name:?}")).collect();
             self.fault(format!("{text:?} is not known here"), format!("choose {}", names.join(" or ")))
         })
+    }
+
+    /// The same of many choices: the one that was most likely meant is named, and not all of them. `wrong`: `no finding is called`.
+    pub fn choice_near<'c, T>(&self, choices: impl IntoIterator<Item = (&'c str, T)>, wrong: &str) -> Result<T, Vec<Fault>> {
+        let text = self.text()?;
+        let mut names = Vec::new();
+        for (name, choice) in choices {
+            if name == text {
+                return Ok(choice);
+            }
+            names.push(name);
+        }
+        let remedy = match nearest(text, names.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("known here: {}", names.join(", ")),
+        };
+        Err(self.fault(format!("{wrong} {text:?}"), remedy))
     }
 
     /// A base address: http or https, with a host, without credentials, query or fragment. Never echoes the text, which may

@@ -1,24 +1,35 @@
 //! What the core must ask of a package format. No I/O: a dialect says what to ask and how to hear, never how to fetch.
-//! `archive` and `json` are strict readers, `scan` looks through
-//! files; several formats share them.
+//! `archive`, `json` and `tree` are strict readers, `scan` looks through files, `likeness` compares names; several formats share them.
 
 pub mod archive;
 pub mod json;
+pub mod likeness;
 pub mod scan;
+pub mod signature;
+pub mod sigstore;
+pub mod tree;
+pub mod voucher;
 
 use std::cmp::Ordering;
 
 use crate::ecosystem::json::JsonFault;
+use crate::ecosystem::likeness::Names;
+use crate::ecosystem::tree::Fault;
+use crate::ecosystem::voucher::RegistryKey;
+use crate::ecosystem::voucher::Vouchers;
 use crate::model::digest::Digest;
 use crate::model::digest::DocumentDigest;
 use crate::model::facts::Facts;
 use crate::model::index::Artifact;
 use crate::model::index::Index;
 use crate::model::local::LocalPackage;
+use crate::model::lockfile::Lockfile;
+use crate::model::lockfile::WantKind;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::profile::Profile;
+use crate::model::release::ReleaseId;
 use bytes::Bytes;
 
 /// A path under the upstream's base URL, percent-encoded, without a leading slash: `@acme%2fweb`.
@@ -83,6 +94,53 @@ pub struct Track {
 pub struct Need {
     pub package: PackageId,
     pub range: String,
+}
+
+/// What a release asks for of another package, as its manifest has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Requirement {
+    pub package: PackageId,
+    pub range: String,
+    pub kind: WantKind,
+}
+
+/// A change of a lockfile that is to be made with the client that wrote it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Shift<'s> {
+    pub package: &'s PackageId,
+    pub from: &'s Version,
+    pub to: &'s Version,
+    /// The folders of the projects that want it themselves; the project's own is empty.
+    pub projects: Vec<&'s str>,
+    /// Names of packages that want it.
+    pub parents: Vec<&'s str>,
+    /// As which ranges it is wanted, as far as that is known.
+    pub ranges: Vec<&'s str>,
+    /// The client would choose that version by itself, if it chose anew.
+    pub is_first_choice: bool,
+    /// The lockfile has other releases of the package besides.
+    pub has_siblings: bool,
+    /// Where it stands in the lockfile.
+    pub line: u32,
+}
+
+/// What a release's manifest says of its companions.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Bonds {
+    /// Each release once.
+    pub pins: Vec<Pin>,
+    /// It can be installed on some platforms only.
+    pub is_for_platform: bool,
+    /// Who published it, as the registry says; none where that tells nobody from others.
+    pub publisher: Option<String>,
+}
+
+/// A release that is needed in exactly this version.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pin {
+    pub release: ReleaseId,
+    /// It is installed where it can be.
+    pub optional: bool,
 }
 
 /// The file of a release that was submitted here, as it was measured.
@@ -159,6 +217,11 @@ pub trait Ecosystem: Send + Sync {
         Vec::new()
     }
 
+    /// What the release with this manifest says of its companions: more than it should say only holds it up.
+    fn bonds(&self, _manifest: &[u8]) -> Bonds {
+        Bonds::default()
+    }
+
     /// Which package a dependency is, by the name and the range under which a manifest has it; `None` where no registry is asked.
     fn needed(&self, _name: &str, _range: &str) -> Option<PackageId> {
         None
@@ -167,6 +230,31 @@ pub trait Ecosystem: Send + Sync {
     /// Which of `versions` a client takes for a range of [`Need`]. A guess as well.
     fn choose<'v>(&self, _range: &str, _pointers: &'v [(String, Version)], _versions: &[&'v Version]) -> Option<&'v Version> {
         None
+    }
+
+    /// A lockfile of one of the format's clients. `name`: what the file is called, where that is known.
+    fn lockfile(&self, _text: &[u8], _name: Option<&str>) -> Result<Lockfile, Fault> {
+        Err(Fault { line: 1, why: Unreadable::Reserved(self.id()).to_string() })
+    }
+
+    /// What a release asks for of other packages, all of it that a registry can serve.
+    fn requirements(&self, _manifest: &[u8]) -> Vec<Requirement> {
+        Vec::new()
+    }
+
+    /// Whether a version satisfies a range; `None` where `range` is none.
+    fn satisfies(&self, _range: &str, _version: &Version) -> Option<bool> {
+        None
+    }
+
+    /// The package and the file that a path under a registry's base is of, without a leading slash.
+    fn artifact_at(&self, _path: &str) -> Option<(PackageId, String)> {
+        None
+    }
+
+    /// How the client of a lockfile is told to make these changes: a line each, for a shell or for people.
+    fn steps(&self, _lockfile: &Lockfile, _shifts: &[Shift<'_>]) -> Vec<String> {
+        Vec::new()
     }
 
     /// The name under which the file of a release that was submitted here is served. Two releases of one package that would
@@ -188,6 +276,31 @@ pub trait Ecosystem: Send + Sync {
     /// What an index's frame and one release's manifest say to who searches.
     fn describe(&self, _frame: &[u8], _manifest: &[u8]) -> Description {
         Description::default()
+    }
+
+    /// What speaks for a release besides its bytes, as `manifest`, its text in the index, has it. `None` where nothing is known of that.
+    fn vouchers(&self, _package: &PackageId, _version: &Version, _manifest: &[u8]) -> Option<Vouchers> {
+        None
+    }
+
+    /// Where registries of this format have the keys that they sign releases with.
+    fn locate_keys(&self) -> Option<UpstreamPath> {
+        None
+    }
+
+    /// How to hear them.
+    fn read_keys(&self, _document: &[u8]) -> Result<Vec<RegistryKey>, Unreadable> {
+        Err(Unreadable::Reserved(self.id()))
+    }
+
+    /// The bundles among a release's statements that say from what it was built.
+    fn read_provenance(&self, _document: &[u8]) -> Result<Vec<serde_json::Value>, Unreadable> {
+        Err(Unreadable::Reserved(self.id()))
+    }
+
+    /// The names of this format that people know; `None` where that is not known. Reading them takes a while, once.
+    fn names(&self) -> Option<&'static Names> {
+        None
     }
 
     /// `None` when the version cannot be ordered.

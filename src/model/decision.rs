@@ -65,9 +65,24 @@ pub struct Decision {
     /// The findings an approval was given in sight of; one that comes later is not covered.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub covers: Vec<FindingKind>,
+    /// What else an approval rests on; one that was recorded without it counts by the kinds in `covers`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub basis: Option<Box<Basis>>,
     /// When the decision stops counting.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires_at: Option<Timestamp>,
+}
+
+/// What an approval was given in sight of, so that it is for nothing else.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Basis {
+    /// Of every finding there was, noted ones too, in order: by it a judgement can be told to be the same again.
+    pub findings: DocumentDigest,
+    /// Which policy judged: the digest that the ledger recorded it under.
+    pub policy: DocumentDigest,
+    /// Those findings that policy minded, by their marks: another finding of the same kind is not covered.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub marks: Vec<DocumentDigest>,
 }
 
 impl Decision {

@@ -57,8 +57,8 @@ finding_kinds! {
     // Screening: who published it, and as what.
     Typosquat = "typosquat", Review, "its name is nearly that of a well-known package", "its name is a slip of the finger away from a package that is widely used, and it is not";
     YoungDependency = "young_dependency", Hold, "it gained a dependency that is new itself", "it depends on a name that its predecessor did not need and that is younger than release_age.new_package; held until that is older";
-    NewPublisher = "new_publisher", Note, "somebody published it who had not before", "whoever published it published none of its releases before";
-    DormantPublisher = "dormant_publisher", Note, "it was published after a long silence", "whoever published it had published nothing of this package for a year";
+    NewPublisher = "new_publisher", Note, "somebody published it who had not before", "whoever published it had published none of its releases until days before, and others had";
+    DormantPublisher = "dormant_publisher", Note, "it was published after a long silence", "whoever published it had published no release of this package for a year";
     ProvenanceLost = "provenance_lost", Review, "its predecessors had provenance and it has none", "the release before it in its major line came from a trusted publisher or had provenance, and it has not";
     ProvenanceInvalid = "provenance_invalid", Reject, "its provenance is not about these bytes", "its provenance does not verify, or is about other bytes";
     SignatureInvalid = "signature_invalid", Reject, "its signature does not verify", "the registry's own signature of it does not verify with the registry's keys";

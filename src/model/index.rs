@@ -1,6 +1,7 @@
 //! What upstream says of a package: one opaque manifest per release, kept byte for byte, and what screening needs of it.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -51,6 +52,57 @@ pub struct Claims {
     pub deprecated: Option<String>,
 }
 
+/// Who published a release, as its registry says it.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct Hand {
+    pub name: String,
+    /// Which configured workflow, where no person's token did: `github oidc:0123`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub workflow: Option<String>,
+    /// Who could have published it then, by name, in order; at most [`Hand::MAINTAINERS_MAX`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub maintainers: Vec<String>,
+}
+
+impl Hand {
+    pub const MAINTAINERS_MAX: usize = 32;
+    /// Of each text.
+    pub const TEXT_BYTES_MAX: usize = 128;
+
+    /// Whether both are one publisher, whoever else could publish then.
+    pub fn is_same(&self, other: &Hand) -> bool {
+        self.name == other.name && self.workflow == other.workflow
+    }
+}
+
+/// Where a release comes from, in its registry's words.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Origin {
+    /// Shared by all rows that have it; kept once for an index, and not in each row.
+    #[serde(skip)]
+    pub hand: Option<Arc<Hand>>,
+    /// Whether its registry has a statement of where and from what it was built.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub has_provenance: bool,
+}
+
+impl Origin {
+    /// Whether a workflow stands behind it, by statement or by being trusted to publish.
+    pub fn is_vouched_for(&self) -> bool {
+        self.has_provenance || self.hand.as_ref().is_some_and(|hand| hand.workflow.is_some())
+    }
+
+    /// Whether there is nothing to keep of it in a row.
+    fn is_kept_elsewhere(&self) -> bool {
+        !self.has_provenance
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_false(is: &bool) -> bool {
+    !*is
+}
+
 /// One release of the index. `manifest` is where its text lies in [`Index::text`].
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Row {
@@ -62,6 +114,8 @@ pub struct Row {
     pub artifacts: Vec<Artifact>,
     #[serde(default)]
     pub claims: Claims,
+    #[serde(skip_serializing_if = "Origin::is_kept_elsewhere", default)]
+    pub origin: Origin,
     /// Why the entry cannot be read; then nothing else of it counts.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unreadable: Option<String>,
@@ -99,7 +153,7 @@ impl Index {
 
     /// How much memory it takes, about, in bytes.
     pub fn weight(&self) -> usize {
-        // A row of 184 bytes, its artifact of 224, the text of both, and what allocating each costs.
+        // A row of 200 bytes, its artifact of 224, the text of both, and what allocating each costs.
         const ROW_BYTES: usize = 700;
         self.text.len() + self.frame.len() + self.rows.len() * ROW_BYTES
     }

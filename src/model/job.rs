@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::model::notice::HookId;
+use crate::model::notice::NoticeKind;
 use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
 
@@ -12,6 +14,8 @@ use crate::model::time::Timestamp;
 pub enum Work {
     /// Fetch an artifact into quarantine, inspect it, record its facts.
     Inspect { release: ReleaseId, file: String },
+    /// Tell one of those outside who are to be told.
+    Notify { release: ReleaseId, event: NoticeKind, hook: HookId },
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

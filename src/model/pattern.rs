@@ -35,6 +35,14 @@ impl PackagePattern {
         }
     }
 
+    /// Whether it matches every package that the other one matches.
+    pub fn covers(&self, other: &PackagePattern) -> bool {
+        match other {
+            PackagePattern::Package(name) => self.matches(name),
+            PackagePattern::Scope(_) => self == other,
+        }
+    }
+
     /// `@acme`, of `@acme/*` and of `@acme/web`.
     pub fn scope(&self) -> Option<&str> {
         match self {

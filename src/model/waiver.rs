@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::model::finding::FindingKind;
+use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::pattern::PackagePattern;
 use crate::model::time::Timestamp;
@@ -22,6 +23,9 @@ pub struct Waiver {
     pub reason: String,
     /// Whose decision it is. Each name once.
     pub by: Vec<String>,
+    /// Who else could have decided so under that name: see [`crate::model::principal::Principal::behind`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub behind: Vec<String>,
     pub made_at: Timestamp,
     /// It always ends.
     pub expires_at: Timestamp,
@@ -33,6 +37,24 @@ pub struct Waiver {
 }
 
 impl Waiver {
+    /// Patterns of packages that one waiver names.
+    pub const PACKAGES_MAX: usize = 50;
+
+    /// Whether it is about the release, whatever the time.
+    pub fn is_about(&self, package: &PackageId, version: &Version) -> bool {
+        self.speaks_of(package) && self.version.as_ref().is_none_or(|only| only == version)
+    }
+
+    /// Whether it is about any release of the package.
+    pub fn speaks_of(&self, package: &PackageId) -> bool {
+        self.packages.iter().any(|pattern| pattern.matches(&package.name))
+    }
+
+    /// Whether it is about packages that nobody named one by one.
+    pub fn is_wide(&self) -> bool {
+        self.packages.iter().any(|pattern| matches!(pattern, PackagePattern::Scope(_)))
+    }
+
     pub fn counts_at(&self, now: Timestamp) -> bool {
         now < self.expires_at && self.ended_at.is_none_or(|ended_at| now < ended_at)
     }

@@ -24,6 +24,7 @@ mod tests {
     use crate::model::index::Artifact;
     use crate::model::index::Claims;
     use crate::model::index::Index;
+    use crate::model::index::Origin;
     use crate::model::index::Row;
     use crate::model::package::EcosystemId;
     use crate::model::package::PackageId;
@@ -90,6 +91,7 @@ mod tests {
             published_at: Timestamp::parse(&entry.published).ok().filter(|_| entry.listed),
             artifacts: vec![Artifact { file, aliases: Vec::new(), location: leaf.content.clone(), integrity: Integrity::default() }],
             claims: Claims { deprecated: entry.deprecation.map(|deprecation| deprecation.message), ..Claims::default() },
+            origin: Origin::default(),
             unreadable: None,
             removed_at: None,
         })

@@ -25,6 +25,7 @@ mod tests {
     use crate::model::index::Artifact;
     use crate::model::index::Claims;
     use crate::model::index::Index;
+    use crate::model::index::Origin;
     use crate::model::index::Row;
     use crate::model::package::EcosystemId;
     use crate::model::package::PackageId;
@@ -120,6 +121,7 @@ mod tests {
                     published_at: None,
                     artifacts,
                     claims: Claims::default(),
+                    origin: Origin::default(),
                     unreadable: None,
                     removed_at: None,
                 });

@@ -106,7 +106,12 @@ impl Window {
 
     /// Whether its age or these people let it pass. Below the floor no one person does, whatever policy says.
     pub fn lets_pass(&self, now: Timestamp, people: People) -> bool {
-        now >= self.opens_at || (people.given >= people.needed && (people.are_two || now >= self.floor_at))
+        now >= self.opens_at || self.is_passed_by(people, now)
+    }
+
+    /// Whether it is these people who let it pass, and not its age.
+    pub fn is_passed_by(&self, people: People, now: Timestamp) -> bool {
+        people.given >= people.needed && (people.are_two || now >= self.floor_at)
     }
 
     /// When the word of these people, the last of it said at `last_at`, was enough, if it is or will be.

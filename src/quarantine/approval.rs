@@ -44,7 +44,12 @@ pub fn stands_behind(person: &str, behind: &[String], submission: &LocalRelease)
 
 /// Whether both decisions may be of one person: of one name, or one of the two could have made the other's too.
 pub fn may_be_of_one(left: &Decision, right: &Decision) -> bool {
-    is_one_name(&left.by, &right.by) || is_among(&left.by, &right.behind) || is_among(&right.by, &left.behind)
+    may_be_one((&left.by, &left.behind), (&right.by, &right.behind))
+}
+
+/// Whether two names, each with those who could have spoken under it, may be one person.
+pub fn may_be_one(left: (&str, &[String]), right: (&str, &[String])) -> bool {
+    is_one_name(left.0, right.0) || is_among(left.0, right.1) || is_among(right.0, left.1)
 }
 
 /// Whether as many people as policy asks stand by a release: their approvals count now, for the bytes it is pinned to, and
@@ -82,11 +87,24 @@ pub fn asks_people(kind: FindingKind, action: Action) -> bool {
     action > Action::Note || kind == FindingKind::MalwareUnconfirmed
 }
 
-pub fn is_covered(kind: FindingKind, action: Action, approvals: &[&Decision], needed: u32) -> bool {
-    let people = count(approvals.iter().copied().filter(|decision| decision.covers.contains(&kind)));
-    let enough = match action {
+/// Whether an approval was given in sight of this very finding. One that was recorded before findings had marks was for whatever
+/// was found of that kind.
+pub fn covers(approval: &Decision, kind: FindingKind, mark: &DocumentDigest) -> bool {
+    match &approval.basis {
+        Some(basis) => basis.marks.contains(mark),
+        None => approval.covers.contains(&kind),
+    }
+}
+
+pub fn is_covered(kind: FindingKind, mark: &DocumentDigest, action: Action, approvals: &[&Decision], needed: u32) -> bool {
+    let people = count(approvals.iter().copied().filter(|decision| covers(decision, kind, mark)));
+    can_be_covered(kind) && people >= people_needed(action, needed)
+}
+
+/// People that it takes against a finding of which policy does this. `needed`: what policy asks for a review.
+pub fn people_needed(action: Action, needed: u32) -> u32 {
+    match action {
         Action::Note | Action::Hold | Action::Review => needed,
         Action::Reject => needed.max(PAIR),
-    };
-    can_be_covered(kind) && people >= enough
+    }
 }

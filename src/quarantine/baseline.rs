@@ -108,7 +108,8 @@ impl Quarantine {
     async fn profiled(&self, package: &PackageId, against: &Against) -> Result<Result<Profile, String>, InspectError> {
         let release = ReleaseId { package: package.clone(), version: against.version.clone() };
         let (artifact, manifest) = (against.artifact.clone(), against.manifest.clone());
-        let subject = Subject { release, artifact, manifest, against: None };
+        // Only its bytes are looked into, not who vouches for them.
+        let subject = Subject { release, artifact, manifest, published_at: None, against: None };
         let bytes = match self.fetch(&subject).await {
             Ok(bytes) => bytes,
             Err(InspectError::Upstream(error)) if !error.is_outage() => return Ok(Err(error.to_string())),

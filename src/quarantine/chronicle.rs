@@ -11,6 +11,7 @@ use crate::model::finding::printable;
 use crate::model::job::Work;
 use crate::model::local::NameOwner;
 use crate::model::package::PackageName;
+use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
 use crate::model::user::UserChange;
 use crate::model::waiver::Waiver;
@@ -148,7 +149,17 @@ fn words(command: &Command) -> String {
         Command::Acknowledged { release, acknowledgement } => {
             let note = printable(&acknowledgement.note, TEXT_BYTES_MAX);
             let note = if note.is_empty() { note } else { format!(": {note}") };
-            format!("{} acknowledged the recall of {release}{note}", acknowledgement.by)
+            let of = acknowledgement.of.as_deref().map_or_else(String::new, |of| format!(" for {}", printable(of, TEXT_BYTES_MAX)));
+            format!("{} acknowledged the recall of {release}{of}{note}", acknowledgement.by)
+        }
+        Command::Rejudged { policy, rejudged } => {
+            let named = |all: &[ReleaseId], total: u64| match all.first() {
+                Some(first) if total > 1 => format!("{total} ({first} first)"),
+                Some(first) => first.to_string(),
+                None => "none".to_owned(),
+            };
+            let (opened, closed) = (named(&rejudged.opened, rejudged.opened_total), named(&rejudged.closed, rejudged.closed_total));
+            format!("policy {policy} instead of {}, of the releases in use: opened {opened}, closed {closed}", rejudged.before)
         }
         Command::EditionBegun { edition } => format!("began to inspect by edition {edition}"),
         Command::FeedHeard { feed, heard } => {
@@ -219,6 +230,7 @@ fn seen(sight: &Sight) -> String {
 fn task(work: &Work) -> String {
     match work {
         Work::Inspect { release, file } => format!("inspect {file} of {release}"),
+        Work::Notify { release, event, hook } => format!("tell {hook} that {release} is {}", event.as_str().replace('_', " ")),
     }
 }
 
@@ -268,6 +280,7 @@ mod tests {
             digest: None,
             substance: None,
             covers: Vec::new(),
+            basis: None,
             expires_at,
         };
         let decided = |decision| Command::Decided { release: release.clone(), decision };

@@ -9,6 +9,7 @@ use crate::model::package::Version;
 use crate::model::time::Timestamp;
 use crate::model::waiver::Waiver;
 use crate::quarantine::advised::Advised;
+use crate::quarantine::identity::Identity;
 
 /// What a judgement of one package's releases may know besides.
 #[derive(Clone, Debug, Default)]
@@ -18,10 +19,12 @@ pub struct Context {
     pub editions: Arc<Editions>,
     /// `None` where no feed is configured and none was ever imported, and of what no feed speaks of.
     pub feed: Option<FeedAge>,
-    /// Those that speak of the package and count now.
-    pub waivers: Arc<[Waiver]>,
+    /// Those that speak of the package; those that ended too, as long as they are remembered.
+    pub waivers: Arc<[Arc<Waiver>]>,
     /// By version: only those that belong together with releases of other packages.
-    pub ties: Arc<BTreeMap<Version, Tie>>,
+    pub ties: Arc<BTreeMap<Version, Arc<Tie>>>,
+    /// What is found of who published its releases.
+    pub identity: Arc<Identity>,
 }
 
 /// Since when each edition of the inspection looks here.
@@ -61,6 +64,16 @@ pub struct Tie {
     pub opens_at: Timestamp,
     /// The one that opens last, as people write it.
     pub last: String,
-    /// One that does not open by itself, and why.
+    /// One that does not open by itself, and why: `@acme/b@2.0.0, which is rejected`.
     pub withheld: Option<String>,
+    /// All of them, in order, as people write them.
+    pub siblings: Vec<String>,
+    /// From then on it may be another, though nothing else changed.
+    pub changes_at: Option<Timestamp>,
+}
+
+impl Tie {
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.withheld.is_none() && now >= self.opens_at
+    }
 }

@@ -4,13 +4,16 @@
 use crate::model::actor::Actor;
 use crate::model::actor::is_one_name;
 use crate::model::actor::join;
+use crate::model::decision::Basis;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
+use crate::model::digest::DocumentDigest;
 use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
 use crate::model::finding::printable;
 use crate::model::index::Index;
+use crate::model::notice::NoticeKind;
 use crate::model::package::Version;
 use crate::model::principal::Principal;
 use crate::model::release::ReleaseId;
@@ -19,10 +22,13 @@ use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::quarantine::approval::asks_people;
 use crate::quarantine::approval::can_be_covered;
+use crate::quarantine::approval::covers;
 use crate::quarantine::approval::is_of_another;
 use crate::quarantine::approval::may_be_of_one;
 use crate::quarantine::approval::stands_behind;
+use crate::quarantine::judge::Judged;
 use crate::quarantine::judge::Verdict;
+use crate::quarantine::mark;
 use crate::quarantine::wording::why;
 use crate::storage::record::Command;
 use crate::storage::record::LocalRelease;
@@ -130,6 +136,7 @@ impl Quarantine {
                 digest: if order.verb == Verb::Approve { verdict.digest } else { order.digest },
                 substance: (order.verb == Verb::Approve).then_some(substance),
                 covers: if order.verb == Verb::Approve { in_sight(verdict) } else { Vec::new() },
+                basis: (order.verb == Verb::Approve).then(|| Box::new(basis(verdict, self.policy_digest))),
                 expires_at: order.expires_at,
             };
             if given_up.is_empty() {
@@ -137,6 +144,9 @@ impl Quarantine {
             }
             let mut commands = vec![Command::Decided { release: release.clone(), decision }];
             commands.extend(given_up.into_iter().map(|work| Command::JobDone { work }));
+            if order.verb == Verb::Revoke {
+                commands.extend(self.notices(&release, NoticeKind::Recalled, now));
+            }
             let batch = Batch {
                 at: now,
                 actor: Actor::Person(by.to_owned()),
@@ -198,10 +208,13 @@ const fn lets_through(verb: Verb) -> bool {
     }
 }
 
+fn minded(verdict: &Verdict) -> impl Iterator<Item = &Judged> {
+    verdict.findings.iter().filter(|one| asks_people(one.finding.kind, one.action))
+}
+
 /// What an approver has before their eyes: everything that would keep the release back, or is for people to decide.
 fn in_sight(verdict: &Verdict) -> Vec<FindingKind> {
-    let asking = verdict.findings.iter().filter(|one| asks_people(one.finding.kind, one.action));
-    let mut kinds: Vec<FindingKind> = asking.map(|one| one.finding.kind).collect();
+    let mut kinds: Vec<FindingKind> = minded(verdict).map(|one| one.finding.kind).collect();
     kinds.sort_unstable();
     kinds.dedup();
     kinds
@@ -210,7 +223,20 @@ fn in_sight(verdict: &Verdict) -> Vec<FindingKind> {
 /// Whether it is served, and people are asked whether that is right.
 pub fn is_open_to_doubt(verdict: &Verdict) -> bool {
     let is_open = matches!(verdict.standing, Standing::Admissible | Standing::Approved);
-    is_open && verdict.findings.iter().any(|one| !one.covered && asks_people(one.finding.kind, one.action))
+    is_open && verdict.findings.iter().any(|one| one.counts() && asks_people(one.finding.kind, one.action))
+}
+
+/// What else it rests on.
+fn basis(verdict: &Verdict, policy: DocumentDigest) -> Basis {
+    let mut marks: Vec<DocumentDigest> = minded(verdict).map(|one| one.mark).collect();
+    marks.sort_unstable();
+    marks.dedup();
+    Basis { findings: mark::of_all(verdict.findings.iter().map(|one| &one.mark)), policy, marks }
+}
+
+/// Whether bytes of it were ever had here.
+fn was_here(state: Option<&ReleaseState>) -> bool {
+    state.is_some_and(|state| state.first_inspected_at.is_some())
 }
 
 /// Whether the decision would mean anything.
@@ -235,9 +261,9 @@ fn possible(
             // Beside who submitted it somebody else counts, though one of the two gave the other a token.
             let is_beside = |one: &Decision| is_of_another(decision, submission) && !is_of_another(one, submission);
             let is_mine = |one: &Decision| is_one_name(&one.by, &decision.by) || (may_be_of_one(one, decision) && !is_beside(one));
-            let mine = since_other
-                .filter(|one| is_mine(one) && one.substance == decision.substance)
-                .find(|one| one.digest == verdict.digest && in_sight(verdict).iter().all(|kind| one.covers.contains(kind)));
+            let mine = since_other.filter(|one| is_mine(one) && one.substance == decision.substance).find(|one| {
+                one.digest == verdict.digest && minded(verdict).all(|finding| covers(one, finding.finding.kind, &finding.mark))
+            });
             match (verdict.standing, mine) {
                 (Standing::Quarantined, _) => nothing(format!("{release} {}; reopen it first", why(verdict, now))),
                 (Standing::Approved | Standing::Admissible, _) if !is_open_to_doubt(verdict) => {
@@ -276,7 +302,11 @@ fn possible(
         },
         Verb::Revoke => match verdict.standing {
             Standing::Approved | Standing::Admissible => Ok(()),
+            // It is served because policy only observes, so that there is something to take back.
+            Standing::Held { .. } | Standing::InReview | Standing::Rejected if verdict.observed => Ok(()),
             Standing::Revoked => nothing(format!("{release} is revoked already")),
+            // Policy rejects it since: somebody may have it, and is told when a person takes it back.
+            Standing::Rejected if was_here(state) && last.is_none_or(|one| one.verb != Verb::Reject) => Ok(()),
             Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected => {
                 nothing(format!("{release} is {}, not approved: reject it instead", verdict.standing))
             }

@@ -83,7 +83,7 @@ impl Leave {
     }
 }
 
-/// Why there is no clearance.
+/// Why there is no clearance. What waits for nothing but its inspection is told to stand as admissible.
 #[derive(Debug, thiserror::Error)]
 pub enum NotCleared {
     /// The standings are of an older revision or instant: judge again and ask again.
@@ -165,6 +165,11 @@ impl Quarantine {
         };
         match verdict.standing {
             Standing::Approved => {}
+            // Policy only observes: it is served as it is, once what is to be told of it is known.
+            Standing::Held { .. } | Standing::InReview | Standing::Rejected if verdict.observed && verdict.inspected => {}
+            Standing::Held { .. } | Standing::InReview | Standing::Rejected if verdict.observed => {
+                return Err(NotCleared::Standing(Standing::Admissible));
+            }
             Standing::Quarantined
             | Standing::Admissible
             | Standing::Held { .. }

@@ -1,8 +1,13 @@
 //! The judgement: one pure function from what is known of a release to where it stands. No clock, no store, no wildcard.
 
+use std::sync::Arc;
+
 use crate::config::policy::Fallback;
 use crate::config::policy::Listing;
+use crate::config::policy::Mode;
 use crate::config::policy::Policy;
+use crate::config::rules::Ruling;
+use crate::config::rules::Subject;
 use crate::model::advisory::AdvisoryKind;
 use crate::model::change::Change;
 use crate::model::decision::Decision;
@@ -17,6 +22,7 @@ use crate::model::index::Row;
 use crate::model::package::PackageId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
+use crate::model::waiver::Waiver;
 use crate::quarantine::advised::Said;
 use crate::quarantine::age::Age;
 use crate::quarantine::age::AgeRule;
@@ -24,17 +30,23 @@ use crate::quarantine::age::People;
 use crate::quarantine::age::Window;
 use crate::quarantine::approval::PAIR;
 use crate::quarantine::approval::approvals;
+use crate::quarantine::approval::can_be_covered;
 use crate::quarantine::approval::count;
 use crate::quarantine::approval::is_covered;
 use crate::quarantine::approval::is_of_another;
 use crate::quarantine::approval::is_vouched_for;
+use crate::quarantine::approval::people_needed;
 use crate::quarantine::checks::advisories;
 use crate::quarantine::checks::change;
 use crate::quarantine::checks::change::Circumstances;
 use crate::quarantine::checks::inspection;
+use crate::quarantine::checks::license;
 use crate::quarantine::checks::screening;
 use crate::quarantine::context::Context;
+use crate::quarantine::context::Tie;
+use crate::quarantine::mark;
 use crate::quarantine::trust::Trust;
+use crate::quarantine::waived::Waived;
 use crate::storage::record::Inspection;
 use crate::storage::record::LocalRelease;
 use crate::storage::record::PackageState;
@@ -58,6 +70,8 @@ pub struct Case<'a> {
     pub name_counts_from: Timestamp,
     /// Whether people approved any release of the package before.
     pub approved_before: bool,
+    /// Findings that are taken as given, where a policy is tried on a release that nobody has. Of real releases none.
+    pub alleged: &'a [(Finding, Stage)],
     pub policy: &'a Policy,
     pub context: &'a Context,
     pub now: Timestamp,
@@ -67,6 +81,10 @@ pub struct Case<'a> {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Verdict {
     pub standing: Standing,
+    /// It is served although it does not stand open: nothing but policy keeps it back, and policy only observes.
+    pub observed: bool,
+    /// What is known of its bytes is of these bytes, by the present edition of the inspection.
+    pub inspected: bool,
     pub findings: Vec<Judged>,
     /// From when its age counts: the publish time, but never before a sight that lacked it.
     pub age_counts_from: Timestamp,
@@ -85,6 +103,8 @@ pub struct Verdict {
     pub fix_of: Option<Box<str>>,
     /// The gravest vulnerability that is known of it.
     pub gravest: Option<Box<Vulnerability>>,
+    /// What it belongs together with, where that counts for it.
+    pub tie: Option<Arc<Tie>>,
 }
 
 /// A known vulnerability of a release, in short.
@@ -98,10 +118,33 @@ pub struct Vulnerability {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Judged {
     pub finding: Finding,
+    /// What makes it this finding and no other: see [`mark::of`].
+    pub mark: DocumentDigest,
     pub action: Action,
     /// People approved in sight of it.
     pub covered: bool,
+    /// By which it does not count, where people waived it.
+    pub waived: Option<Arc<Waiver>>,
     pub stage: Stage,
+    /// The rule of policy that says so and why, where that is not what holds for all packages.
+    pub rule: Option<Box<str>>,
+}
+
+impl Verdict {
+    /// Whether clients may have it: it stands open, or policy only observes.
+    pub const fn is_served(&self) -> bool {
+        match self.standing {
+            Standing::Approved | Standing::Admissible => true,
+            Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => self.observed,
+        }
+    }
+}
+
+impl Judged {
+    /// Whether policy does with it what it says.
+    pub fn counts(&self) -> bool {
+        !self.covered && self.waived.is_none()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -118,6 +161,12 @@ pub enum Reason {
     Age {
         opens_at: Timestamp,
         rule: AgeRule,
+    },
+    /// It would be open, or be held for its age only, and what it belongs together with opens later or not at all.
+    Tied {
+        tie: Arc<Tie>,
+        /// When it opens by its own age, where it has not by that.
+        by_age: Option<Timestamp>,
     },
     Finding {
         kind: FindingKind,
@@ -150,12 +199,17 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let fix_of = case.context.advised.fixes.get(&row.version).map(|id| &**id);
     let window = Window::of(case.policy, case.package, &case.row.version, age.counts_from, case.name_counts_from, fix_of, now);
     let by_people = window.opened_by_people(approvals.iter().map(|one| one.at).max(), people);
-    let opened_at = by_people.map_or(window.opens_at, |at| at.min(window.opens_at));
+    let tie = case.context.ties.get(&row.version).filter(|_| trust == Trust::Nothing);
+    let by_age = tie.map_or(window.opens_at, |tie| tie.opens_at.max(window.opens_at));
+    let opened_at = by_people.map_or(by_age, |at| at.min(by_age));
     let inspections = current_inspections(case, trust, opened_at);
     let inspected = inspections.len() == row.artifacts.len() && !row.artifacts.is_empty();
 
     let first_of_package = policy.review.new_packages && !case.approved_before;
     let screened = screening::screen(row, state, &age, first_of_package).into_iter().chain(contradicts_pin(row, state));
+    let screened = screened.chain(case.context.identity.of(&row.version).iter().cloned());
+    let imitates = case.context.identity.typosquat.iter().filter(|_| !case.approved_before).cloned();
+    let screened = screened.chain(imitates);
     let screened: Vec<(Finding, Stage)> = screened.map(|finding| (finding, Stage::Screening)).collect();
     let around = Circumstances {
         version: &row.version,
@@ -165,20 +219,30 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     };
     let changes: Vec<&Change> = inspections.iter().filter_map(|one| one.facts.change.as_ref()).collect();
     let changed = changes.iter().flat_map(|one| change::examine(one, &around));
-    let examined = inspections.iter().flat_map(|one| inspection::examine(one)).chain(changed).map(|finding| (finding, Stage::Inspection));
+    let licensed = inspections.iter().filter(|_| trust == Trust::Nothing).filter_map(|one| license::examine(&one.facts, &policy.licenses));
+    let examined = inspections
+        .iter()
+        .flat_map(|one| inspection::examine(one))
+        .chain(licensed)
+        .chain(changed)
+        .map(|finding| (finding, Stage::Inspection));
 
     let said = case.context.advised.said.get(&row.version).map_or(&[][..], Vec::as_slice);
     let advised = advisories::examine(said, in_use_since(state), now);
 
     let advised = advised.into_iter().chain(advisories::stale(case.context.feed, opened_at, now));
+    let waived = Waived::of(case.package, &row.version, &case.context.waivers, not_by_themselves(policy, submission), now);
     let findings: Vec<Judged> = screened
         .into_iter()
         .chain(advised.map(|finding| (finding, Stage::Screening)))
         .chain(examined)
+        .chain(case.alleged.iter().cloned())
         .map(|(finding, stage)| {
-            let action = trust.action(finding.kind, action(policy, &finding, row, state));
-            let covered = is_covered(finding.kind, action, &approvals, needed);
-            Judged { finding, action, covered, stage }
+            let (action, rule) = ruled(case, trust, &finding);
+            let mark = mark::of(&finding, said);
+            let covered = is_covered(finding.kind, &mark, action, &approvals, needed);
+            let waived = waived.by(finding.kind, people_needed(action, needed), said).cloned();
+            Judged { finding, mark, action, covered, waived, stage, rule }
         })
         .collect();
 
@@ -186,7 +250,9 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         age: trust != Trust::Nothing || window.lets_pass(now, people),
         people: given >= needed || submission.is_none_or(|one| !one.staged),
     };
-    let reason = reason(&decisions, &findings, &window, passes);
+    // Who approves a release decides about it alone.
+    let holding = tie.filter(|tie| !tie.is_open(now) && !window.is_passed_by(people, now));
+    let reason = reason(&decisions, &findings, &window, passes, holding);
     let standing = match &reason {
         Reason::Person(decision) => match decision.verb {
             Verb::Reject => Standing::Rejected,
@@ -201,26 +267,41 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         },
         Reason::Staged => Standing::InReview,
         Reason::Age { opens_at, .. } => Standing::Held { until: Some(*opens_at) },
+        Reason::Tied { tie, by_age } => {
+            let opens_at = by_age.map_or(tie.opens_at, |at| at.max(tie.opens_at));
+            Standing::Held { until: tie.withheld.is_none().then_some(opens_at) }
+        }
         Reason::GivenUp { .. } => Standing::Quarantined,
         Reason::Clear if inspected => Standing::Approved,
         Reason::Clear => Standing::Admissible,
     };
+    let observed = policy.mode == Mode::Observe && is_of_policy_alone(&reason, &findings);
     let expiries = state.map_or(&[][..], |state| &state.decisions).iter().filter_map(|decision| decision.expires_at);
     let instants = [Some(window.opens_at), Some(window.floor_at), window.exemption_ends].into_iter().flatten();
     // What is trusted has no age to wait for.
     let instants = instants.filter(|_| trust == Trust::Nothing);
     let ripening = changes.iter().flat_map(|one| change::ripens_at(one, policy.release_age.new_package));
-    let changes_at = instants.chain(expiries).chain(ripening.clone()).filter(|at| *at > now).min();
+    let changes_at =
+        instants.chain(expiries).chain(ripening.clone()).chain(waived.ends()).chain(turns_with(tie)).filter(|at| *at > now).min();
     let decided = state.map_or(&[][..], |state| &state.decisions).iter().flat_map(|one| [Some(one.at), one.expires_at]).flatten();
     let seen = state.into_iter().flat_map(|state| [state.changed_at, state.removed_at, state.seen_at]).flatten();
-    let open = standing == Standing::Approved || standing == Standing::Admissible;
+    let open = standing == Standing::Approved || standing == Standing::Admissible || observed;
     // An inspection that passes changes nothing that clients see, unless only what passed is listed.
     let inspected_at = inspections.iter().map(|one| one.at).filter(|_| !open || policy.listing == Listing::Approved);
     let opened = [Some(window.opens_at), Some(window.floor_at), window.exemption_ended].into_iter().flatten();
     let opened = opened.filter(|_| trust == Trust::Nothing);
-    let changed_at = decided.chain(seen).chain(opened).chain(ripening).chain(inspected_at).filter(|at| *at <= now).max();
+    let changed_at = decided
+        .chain(seen)
+        .chain(opened)
+        .chain(ripening)
+        .chain(inspected_at)
+        .chain(waived.turns())
+        .chain(turns_with(tie))
+        .filter(|at| *at <= now)
+        .max();
     let below_floor = now < window.floor_at && trust == Trust::Nothing;
-    let pair = findings.iter().any(|one| one.action == Action::Reject) || (now < window.floor_at && submission.is_none());
+    let pair =
+        findings.iter().any(|one| one.action == Action::Reject && one.waived.is_none()) || (now < window.floor_at && submission.is_none());
     let approvals_needed = match (pair, submission) {
         (true, _) => needed.max(PAIR),
         // Their own word was given, and it takes one more.
@@ -229,6 +310,8 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     };
     Verdict {
         standing,
+        observed,
+        inspected,
         findings,
         age_counts_from: age.counts_from,
         reason,
@@ -240,7 +323,13 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         trusted: trust.reason().map(Box::from),
         fix_of: fix_of.filter(|_| window.is_security_fix(now)).map(Box::from),
         gravest: gravest(said),
+        tie: tie.cloned(),
     }
+}
+
+/// When it turns into another one by what it belongs together with.
+fn turns_with(tie: Option<&Arc<Tie>>) -> impl Iterator<Item = Timestamp> {
+    tie.into_iter().flat_map(|tie| [Some(tie.opens_at), tie.changes_at]).flatten()
 }
 
 /// Since when it is in use here, as far as is known.
@@ -290,10 +379,27 @@ fn contradicts_pin(row: &Row, state: Option<&ReleaseState>) -> Option<Finding> {
     })
 }
 
-/// What policy does with a finding. A change upstream after the bytes were pinned is only noted: what is served are the
-/// pinned bytes, and the row that states them.
-fn action(policy: &Policy, finding: &Finding, row: &Row, state: Option<&ReleaseState>) -> Action {
-    let action = policy.action(finding.kind);
+/// What policy does with a finding of this release, and the rule that says so, in words.
+fn ruled(case: &Case<'_>, trust: Trust<'_>, finding: &Finding) -> (Action, Option<Box<str>>) {
+    let subject = Subject { package: case.package, published_by: case.submission.map(|one| one.by.as_str()) };
+    let Ruling { action: asked, rule } = case.policy.ruling(finding.kind, &subject);
+    let action = trust.action(finding.kind, action(asked, finding, case.row, case.state));
+    let decides = rule.filter(|_| action == asked);
+    (action, decides.map(|(at, rule)| format!("policy.rules[{at}]: {}", rule.reason).into()))
+}
+
+/// Whether a release that is not open would be, if policy minded neither its age nor its findings. People's words bind, whoever
+/// observes; what does not verify and what nobody can read is nothing that a client could install.
+fn is_of_policy_alone(reason: &Reason, findings: &[Judged]) -> bool {
+    let can_be_had = || findings.iter().all(|one| one.action == Action::Note || can_be_covered(one.finding.kind));
+    match reason {
+        Reason::Age { .. } | Reason::Tied { .. } | Reason::Finding { .. } => can_be_had(),
+        Reason::Person(_) | Reason::Staged | Reason::GivenUp { .. } | Reason::Clear => false,
+    }
+}
+
+/// A change upstream after the bytes were pinned is only noted: what is served are the pinned bytes, and the row that states them.
+fn action(action: Action, finding: &Finding, row: &Row, state: Option<&ReleaseState>) -> Action {
     if finding.kind != FindingKind::ChangedUpstream {
         return action;
     }
@@ -319,22 +425,30 @@ struct Passes {
     people: bool,
 }
 
-/// The one rule that decides, strictest first: a person's word, then findings, then its submitter's wish, then age.
-fn reason(decisions: &[&Decision], findings: &[Judged], window: &Window, passes: Passes) -> Reason {
+/// The one rule that decides, strictest first: a person's word, then findings, then its submitter's wish, then age, then what it
+/// belongs together with: that is told where it holds for longer.
+fn reason(decisions: &[&Decision], findings: &[Judged], window: &Window, passes: Passes, holding: Option<&Arc<Tie>>) -> Reason {
     if let Some(last) = decisions.last() {
         match last.verb {
             Verb::Reject | Verb::Hold | Verb::Revoke => return Reason::Person((*last).clone()),
             Verb::Approve | Verb::Reopen => {}
         }
     }
-    let standing = |action: Action| findings.iter().find(|one| one.action == action && !one.covered);
+    let standing = |action: Action| findings.iter().find(|one| one.action == action && one.counts());
     let of = |one: &Judged| Reason::Finding { kind: one.finding.kind, evidence: one.finding.evidence.clone() };
     let age = || Reason::Age { opens_at: window.opens_at, rule: window.rule.clone() };
     match (standing(Action::Reject), standing(Action::Review), standing(Action::Hold)) {
         (Some(one), _, _) | (None, Some(one), _) | (None, None, Some(one)) => of(one),
         (None, None, None) if !passes.people => Reason::Staged,
-        (None, None, None) if !passes.age => age(),
-        (None, None, None) => Reason::Clear,
+        (None, None, None) => {
+            let by_age = (!passes.age).then_some(window.opens_at);
+            let longer = holding.filter(|tie| tie.withheld.is_some() || by_age.is_none_or(|at| at < tie.opens_at));
+            match (longer, passes.age) {
+                (Some(tie), _) => Reason::Tied { tie: Arc::clone(tie), by_age },
+                (None, false) => age(),
+                (None, true) => Reason::Clear,
+            }
+        }
     }
 }
 
@@ -360,6 +474,49 @@ pub fn name_counts_from(index: &Index, state: &PackageState, now: Timestamp) -> 
     counts_from.min().unwrap_or(first_seen_at)
 }
 
+/// What all releases of a package are judged with.
+pub struct Around<'a> {
+    index: &'a Index,
+    state: &'a PackageState,
+    policy: &'a Policy,
+    context: &'a Context,
+    first_seen_at: Timestamp,
+    name_counts_from: Timestamp,
+    approved_before: bool,
+    now: Timestamp,
+}
+
+impl<'a> Around<'a> {
+    pub fn of(index: &'a Index, state: &'a PackageState, policy: &'a Policy, context: &'a Context, now: Timestamp) -> Around<'a> {
+        let first_seen_at = state.first_seen_at.unwrap_or(now);
+        let name_counts_from = name_counts_from(index, state, now);
+        let needed = policy.review.approvals.max(1);
+        let is_approved = |(version, release)| is_vouched_for(release, needed, not_by_themselves(policy, state.submission(version)), now);
+        let approved_before = state.releases.iter().any(is_approved);
+        Around { index, state, policy, context, first_seen_at, name_counts_from, approved_before, now }
+    }
+
+    /// One release. `substance`: [`crate::ecosystem::Ecosystem::substance`].
+    pub fn case(&self, row: &'a Row, substance: &impl Fn(&[u8]) -> DocumentDigest) -> Case<'a> {
+        let Around { index, state, policy, context, first_seen_at, name_counts_from, approved_before, now } = *self;
+        let known = state.releases.get(&row.version).filter(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
+        Case {
+            package: &index.package,
+            row,
+            substance: known.map(|_| substance(&index.manifest(row))),
+            state: state.releases.get(&row.version),
+            submission: state.submission(&row.version),
+            first_seen_at,
+            name_counts_from,
+            approved_before,
+            alleged: &[],
+            policy,
+            context,
+            now,
+        }
+    }
+}
+
 /// Judges every release of a package. `substance`: [`crate::ecosystem::Ecosystem::substance`].
 pub fn judge_all(
     index: &Index,
@@ -369,26 +526,9 @@ pub fn judge_all(
     substance: impl Fn(&[u8]) -> DocumentDigest,
     now: Timestamp,
 ) -> Standings {
-    let first_seen_at = state.first_seen_at.unwrap_or(now);
-    let name_counts_from = name_counts_from(index, state, now);
-    let needed = policy.review.approvals.max(1);
-    let is_approved = |(version, release)| is_vouched_for(release, needed, not_by_themselves(policy, state.submission(version)), now);
-    let approved_before = state.releases.iter().any(is_approved);
-    let known = |row: &Row| state.releases.get(&row.version).filter(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
-    let case = |row| Case {
-        package: &index.package,
-        row,
-        substance: known(row).map(|_| substance(&index.manifest(row))),
-        state: state.releases.get(&row.version),
-        submission: state.submission(&row.version),
-        first_seen_at,
-        name_counts_from,
-        approved_before,
-        policy,
-        context,
-        now,
-    };
-    let verdicts: Vec<Verdict> = index.rows.iter().map(|row| judge(&case(row))).collect();
+    let around = Around::of(index, state, policy, context, now);
+    let first_seen_at = around.first_seen_at;
+    let verdicts: Vec<Verdict> = index.rows.iter().map(|row| judge(&around.case(row, &substance))).collect();
     let valid_until = verdicts.iter().filter_map(|verdict| verdict.changes_at).min();
     let openings = verdicts.iter().filter_map(|verdict| verdict.changed_at).filter(|at| *at <= now);
     let last_sight = state.last_sight.as_ref().map_or(first_seen_at, |sight| sight.at);
@@ -399,7 +539,7 @@ pub fn judge_all(
         verdicts,
         valid_until,
         changed_at,
-        lists_admissible: policy.listing == Listing::Admissible,
+        lists_admissible: policy.listing == Listing::Admissible || policy.mode == Mode::Observe,
         fallback: policy.fallback,
     }
 }

@@ -11,15 +11,24 @@ mod bytes;
 pub mod change;
 pub mod checks;
 pub mod chronicle;
+pub mod cohort;
 pub mod context;
 pub mod decide;
 pub mod feeds;
 pub mod gate;
+pub mod identity;
 pub mod intake;
 pub mod judge;
+pub mod mark;
+pub mod notices;
 mod parked;
+pub mod recalls;
+pub mod requests;
 pub mod submission;
+pub mod trial;
 pub mod trust;
+pub mod waived;
+pub mod waivers;
 pub mod warning;
 pub mod wording;
 pub mod workflow;
@@ -34,26 +43,40 @@ use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::config::policy::Policy;
+use crate::ecosystem::Bonds;
 use crate::ecosystem::Ecosystem;
+use crate::ecosystem::sigstore::root::TrustRoot;
 use crate::model::actor::Actor;
+use crate::model::decision::Verb;
 use crate::model::digest::DocumentDigest;
 use crate::model::index::Index;
 use crate::model::job::Job;
 use crate::model::job::Work;
+use crate::model::notice::HookId;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
+use crate::quarantine::age::Age;
 use crate::quarantine::checks::inspection::EDITION;
+use crate::quarantine::cohort::Cohorts;
 use crate::quarantine::context::Context;
 use crate::quarantine::context::Editions;
 use crate::quarantine::feeds::Feeds;
+use crate::quarantine::identity::Identity;
+use crate::quarantine::identity::burst::Bursts;
+use crate::quarantine::identity::familiar::Familiar;
+use crate::quarantine::identity::keyring::Keyring;
+use crate::quarantine::identity::publisher;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::judge_all;
 use crate::quarantine::parked::Parked;
+use crate::quarantine::waivers::Waivers;
 use crate::quarantine::workflow::Outcome;
 use crate::storage::blob::Blobs;
 use crate::storage::record::Command;
 use crate::storage::record::PackageState;
+use crate::storage::record::Rejudged;
+use crate::storage::record::ReleaseState;
 use crate::storage::record::Sequence;
 use crate::storage::state::Batch;
 use crate::storage::state::CommitError;
@@ -74,6 +97,10 @@ pub struct Quarantine {
     upstreams: Arc<Upstreams>,
     ecosystems: Ecosystems,
     policy: Arc<Policy>,
+    /// Of the policy, as the ledger has it.
+    policy_digest: DocumentDigest,
+    /// The one that judged before this start, where it was another.
+    policy_before: OnceLock<DocumentDigest>,
     clock: Clock,
     inspections: Flights<Work, Outcome>,
     /// What the ledger remembers of packages whose documents are lost; empty while none is.
@@ -87,11 +114,22 @@ pub struct Quarantine {
     bell: Notify,
     counts: workflow::Counts,
     feeds: Feeds,
+    waivers: Waivers,
+    asking: requests::Asking,
+    cohorts: Cohorts,
+    /// Who is told outside.
+    hooks: Vec<HookId>,
+    familiar: Familiar,
+    bursts: Bursts,
+    keyring: Arc<Keyring>,
+    /// Whose word on provenance counts.
+    trust_root: Arc<TrustRoot>,
     /// Set when it begins.
     editions: OnceLock<Arc<Editions>>,
 }
 
 impl Quarantine {
+    #[expect(clippy::too_many_arguments, reason = "the wiring: every one is another room's, and each is named where it is used")]
     pub fn new(
         state: Arc<dyn State>,
         blobs: Arc<dyn Blobs>,
@@ -100,14 +138,18 @@ impl Quarantine {
         policy: Arc<Policy>,
         clock: Clock,
         feeds: Feeds,
+        trust_root: Arc<TrustRoot>,
     ) -> Quarantine {
+        let keyring = Arc::new(Keyring::new(Arc::clone(&upstreams), clock.clone()));
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         Quarantine {
             state,
             blobs,
             upstreams,
             ecosystems,
+            policy_digest: DocumentDigest::of(text_of(&policy).as_bytes()),
             policy,
+            policy_before: OnceLock::new(),
             clock,
             inspections: Flights::new(workflow::INSPECTIONS_MAX),
             seen: tokio::sync::Mutex::default(),
@@ -117,6 +159,14 @@ impl Quarantine {
             bell: Notify::new(),
             counts: workflow::Counts::default(),
             feeds,
+            waivers: Waivers::default(),
+            asking: requests::Asking::default(),
+            cohorts: Cohorts::default(),
+            hooks: Vec::new(),
+            familiar: Familiar::default(),
+            bursts: Bursts::default(),
+            keyring,
+            trust_root,
             editions: OnceLock::new(),
         }
     }
@@ -125,7 +175,7 @@ impl Quarantine {
     /// judges from here on.
     pub async fn begin(&self) -> Result<(), BeginError> {
         let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
-        let given_up = jobs.into_iter().filter(|job| job.parked);
+        let given_up = jobs.into_iter().filter(is_given_up);
         let given_up = given_up.map(|job| (job.work, job.last_error.unwrap_or_default()));
         self.parked.add(given_up);
         let mut editions = self.state.editions().await?;
@@ -136,17 +186,64 @@ impl Quarantine {
         }
         // It begins once.
         let _ = self.editions.set(Arc::new(Editions(editions)));
-        let text = serde_json::to_string(&*self.policy).unwrap_or_default();
-        let digest = DocumentDigest::of(text.as_bytes());
-        if self.state.policy().await? != Some(digest) {
+        self.waivers.know(self.state.waivers().await?);
+        let text = text_of(&self.policy);
+        let digest = self.policy_digest;
+        let recorded = self.state.policy().await?;
+        if recorded != Some(digest) {
+            if let Some(before) = recorded {
+                _ = self.policy_before.set(before);
+            }
             let commands = vec![Command::Policy { digest, text }];
             self.state.commit(Batch { at: self.clock.now(), actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
         }
         Ok(())
     }
 
+    /// The policy that judged before this start, by its digest, where it was another one.
+    pub fn policy_before(&self) -> Option<DocumentDigest> {
+        self.policy_before.get().copied()
+    }
+
+    /// Writes down what the policy of this start changed of what is in use.
+    pub async fn record_rejudged(&self, rejudged: Rejudged) -> Result<(), CommitError> {
+        let commands = vec![Command::Rejudged { policy: self.policy_digest, rejudged }];
+        let batch = Batch { at: self.clock.now(), actor: Actor::Airlock, conditions: Vec::new(), commands };
+        self.state.commit(batch).await.map(drop)
+    }
+
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// As [`Quarantine::standings`], of what is recorded; whom its releases belong together with hear of it.
+    pub fn judged(&self, index: &Index, state: &PackageState, now: Timestamp) -> Standings {
+        let standings = self.standings(index, state, now);
+        self.cohorts.hear(index, &standings);
+        standings
+    }
+
+    /// Takes in whom the package's young releases belong together with.
+    pub fn bind(&self, index: &Index, state: &PackageState, now: Timestamp) {
+        if let Some(ecosystem) = self.ecosystem(index.package.ecosystem) {
+            self.cohorts.bind(&self.question(index, state, &|manifest| ecosystem.bonds(manifest), now));
+        }
+    }
+
+    /// Packages that have to be judged before the ties of this one are settled.
+    pub fn strangers(&self, package: &PackageId, now: Timestamp) -> Vec<PackageId> {
+        self.cohorts.strangers(package, now)
+    }
+
+    fn question<'a>(
+        &self,
+        index: &'a Index,
+        state: &'a PackageState,
+        bonds: &'a dyn Fn(&[u8]) -> Bonds,
+        now: Timestamp,
+    ) -> cohort::Question<'a> {
+        let rules = &self.policy.release_age;
+        cohort::Question { index, state, minimum: rules.minimum.max(rules.floor), bonds, now }
     }
 
     /// Where every release of a package stands at `now`.
@@ -172,7 +269,33 @@ impl Quarantine {
         let Some(ecosystem) = self.ecosystem(index.package.ecosystem) else { return Context::default() };
         let is_named_outside = state.local.is_none() && self.is_of_public_registry(&index.package);
         let (advised, feed) = self.feeds.advised(index, state, &**ecosystem, is_named_outside, now);
-        Context { advised, feed, editions, ..Context::default() }
+        let ties = self.cohorts.ties(&self.question(index, state, &|manifest| ecosystem.bonds(manifest), now));
+        let identity = Arc::new(self.identity(index, state, &**ecosystem, now));
+        Context { advised, feed, waivers: self.waivers.of(&index.package), ties, identity, editions }
+    }
+
+    /// Who published its releases, and as what.
+    fn identity(&self, index: &Index, state: &PackageState, ecosystem: &dyn Ecosystem, now: Timestamp) -> Identity {
+        let first_seen_at = state.first_seen_at.unwrap_or(now);
+        let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
+        let counts_from: Vec<Timestamp> = counts_from.collect();
+        let mut findings = publisher::examine(&publisher::Question {
+            index,
+            counts_from: &counts_from,
+            precedence: &|left, right| ecosystem.precedence(left, right),
+            track: &|version| ecosystem.track(version),
+        });
+        for (version, finding) in self.bursts.examine(index, &counts_from, now) {
+            findings.entry(version).or_default().push(finding);
+        }
+        let is_let_in = |one: &ReleaseState| one.decisions.iter().any(|decision| decision.verb == Verb::Approve);
+        let is_familiar = state.local.is_some() || state.releases.values().any(is_let_in);
+        if is_familiar {
+            self.familiar.add(&index.package);
+        }
+        let may_imitate = state.local.is_none() && self.is_of_public_registry(&index.package);
+        let typosquat = may_imitate.then(|| self.familiar.examine(&index.package, ecosystem)).flatten();
+        Identity { findings, typosquat }
     }
 
     /// Whether the name is the one that feeds speak of: neither of a private scope nor of one that has a registry of its own.
@@ -184,8 +307,10 @@ impl Quarantine {
 
     /// Another number whenever [`Quarantine::standings`] of the package may come out otherwise at the same revision and time.
     pub fn outside_changes(&self, package: &PackageId) -> u64 {
-        // Of two numbers of which one differs, the sum differs too.
-        self.feeds.changes(package).wrapping_add(self.parked.changes().wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        let Self { feeds, parked, waivers, cohorts, bursts, .. } = self;
+        let all = [feeds.changes(package), parked.changes(), waivers.changes(package), cohorts.changes(package), bursts.changes(package)];
+        // Of numbers of which one differs, the sum differs too, as each is spread by what is odd.
+        all.iter().fold(0_u64, |sum, one| sum.rotate_left(21).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(*one))
     }
 
     pub fn feeds(&self) -> &Feeds {
@@ -194,6 +319,11 @@ impl Quarantine {
 
     pub fn ecosystem(&self, id: EcosystemId) -> Option<&Arc<dyn Ecosystem>> {
         self.ecosystems.get(&id)
+    }
+
+    /// The formats that are built.
+    pub fn ecosystem_ids(&self) -> impl Iterator<Item = EcosystemId> {
+        self.ecosystems.keys().copied()
     }
 
     /// The ledger after `after`, oldest first, at most `limit` entries.
@@ -206,11 +336,29 @@ impl Quarantine {
         self.state.verify().await
     }
 
-    /// Work that was given up and waits for people, oldest first.
+    /// Inspections that were given up and wait for people, oldest first.
     pub async fn parked(&self) -> Result<Vec<Job>, ReadError> {
-        let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
-        Ok(jobs.into_iter().filter(|job| job.parked).collect())
+        Ok(self.jobs().await?.into_iter().filter(is_given_up).collect())
     }
+
+    /// Work that is not done, given up or not, oldest first.
+    pub async fn jobs(&self) -> Result<Vec<Job>, ReadError> {
+        self.state.jobs(workflow::JOBS_MAX).await
+    }
+}
+
+/// Whether it is an inspection that waits for people.
+fn is_given_up(job: &Job) -> bool {
+    match &job.work {
+        Work::Inspect { .. } => job.parked,
+        // Nobody reopens a notice: a recall shows it.
+        Work::Notify { .. } => false,
+    }
+}
+
+/// The policy as the ledger keeps it: everything that a judgement asks of it.
+pub fn text_of(policy: &Policy) -> String {
+    serde_json::to_string(policy).unwrap_or_default()
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -83,6 +83,11 @@ impl Parked {
                     verdict.standing = Standing::Quarantined;
                     verdict.reason = Reason::GivenUp { error: error.clone() };
                 }
+                // Policy may only observe what is known, and of this nothing is.
+                Standing::Held { .. } | Standing::InReview | Standing::Rejected if verdict.observed && !verdict.inspected => {
+                    verdict.observed = false;
+                    verdict.reason = Reason::GivenUp { error: error.clone() };
+                }
                 Standing::Quarantined
                 | Standing::Held { .. }
                 | Standing::InReview
@@ -95,6 +100,7 @@ impl Parked {
 }
 
 const fn release_of(work: &Work) -> &ReleaseId {
-    let Work::Inspect { release, .. } = work;
-    release
+    match work {
+        Work::Inspect { release, .. } | Work::Notify { release, .. } => release,
+    }
 }

@@ -38,6 +38,7 @@ mod tests {
             digest: None,
             substance: None,
             covers: Vec::new(),
+            basis: None,
             expires_at: expires_at.map(Timestamp::from_millis),
         };
         let check = |decisions: Vec<Decision>, expect: Option<&str>| {

@@ -32,7 +32,11 @@ pub struct Alternative<'v> {
 pub fn refusal(package: &PackageId, version: &Version, verdict: &Verdict, now: Timestamp, alternative: Option<Alternative<'_>>) -> Refusal {
     let release = ReleaseId { package: package.clone(), version: version.clone() };
     let instead = alternative.map_or_else(String::new, |alternative| instead(&alternative));
-    let sentence = format!("{release} {}.{instead}", why(verdict, now));
+    let sentence = if verdict.observed {
+        format!("{release} is served only because policy observes: it {}.", why(verdict, now))
+    } else {
+        format!("{release} {}.{instead}", why(verdict, now))
+    };
     let opens_at = match verdict.standing {
         Standing::Held { until } => until,
         Standing::Quarantined | Standing::Admissible | Standing::InReview | Standing::Approved | Standing::Rejected | Standing::Revoked => {
@@ -77,6 +81,13 @@ pub fn why(verdict: &Verdict, now: Timestamp) -> String {
             };
             format!("is held: {}, opens {} ({rule})", counted(), opens_at.for_people())
         }
+        Reason::Tied { tie, by_age } => match &tie.withheld {
+            Some(withheld) => format!("is held: it belongs together with {withheld}"),
+            None => {
+                let opens_at = by_age.map_or(tie.opens_at, |at| at.max(tie.opens_at));
+                format!("is held: {}, opens {} (together with {})", counted(), opens_at.for_people(), tie.last)
+            }
+        },
         Reason::Finding { kind, evidence } => {
             let evidence = printable(evidence, EVIDENCE_BYTES_MAX);
             let evidence = if evidence.is_empty() { evidence } else { format!(" ({})", evidence.trim_end_matches('.')) };

@@ -25,6 +25,7 @@ use crate::model::job::Work;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::release::ReleaseId;
+use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::quarantine::baseline::Against;
 use crate::quarantine::bytes::Known;
@@ -114,6 +115,8 @@ pub struct Subject {
     pub artifact: Artifact,
     /// The release's text in the index.
     pub manifest: Bytes,
+    /// As upstream claims.
+    pub published_at: Option<Timestamp>,
     /// What it is compared with, where there is something.
     pub against: Option<Against>,
 }
@@ -244,7 +247,7 @@ impl Quarantine {
     }
 
     /// Writes down how a job went. If even that fails, its lease runs out and it is tried again.
-    async fn note(&self, command: Command) {
+    pub(super) async fn note(&self, command: Command) {
         let batch = Batch { at: self.clock.now(), actor: Actor::Airlock, conditions: Vec::new(), commands: vec![command] };
         if let Err(error) = self.state.commit(batch).await {
             tracing::error!(%error, "how a job went could not be recorded");
@@ -265,6 +268,7 @@ impl Quarantine {
         {
             return Err(InspectError::OtherBytes { pinned: Box::new(pinned), found: Box::new(*content.digest()) });
         }
+        let is_looked_into = inspected.is_some() && !integrity_only;
         let (digest, size) = (*content.digest(), content.size());
         let facts = match inspected {
             Some(inspected) => {
@@ -281,7 +285,8 @@ impl Quarantine {
         let now = self.clock.now();
         let substance = Some(self.substance(subject.release.package.ecosystem, &subject.manifest));
         let edition = if integrity_only { INTEGRITY_ONLY } else { EDITION };
-        let inspection = Inspection { at: now, edition, digest, size, integrity: outcome, facts, substance };
+        let evidence = if is_looked_into { self.evidence(subject, &digest).await.map(Box::new) } else { None };
+        let inspection = Inspection { at: now, edition, digest, size, integrity: outcome, facts, substance, evidence };
         let commands = vec![
             Command::Inspected { release: subject.release.clone(), file: subject.artifact.file.clone(), inspection: Box::new(inspection) },
             Command::JobDone { work: subject.work() },

@@ -58,6 +58,9 @@ pub async fn of_app(app: Arc<App>, bodies: Arc<BodyCache>) -> Vec<Sample> {
         ),
         Sample::counter("airlock_refusals", "Downloads refused by policy", catalog.refused),
         Sample::counter("airlock_downloads", "Artifacts served", catalog.downloads),
+        Sample::gauge("airlock_observing", "1 while policy keeps back nothing by itself", f64::from(u8::from(catalog.observing))),
+        Sample::counter("airlock_observed", "Artifacts served only because policy observes", catalog.observed),
+        Sample::counter("airlock_malware_served", "Those of them that are known to be malware", catalog.malware_served),
         Sample::gauge("airlock_releases_waiting", "Releases that were asked for and wait for people", catalog.waiting as f64),
         Sample::gauge("airlock_indexes_in_memory", "Indexes kept in memory", catalog.shelves as f64),
     ]);

@@ -10,6 +10,7 @@ pub mod listen;
 pub mod metrics;
 pub mod origin;
 pub mod router;
+pub mod scenario;
 pub mod sending;
 pub mod shutdown;
 pub mod stream;

@@ -130,6 +130,7 @@ fn decided(name: &str) -> Command {
         digest: None,
         substance: None,
         covers: vec![],
+        basis: None,
         expires_at: None,
     };
     Command::Decided { release, decision }

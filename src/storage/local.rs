@@ -216,6 +216,10 @@ impl State for LocalState {
         Ok(self.shared.shelf.summary().locals.iter().cloned().collect())
     }
 
+    async fn names_alike(&self, package: &PackageId) -> Result<Vec<PackageId>, ReadError> {
+        Ok(self.shared.shelf.summary().names_alike(package))
+    }
+
     async fn waivers(&self) -> Result<Vec<Waiver>, ReadError> {
         Ok(self.shared.shelf.summary().waivers.all().to_vec())
     }

@@ -144,6 +144,10 @@ impl State for MemoryState {
         Ok(self.inner().summary.locals.iter().cloned().collect())
     }
 
+    async fn names_alike(&self, package: &PackageId) -> Result<Vec<PackageId>, ReadError> {
+        Ok(self.inner().summary.names_alike(package))
+    }
+
     async fn waivers(&self) -> Result<Vec<Waiver>, ReadError> {
         Ok(self.inner().summary.waivers.all().to_vec())
     }

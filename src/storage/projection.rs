@@ -44,6 +44,7 @@ pub fn package(command: &Command) -> Option<&PackageId> {
         | Command::KeyMade { .. }
         | Command::Waived { .. }
         | Command::WaiverEnded { .. }
+        | Command::Rejudged { .. }
         | Command::EditionBegun { .. }
         | Command::FeedHeard { .. } => None,
     }
@@ -86,6 +87,7 @@ pub fn fold(state: &mut PackageState, of: &PackageId, record: &Record) {
             | Command::KeyMade { .. }
             | Command::Waived { .. }
             | Command::WaiverEnded { .. }
+            | Command::Rejudged { .. }
             | Command::EditionBegun { .. }
             | Command::FeedHeard { .. } => {}
         }
@@ -154,7 +156,7 @@ fn requested(release: &mut ReleaseState, request: &Request) {
 }
 
 fn acknowledged(release: &mut ReleaseState, acknowledgement: &Acknowledgement) {
-    if let Some(one) = release.acknowledgements.iter_mut().find(|one| one.by == acknowledgement.by) {
+    if let Some(one) = release.acknowledgements.iter_mut().find(|one| one.by == acknowledgement.by && one.of == acknowledgement.of) {
         *one = acknowledgement.clone();
     } else if release.acknowledgements.len() < ReleaseState::ACKNOWLEDGEMENTS_MAX {
         release.acknowledgements.push(acknowledgement.clone());
@@ -225,6 +227,7 @@ mod tests {
                 integrity: IntegrityOutcome::Agrees,
                 facts: Facts::default(),
                 substance: None,
+                evidence: None,
             };
             let release = self.release_id();
             self.fold(vec![Command::Inspected { release, file: "f".into(), inspection: Box::new(inspection) }])
@@ -240,6 +243,7 @@ mod tests {
                 digest: None,
                 substance: None,
                 covers: vec![],
+                basis: None,
                 expires_at: None,
             };
             let release = self.release_id();

@@ -1,6 +1,8 @@
 //! Who pulled which release: appended in batches, off the serving path, to one file a day. Not part of the ledger: it is
 //! read when a release is recalled.
 
+pub mod since;
+
 use std::collections::HashMap;
 use std::fs;
 use std::fs::File;

@@ -15,6 +15,7 @@ use crate::model::decision::Decision;
 use crate::model::digest::Digest;
 use crate::model::digest::DocumentDigest;
 use crate::model::digest::IntegrityOutcome;
+use crate::model::evidence::Evidence;
 use crate::model::facts::Facts;
 use crate::model::job::Work;
 use crate::model::local::NameOwner;
@@ -141,6 +142,11 @@ pub enum Command {
         release: ReleaseId,
         acknowledgement: Acknowledgement,
     },
+    /// Another policy judges, and this is what it changed of what was in use.
+    Rejudged {
+        policy: DocumentDigest,
+        rejudged: Rejudged,
+    },
     /// From here on this edition of the inspection looks at what is inspected.
     EditionBegun {
         edition: u16,
@@ -150,6 +156,37 @@ pub enum Command {
         feed: String,
         heard: FeedHeard,
     },
+}
+
+/// What a policy changed of what is in use here when it took over. Nobody decided it: it is what follows from both policies.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Rejudged {
+    /// The policy that judged before, by its digest.
+    pub before: DocumentDigest,
+    /// Releases that are served now and were not, at most [`Rejudged::NAMED_MAX`].
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub opened: Vec<ReleaseId>,
+    /// Releases that were served and are not now, at most as many.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub closed: Vec<ReleaseId>,
+    pub opened_total: u64,
+    pub closed_total: u64,
+}
+
+impl Rejudged {
+    pub const NAMED_MAX: usize = 1_000;
+
+    pub const fn since(before: DocumentDigest) -> Rejudged {
+        Rejudged { before, opened: Vec::new(), closed: Vec::new(), opened_total: 0, closed_total: 0 }
+    }
+
+    pub fn add(&mut self, release: ReleaseId, is_open: bool) {
+        let (named, total) = if is_open { (&mut self.opened, &mut self.opened_total) } else { (&mut self.closed, &mut self.closed_total) };
+        *total += 1;
+        if named.len() < Rejudged::NAMED_MAX {
+            named.push(release);
+        }
+    }
 }
 
 /// What was heard of a feed of advisories, and when.
@@ -172,6 +209,9 @@ pub struct FeedHeard {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Acknowledgement {
     pub by: String,
+    /// Whose pulls it is about, where those are not their own: the name of a token, or an address.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub of: Option<String>,
     pub at: Timestamp,
     /// What was done.
     #[serde(skip_serializing_if = "String::is_empty", default)]
@@ -311,6 +351,9 @@ pub struct Inspection {
     /// What the index said of the release, by `Ecosystem::substance`: with another entry, these facts are of another release.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub substance: Option<DocumentDigest>,
+    /// What spoke for the release besides its bytes; none where nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evidence: Option<Box<Evidence>>,
 }
 
 impl Inspection {

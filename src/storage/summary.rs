@@ -66,6 +66,15 @@ impl Summary {
         self.revisions.get(package).copied().unwrap_or_default()
     }
 
+    pub fn names_alike(&self, package: &PackageId) -> Vec<PackageId> {
+        let is_alike = |other: &&PackageId| {
+            other.ecosystem == package.ecosystem
+                && other.name != package.name
+                && other.name.as_str().eq_ignore_ascii_case(package.name.as_str())
+        };
+        self.revisions.keys().filter(is_alike).cloned().collect()
+    }
+
     pub fn apply(&mut self, record: &Record) {
         for command in &record.commands {
             if let Some(package) = projection::package(command) {
@@ -114,7 +123,8 @@ impl Summary {
                 | Command::Inspected { .. }
                 | Command::Decided { .. }
                 | Command::Requested { .. }
-                | Command::Acknowledged { .. } => {}
+                | Command::Acknowledged { .. }
+                | Command::Rejudged { .. } => {}
             }
         }
         self.sequence = record.sequence;
@@ -246,6 +256,7 @@ impl<'s> Staged<'s> {
                 | Command::WaiverEnded { .. }
                 | Command::Requested { .. }
                 | Command::Acknowledged { .. }
+                | Command::Rejudged { .. }
                 | Command::EditionBegun { .. }
                 | Command::FeedHeard { .. } => {}
             }

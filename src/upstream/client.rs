@@ -178,6 +178,17 @@ impl Client {
         Ok(answer)
     }
 
+    /// Sends the request as it is, with this instance's name. That it was taken is all that counts of the answer.
+    pub async fn tell(&self, request: http::Request<Vec<u8>>) -> Result<(), UpstreamError> {
+        let (head, body) = request.into_parts();
+        let url = Url::parse(&head.uri.to_string()).map_err(|_| UpstreamError::Garbled { why: "an address that is none" })?;
+        let host = url.host_str().unwrap_or_default().to_owned();
+        let request = self.http.request(head.method, url).headers(head.headers).header(VIA, self.instance.clone()).body(body);
+        let sent = self.in_time(&host, self.deadline(), request.send()).await?;
+        let answer = sent.map_err(|error| fault(&host, &error, Phase::Head))?;
+        if answer.status().is_success() { Ok(()) } else { Err(self.refusal(answer.status(), answer.headers())) }
+    }
+
     /// Posts JSON. `None`: there is nothing at this address that takes it.
     pub async fn post(
         &self,
@@ -229,7 +240,7 @@ impl Client {
     fn request(&self, ask: &Ask<'_>) -> reqwest::RequestBuilder {
         let mut request = self.http.get(ask.url.clone()).header(VIA, self.instance.clone());
         request = match ask.wanted {
-            Wanted::Document => request.header(header::ACCEPT, "application/json"),
+            Wanted::Document | Wanted::Note => request.header(header::ACCEPT, "application/json"),
             // The bytes are hashed: nobody shall encode them on the way.
             Wanted::Artifact => request.header(header::ACCEPT, "*/*").header(header::ACCEPT_ENCODING, "identity"),
         };

@@ -7,6 +7,7 @@ pub mod coalesce;
 mod error;
 mod feed;
 mod guard;
+pub mod hook;
 mod origins;
 mod patience;
 mod provider;
@@ -28,6 +29,7 @@ use crate::upstream::breaker::Breaker;
 use crate::upstream::client::Client;
 use crate::upstream::client::Reach;
 use crate::upstream::guard::Guard;
+use crate::upstream::hook::Hook;
 use crate::upstream::origins::Origins;
 use crate::upstream::patience::Backoff;
 use crate::upstream::registry::Registry;
@@ -160,6 +162,16 @@ impl Upstreams {
         self.of_scope(scope).document(path, None).await
     }
 
+    /// As `document`, of what is small: statements about a release.
+    pub async fn note(&self, package: &PackageId, path: &str) -> Result<Document, UpstreamError> {
+        self.of(package).note(path).await
+    }
+
+    /// As `about_nothing`, of what is small: a registry's keys.
+    pub async fn note_about_nothing(&self, scope: Option<&str>, path: &str) -> Result<Document, UpstreamError> {
+        self.of_scope(scope).note(path).await
+    }
+
     /// The scopes that have an upstream of their own, `@acme`, in order.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         self.scopes.keys().map(String::as_str)
@@ -184,6 +196,11 @@ impl Upstreams {
     /// The feed of advisories under `base`. Keep it: it holds the connections.
     pub fn feed(&self, base: &Url) -> Result<FeedHost, UpstreamError> {
         FeedHost::new(base, &self.instance, self.clock.clone())
+    }
+
+    /// An address that is told things. `is_private`: it may be one of the network that Airlock stands in.
+    pub fn hook(&self, url: &Url, is_private: bool) -> Result<Hook, UpstreamError> {
+        Hook::new(url, is_private, &self.instance, self.clock.clone())
     }
 
     fn of(&self, package: &PackageId) -> &Arc<Registry> {

@@ -23,6 +23,8 @@ pub enum Trust {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Wanted {
     Document,
+    /// A document that is small whatever it is about.
+    Note,
     Artifact,
 }
 
@@ -96,7 +98,7 @@ impl Origins {
         let trust = trust.min(self.trust(&url));
         let allowed = match (trust, wanted) {
             (Trust::Home | Trust::Listed, _) => true,
-            (Trust::Foreign, Wanted::Document) => false,
+            (Trust::Foreign, Wanted::Document | Wanted::Note) => false,
             (Trust::Foreign, Wanted::Artifact) => {
                 url.scheme() == "https" || (url.scheme() == self.base.scheme() && from.scheme() == "http")
             }

@@ -39,6 +39,8 @@ use crate::upstream::patience::RETRY_AFTER_WAIT_MAX;
 const FETCHES_MAX: usize = 64;
 /// Whatever the configuration says.
 const RETRIES_MAX: u32 = 10;
+/// Keys of a registry, statements about a release: some ten kilobytes.
+const NOTE_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
 /// The largest answer to what was posted: advisories of some thousand packages are a few megabytes.
 const POSTED_BYTES_MAX: u64 = 32 * 1_024 * 1_024;
 
@@ -127,6 +129,12 @@ impl Registry {
         // Without any value the request would not be conditional.
         let validators = validators.filter(|known| known.etag.is_some() || known.last_modified.is_some()).cloned();
         self.share(Errand { wanted: Wanted::Document, url, trust: Trust::Home, validators }).await
+    }
+
+    /// As [`Registry::document`], of what is small: keys, statements.
+    pub async fn note(self: &Arc<Self>, path: &str) -> Result<Document, UpstreamError> {
+        let url = self.origins.under_base(path)?;
+        self.share(Errand { wanted: Wanted::Note, url, trust: Trust::Home, validators: None }).await
     }
 
     pub async fn artifact(self: &Arc<Self>, location: &str, fallback_path: &str) -> Result<Bytes, UpstreamError> {
@@ -223,6 +231,7 @@ impl Registry {
                 credentials: self.credentials.as_ref().filter(|_| trust == Trust::Home),
                 body_bytes_max: match errand.wanted {
                     Wanted::Document => self.index_bytes_max,
+                    Wanted::Note => NOTE_BYTES_MAX.min(self.index_bytes_max),
                     Wanted::Artifact => self.artifact_bytes_max,
                 },
                 deadline,

@@ -13,6 +13,7 @@ use crate::admin::wire::FindingView;
 use crate::admin::wire::ReleaseView;
 use crate::admin::wire::Standing;
 use crate::admin::wire::Summary;
+use crate::admin::wire::WaiverMark;
 use crate::model::finding::printable;
 use crate::model::time::Timestamp;
 
@@ -47,7 +48,9 @@ impl Page {
             (self.would_change())
             (self.findings())
             (self.change())
+            (self.evidence())
             (self.others(base))
+            (self.for_developers(base))
             (self.for_approvers(base))
             (self.history())
         }
@@ -62,6 +65,8 @@ impl Page {
                 @if let Some(at) = view.age_counts_from.filter(|at| Some(*at) != view.published_at) { dt { "Age counts from" } dd { (instant(at)) } }
                 @if let Some(at) = view.removed_at { dt { "Taken down" } dd { "by upstream, seen " (instant(at)) } }
                 dt { "Approvals" } dd { (view.approvals.given) " of " (view.approvals.needed) }
+                @if !view.siblings.is_empty() { dt { "Together with" } dd { (together(view)) } }
+                @if view.requests > 0 { dt { "Requested" } dd { "by " (people(view.requests)) } }
                 @if view.wanted > 0 { dt { "Asked for" } dd { (times(view.wanted)) " while it was not served" } }
                 @for file in &view.artifacts {
                     dt { "File" }
@@ -72,6 +77,14 @@ impl Page {
                         @if let Some(digest) = &file.digest { br; code { (digest.sri()) } }
                     }
                 }
+            }
+        }
+    }
+
+    fn evidence(&self) -> Markup {
+        html! {
+            @if let Some(evidence) = &self.view.evidence {
+                section { h2 { "What speaks for it" } dl { @for (what, text) in evidence.lines() { dt { (what) } dd { (text) } } } }
             }
         }
     }
@@ -96,7 +109,8 @@ impl Page {
                                 strong { (words(finding.kind.as_str())) }
                                 span class=(format!("badge {}", finding.action.as_str())) { (finding.action.as_str()) }
                             }
-                            p { (finding.why) @if finding.covered { span.soft { " — people approved it in sight of this." } } }
+                            @if let Some(rule) = &finding.rule { p.soft { "by " (rule) } }
+                            p { (finding.why) @if finding.covered { span.soft { " — people approved it in sight of this." } } @if let Some(waiver) = &finding.waived { span.soft { " — " (waived(waiver)) "." } } }
                             @if !finding.evidence.is_empty() { p { code { (finding.evidence) } } }
                         }
                     }
@@ -125,9 +139,26 @@ impl Page {
         }
     }
 
+    /// Whether people may let it through.
+    fn waits(&self) -> bool {
+        matches!(self.view.standing, Standing::Held | Standing::InReview | Standing::Rejected | Standing::Revoked)
+    }
+
+    fn for_developers(&self, base: &str) -> Markup {
+        let name = self.title();
+        html! {
+            @if self.waits() && pastes_safely(&name) && pastes_safely(base) {
+                section {
+                    h2 { "If you need it" }
+                    pre { "airlock request " (name) " --server " (base) " --reason \"…\"" }
+                }
+            }
+        }
+    }
+
     fn for_approvers(&self, base: &str) -> Markup {
         let name = self.title();
-        let waits = matches!(self.view.standing, Standing::Held | Standing::InReview | Standing::Rejected | Standing::Revoked);
+        let waits = self.waits();
         html! {
             @if waits && pastes_safely(&name) && pastes_safely(base) {
                 section {
@@ -168,15 +199,28 @@ impl Page {
         view.published_at.into_iter().for_each(|when| fact("published", at(when)));
         view.removed_at.into_iter().for_each(|when| fact("taken down", at(when)));
         fact("approvals", format!("{} of {}", view.approvals.given, view.approvals.needed));
+        if !view.siblings.is_empty() {
+            fact("together", format!("with {}", together(view)));
+        }
+        if view.requests > 0 {
+            fact("requested", format!("by {}", people(view.requests)));
+        }
         view.digest.iter().for_each(|digest| fact("digest", digest.sri()));
         lines.push(String::new());
         lines.push(if view.findings.is_empty() { "no check found anything".to_owned() } else { "findings".to_owned() });
         for finding in &view.findings {
             let covered = if finding.covered { ", covered by approval" } else { "" };
-            lines.push(format!("  {} ({}{covered}): {}", finding.kind, finding.action.as_str(), finding.why));
+            let waived = finding.waived.as_ref().map_or_else(String::new, |waiver| format!(", {}", waived(waiver)));
+            lines.push(format!("  {} ({}{covered}{waived}): {}", finding.kind, finding.action.as_str(), finding.why));
+            lines.extend(finding.rule.iter().map(|rule| format!("    by {rule}")));
             if !finding.evidence.is_empty() {
                 lines.push(format!("    {}", finding.evidence));
             }
+        }
+        if let Some(evidence) = &view.evidence {
+            lines.push(String::new());
+            lines.push("what speaks for it".to_owned());
+            lines.extend(evidence.lines().iter().map(|(what, text)| format!("  {what:<12} {text}")));
         }
         if let Some(change) = &view.change {
             lines.extend([String::new(), format!("what changed since {}", change.baseline)]);
@@ -192,7 +236,16 @@ impl Page {
     }
 }
 
+/// `waived until 2027-01-01 00:00 UTC by maria: its build was read (waiver 5f0c9a1be27d)`
+fn waived(waiver: &WaiverMark) -> String {
+    let WaiverMark { id, by, reason, expires_at } = waiver;
+    format!("waived until {} by {}: {} (waiver {id})", expires_at.for_people(), by.join(", "), reason.trim_end_matches('.'))
+}
+
 fn opens(view: &ReleaseView) -> String {
+    if view.observed {
+        return "it is served, because policy only observes".to_owned();
+    }
     match (view.standing, view.opens_at) {
         (Standing::Held, Some(at)) => format!("{} by itself", at.for_people()),
         (Standing::Approved, _) => "it is open".to_owned(),
@@ -201,6 +254,20 @@ fn opens(view: &ReleaseView) -> String {
             "not by itself".to_owned()
         }
     }
+}
+
+/// Names the first of its siblings.
+fn together(view: &ReleaseView) -> String {
+    const NAMED_MAX: usize = 8;
+    let named = view.siblings.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<&str>>().join(", ");
+    match view.siblings.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}
+
+fn people(count: u64) -> String {
+    if count == 1 { "one person".to_owned() } else { format!("{count} people") }
 }
 
 fn times(count: u64) -> String {
@@ -217,12 +284,13 @@ fn shown(view: ReleaseView) -> ReleaseView {
     let clean = |text: &String| printable(text, TEXT_BYTES_MAX);
     let ReleaseView { package, ecosystem, version, standing, opens_at, published_at, age_counts_from, removed_at, wanted, .. } = &view;
     let ReleaseView { sentence, link, digest, revision, approvals, findings, artifacts, history, would_change, .. } = &view;
-    let ReleaseView { submitted_by, trusted, fix_of, change, .. } = &view;
+    let ReleaseView { submitted_by, trusted, fix_of, observed, siblings, requests, evidence, change, .. } = &view;
     ReleaseView {
         package: clean(package),
         ecosystem: *ecosystem,
         version: clean(version),
         standing: *standing,
+        observed: *observed,
         opens_at: *opens_at,
         published_at: *published_at,
         age_counts_from: *age_counts_from,
@@ -230,7 +298,9 @@ fn shown(view: ReleaseView) -> ReleaseView {
         submitted_by: submitted_by.as_ref().map(clean),
         trusted: trusted.as_ref().map(clean),
         fix_of: fix_of.as_ref().map(clean),
+        siblings: siblings.iter().map(clean).collect(),
         wanted: *wanted,
+        requests: *requests,
         sentence: clean(sentence),
         link: clean(link),
         digest: *digest,
@@ -238,13 +308,20 @@ fn shown(view: ReleaseView) -> ReleaseView {
         approvals: *approvals,
         findings: findings
             .iter()
-            .map(|FindingView { kind, action, stage, evidence, covered, why }| FindingView {
+            .map(|FindingView { kind, action, stage, evidence, covered, waived, why, rule }| FindingView {
                 kind: *kind,
                 action: *action,
                 stage: *stage,
                 evidence: clean(evidence),
                 covered: *covered,
+                waived: waived.as_ref().map(|WaiverMark { id, by, reason, expires_at }| WaiverMark {
+                    id: clean(id),
+                    by: by.iter().map(clean).collect(),
+                    reason: clean(reason),
+                    expires_at: *expires_at,
+                }),
                 why: clean(why),
+                rule: rule.as_ref().map(clean),
             })
             .collect(),
         change: change.as_ref().map(|change| change.cleaned(clean)),
@@ -257,6 +334,7 @@ fn shown(view: ReleaseView) -> ReleaseView {
                 inspected_at: *inspected_at,
             })
             .collect(),
+        evidence: evidence.as_ref().map(|evidence| evidence.cleaned(clean)),
         history: history
             .iter()
             .map(|Event { at, by, what, reason, digest, expires_at }| Event {
@@ -293,6 +371,7 @@ mod tests {
             ecosystem: EcosystemId::Npm,
             version: text.to_owned(),
             standing: Standing::Held,
+            observed: false,
             opens_at: Some(at),
             published_at: Some(at),
             age_counts_from: None,
@@ -301,6 +380,8 @@ mod tests {
             trusted: Some(text.to_owned()),
             fix_of: Some(text.to_owned()),
             wanted: 3,
+            requests: 2,
+            siblings: vec![text.to_owned(); 9],
             sentence: text.to_owned(),
             link: text.to_owned(),
             digest: None,
@@ -312,8 +393,11 @@ mod tests {
                 stage: Stage::Screening,
                 evidence: text.to_owned(),
                 covered: true,
+                waived: Some(WaiverMark { id: text.to_owned(), by: vec![text.to_owned()], reason: text.to_owned(), expires_at: at }),
                 why: text.to_owned(),
+                rule: Some(text.to_owned()),
             }],
+            evidence: None,
             change: Some(ChangeView {
                 baseline: text.to_owned(),
                 install_steps: vec![text.to_owned()],
@@ -344,15 +428,16 @@ mod tests {
             assert!(!html.contains(forbidden), "{forbidden:?} in {html}");
         }
         let tags = html.matches('<').count();
-        assert_eq!(tags, Page::new(view("harmless"), []).html(BASE).into_string().matches('<').count() - for_approvers_tags());
+        assert_eq!(tags, Page::new(view("harmless"), []).html(BASE).into_string().matches('<').count() - command_tags());
         let text = page.text();
         assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text:?}");
         assert!(!text.contains('\u{202e}') && text.contains("<script>"));
     }
 
-    /// The section that only names fit for a shell get.
-    fn for_approvers_tags() -> usize {
-        Page::new(view("harmless"), []).for_approvers(BASE).into_string().matches('<').count()
+    /// The sections that only names fit for a shell get.
+    fn command_tags() -> usize {
+        let page = Page::new(view("harmless"), []);
+        [page.for_approvers(BASE), page.for_developers(BASE)].map(|section| section.into_string().matches('<').count()).iter().sum()
     }
 
     #[test]
@@ -376,10 +461,12 @@ mod tests {
             ecosystem: EcosystemId::Npm,
             version: "1.2.0".to_owned(),
             standing: Standing::Approved,
+            observed: false,
             opens_at: None,
             published_at: None,
             findings: Vec::new(),
             wanted: 0,
+            requests: 0,
             sentence: String::new(),
         }];
         let page = Page::new(view, others.map(|other| (other, "http://127.0.0.1:4873/-/airlock/r/left-pad@1.2.0".to_owned())));

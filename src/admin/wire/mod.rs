@@ -3,6 +3,11 @@
 mod advisories;
 mod asked;
 mod change;
+mod evidence;
+mod locked;
+mod policy;
+mod recalls;
+mod waivers;
 
 pub use advisories::Advisories;
 pub use advisories::AdvisoriesQuery;
@@ -23,6 +28,37 @@ pub use asked::UserEdit;
 pub use asked::UserOrder;
 pub use change::ChangeView;
 pub use change::GainedView;
+pub use evidence::EvidenceView;
+pub use evidence::ProofState;
+pub use evidence::ProofView;
+pub use locked::LockedIntegrity;
+pub use locked::LockedVerdict;
+pub use locked::LockedView;
+pub use locked::LockfileQuery;
+pub use locked::LockfileView;
+pub use locked::PlanView;
+pub use locked::PlannedView;
+pub use locked::StuckView;
+pub use policy::HitCaller;
+pub use policy::MovedRelease;
+pub use policy::Replay;
+pub use policy::ReplayOrder;
+pub use policy::Tried;
+pub use recalls::AcknowledgementOrder;
+pub use recalls::AcknowledgementView;
+pub use recalls::Missing;
+pub use recalls::NoticeView;
+pub use recalls::Pull;
+pub use recalls::Recall;
+pub use recalls::Recalled;
+pub use recalls::RequestOrder;
+pub use waivers::WaiverEnd;
+pub use waivers::WaiverMark;
+pub use waivers::WaiverOrder;
+pub use waivers::WaiverPeople;
+pub use waivers::WaiverView;
+pub use waivers::Waivers;
+pub use waivers::WaiversQuery;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -87,6 +123,11 @@ impl std::fmt::Display for Standing {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_false(is: &bool) -> bool {
+    !*is
+}
+
 /// A release in a list.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Summary {
@@ -98,6 +139,9 @@ pub struct Summary {
     #[schema(example = "1.3.0")]
     pub version: String,
     pub standing: Standing,
+    /// It is served all the same, because policy only observes.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub observed: bool,
     /// When it opens by itself, if it does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(schema_with = schema::time)]
@@ -111,6 +155,9 @@ pub struct Summary {
     pub findings: Vec<FindingKind>,
     /// How often it was asked for while it was not served.
     pub wanted: u64,
+    /// How many people ask that it be let through.
+    #[serde(default)]
+    pub requests: u64,
     /// The one wording, without a link.
     #[schema(
         example = "left-pad@1.3.0 is held: published 9 hours ago, opens 2026-11-27 14:05 UTC (minimum age 7 days). 1.2.0 is approved."
@@ -182,6 +229,9 @@ pub struct ReleaseView {
     #[schema(example = "1.3.0")]
     pub version: String,
     pub standing: Standing,
+    /// It is served all the same, because policy only observes.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub observed: bool,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(schema_with = schema::time)]
     pub opens_at: Option<Timestamp>,
@@ -209,7 +259,14 @@ pub struct ReleaseView {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(example = "GHSA-aaaa-bbbb-cccc")]
     pub fix_of: Option<String>,
+    /// Releases of other packages that it belongs together with: they open together or not at all.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    #[schema(example = json!(["@acme/core@2.0.0"]))]
+    pub siblings: Vec<String>,
     pub wanted: u64,
+    /// How many people ask that it be let through; the history has their words.
+    #[serde(default)]
+    pub requests: u64,
     /// The one wording, without a link.
     #[schema(
         example = "left-pad@1.3.0 is held: published 9 hours ago, opens 2026-11-27 14:05 UTC (minimum age 7 days). 1.2.0 is approved."
@@ -230,6 +287,9 @@ pub struct ReleaseView {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub change: Option<ChangeView>,
     pub artifacts: Vec<ArtifactView>,
+    /// What speaks for it besides its bytes; none before it was inspected, and of what was published here.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub evidence: Option<EvidenceView>,
     /// Oldest first.
     pub history: Vec<Event>,
     /// In words, what would change where it stands.
@@ -257,9 +317,16 @@ pub struct FindingView {
     pub evidence: String,
     /// People approved in sight of it, so that it does not count.
     pub covered: bool,
+    /// The waiver by which it does not count.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waived: Option<WaiverMark>,
     /// What this kind of finding means.
     #[schema(example = "its manifest runs a program when it is installed")]
     pub why: String,
+    /// The rule of policy that says what it does, and why; absent where that is what holds for all packages.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[schema(example = "policy.rules[0]: it brings programs on purpose")]
+    pub rule: Option<String>,
 }
 
 /// From what a finding was made.
@@ -355,34 +422,6 @@ pub struct Proof {
     /// Where the chain breaks, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub place: Option<String>,
-}
-
-/// Who pulled a release.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Recall {
-    #[schema(example = "left-pad")]
-    pub package: String,
-    #[schema(example = "1.3.0")]
-    pub version: String,
-    pub pulls: Vec<Pull>,
-    /// The sum of all counts.
-    pub total: u64,
-}
-
-/// One puller of a release.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
-pub struct Pull {
-    #[schema(schema_with = schema::time)]
-    pub at_first: Timestamp,
-    #[schema(schema_with = schema::time)]
-    pub at_last: Timestamp,
-    pub count: u64,
-    /// The name of the token, if the puller had one.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub by: Option<String>,
-    #[schema(example = "10.0.4.17")]
-    pub address: String,
-    pub user_agent: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]

@@ -9,6 +9,7 @@ use crate::model::digest::Digest;
 use crate::model::digest::Integrity;
 use crate::model::index::Artifact;
 use crate::model::index::Claims;
+use crate::model::index::Origin;
 use crate::model::index::Row;
 use crate::protocol::npm::Npm;
 use crate::quarantine::context::Context;
@@ -35,6 +36,7 @@ fn index(versions: &str, pointers: &str) -> Index {
             published_at: Some(now().minus(age)),
             artifacts: vec![Artifact { file: format!("x-{version}.tgz"), aliases: Vec::new(), location: String::new(), integrity }],
             claims: Claims::default(),
+            origin: Origin::default(),
             unreadable: None,
             removed_at: None,
         });

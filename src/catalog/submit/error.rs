@@ -20,6 +20,12 @@ pub enum SubmitError {
     NameOfUpstream(PackageId),
     #[error("{} differs only in its case from {}, which is at home here", package.name, twin.name)]
     NameOfTwin { package: PackageId, twin: PackageId },
+    /// Were it published, nobody could have the other one any more.
+    #[error(
+        "{} differs only in its case from {}, which comes from the upstream registry and was asked for here; an admin can assign the name to this one",
+        package.name, twin.name
+    )]
+    NameOfUpstreamsTwin { package: PackageId, twin: PackageId },
     #[error("whether {} belongs to the upstream registry cannot be asked now: {why}; nothing was published", package.name)]
     UpstreamSilent { package: PackageId, why: String, retry_after: Duration },
     #[error("you are not an owner of {}", .0.name)]
@@ -59,6 +65,7 @@ impl SubmitError {
             SubmitError::TooManyAtOnce | SubmitError::TooFast(_) => Some(RETRY_AFTER),
             SubmitError::NameOfUpstream(_)
             | SubmitError::NameOfTwin { .. }
+            | SubmitError::NameOfUpstreamsTwin { .. }
             | SubmitError::NotOwner(_)
             | SubmitError::NotInReach(_)
             | SubmitError::Exists { .. }
@@ -83,6 +90,7 @@ impl SubmitError {
             SubmitError::Catalog(_) | SubmitError::Blob(_) => false,
             SubmitError::NameOfUpstream(_)
             | SubmitError::NameOfTwin { .. }
+            | SubmitError::NameOfUpstreamsTwin { .. }
             | SubmitError::UpstreamSilent { .. }
             | SubmitError::NotOwner(_)
             | SubmitError::NotInReach(_)

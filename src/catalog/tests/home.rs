@@ -1,5 +1,7 @@
 //! A package that is at home here, before an upstream that has one of the same name.
 
+use futures_util::FutureExt;
+
 use super::*;
 use crate::model::digest::Digest;
 use crate::model::local::NameOwner;
@@ -98,6 +100,43 @@ async fn a_change_is_in_force_when_it_is_committed() {
     catalog.commit_change(change, Actor::Airlock).await.unwrap();
     let gone = catalog.shelf(&package()).await.map(drop);
     assert!(matches!(gone, Err(CatalogError::UnknownPackage(_))), "{gone:?}");
+}
+
+#[tokio::test]
+async fn a_change_goes_on_when_nobody_waits_for_it_any_more() {
+    let world = world().await;
+    let catalog = &world.catalog;
+    let unknown = world.state.package(&package()).await.unwrap();
+    let restricted = Command::Amended { package: package(), by: "maria".into(), changes: vec![Amendment::Restricted { on: true }] };
+    let commands = vec![world.submission("1.0.0", &["latest"]), restricted];
+    let change = catalog.change(&package(), &unknown, commands).await.unwrap();
+    let mut commit = Box::pin(catalog.commit_change(change, Actor::Airlock));
+    assert!(commit.as_mut().now_or_never().is_none());
+    drop(commit);
+    catalog.finish().await;
+    assert!(catalog.is_restricted(&package()));
+    assert_eq!(world.versions().await, ["1.0.0"]);
+}
+
+/// The releases that come back were not there when upstream said so: that they claim to be older counts for nothing.
+#[tokio::test]
+async fn upstream_having_nothing_any_more_is_not_what_was_composed_of_nothing() {
+    let world = world().await;
+    world.says(&["1.0.0"]);
+    assert_eq!(world.versions().await, ["1.0.0"]);
+    world.clock.advance(FRESH_FOR);
+    world.has_nothing();
+    // What it had is not known any more, so that nothing is left of it to be listed as removed.
+    world.disk.remove(&world.document().await).await.unwrap();
+    world.catalog.shelves.clear();
+    assert_eq!(world.versions().await, [""; 0]);
+    world.catalog.shelves.clear();
+    let gone_at = world.clock.now();
+    world.clock.advance(FRESH_FOR);
+    world.says(&["1.0.0", "1.0.1"]);
+    assert_eq!(world.versions().await, ["1.0.0", "1.0.1"]);
+    let state = world.state.package(&package()).await.unwrap();
+    assert!(state.releases[&v("1.0.1")].absent_at.is_some_and(|at| at >= gone_at), "{:?}", state.releases[&v("1.0.1")]);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use crate::catalog::review::ReviewError;
 use crate::catalog::submit::Offer;
 use crate::catalog::submit::SubmitError;
 use crate::catalog::submit::Submitted;
+use crate::catalog::upload::Sender;
 use crate::model::digest::Digest;
 use crate::model::digest::Integrity;
 use crate::model::local::NameOwner;
@@ -56,7 +57,8 @@ impl World {
             staged: false,
             name_fault: None,
         };
-        self.catalog.submit(offer, upload.finish().unwrap(), &publisher()).await
+        let turn = self.catalog.turn("maria", Sender::Publisher).await.unwrap();
+        self.catalog.submit(offer, upload.finish().unwrap(), &publisher(), turn).await
     }
 
     /// Whether quarantine has the bytes of this version.

@@ -59,6 +59,41 @@ impl<'t> Scanner<'t> {
         Ok(self.since(start))
     }
 
+    pub fn is_at_array(&mut self) -> bool {
+        self.blank();
+        self.peek() == Some(b'[')
+    }
+
+    /// Begins an object whose keys [`Scanner::next_key`] gives one by one.
+    pub fn open_object(&mut self) -> Result<(), JsonFault> {
+        self.open(b'{', b'}')
+    }
+
+    /// The next key of the object that is open, and where it stands; its value is to be gone over before the next. `None`
+    /// closes it.
+    pub fn next_key(&mut self, is_first: bool) -> Result<Option<(usize, Quoted<'t>)>, JsonFault> {
+        if if is_first { self.closes() } else { !self.goes_on()? } {
+            return Ok(None);
+        }
+        self.blank();
+        let at = self.at;
+        Ok(Some((at, self.key()?)))
+    }
+
+    /// Begins an array whose elements are gone over while [`Scanner::next_element`] says that there is one.
+    pub fn open_array(&mut self) -> Result<(), JsonFault> {
+        self.open(b'[', b']')
+    }
+
+    pub fn next_element(&mut self, is_first: bool) -> Result<bool, JsonFault> {
+        if is_first { Ok(!self.closes()) } else { self.goes_on() }
+    }
+
+    /// How many bytes were gone over.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
     /// How many objects and arrays were open at once at most, above those that are open here, since this was last asked:
     /// `{"a":[]}` is 2 deep.
     pub fn take_depth(&mut self) -> usize {
@@ -127,8 +162,9 @@ impl<'t> Scanner<'t> {
         self.text.as_bytes().get(self.at).copied()
     }
 
+    /// Goes over what stands between two values.
     #[inline]
-    fn blank(&mut self) {
+    pub fn blank(&mut self) {
         while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
             self.at += 1;
         }

@@ -3,14 +3,22 @@
 use crate::catalog::CatalogError;
 use crate::catalog::advisories::NotAudited;
 use crate::catalog::explanation::DecideOrFind;
+use crate::catalog::lockfile::NotChecked;
 use crate::catalog::passthrough::NotPassed;
+use crate::catalog::replay::TrialError;
+use crate::catalog::requests::RequestOrFind;
 use crate::catalog::review::ReviewError;
 use crate::http::problem::Kind;
 use crate::http::problem::Problem;
+use crate::http::problem::REASON_PHRASE_BYTES_MAX;
+use crate::model::finding::printable;
 use crate::quarantine::decide::DecideError;
 use crate::quarantine::feeds::hear::Blame;
 use crate::quarantine::feeds::hear::HearError;
 use crate::quarantine::gate::NotForReview;
+use crate::quarantine::recalls::AcknowledgeError;
+use crate::quarantine::requests::RequestError;
+use crate::quarantine::waivers::WaiveError;
 
 impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Problem {
@@ -29,6 +37,17 @@ impl From<CatalogError> for Problem {
     }
 }
 
+impl From<TrialError> for Problem {
+    fn from(error: TrialError) -> Problem {
+        let text = error.to_string();
+        match error {
+            TrialError::Faults(_) | TrialError::Days => Problem::new(Kind::Unacceptable, text),
+            TrialError::Busy => Problem::new(Kind::Conflict, text),
+            TrialError::Catalog(error) => error.into(),
+        }
+    }
+}
+
 impl From<NotAudited> for Problem {
     fn from(error: NotAudited) -> Problem {
         let text = error.to_string();
@@ -38,6 +57,18 @@ impl From<NotAudited> for Problem {
             NotAudited::Upstream { retry_after: Some(wait), .. } => Problem::new(Kind::NotYet, text).retry_after(wait),
             NotAudited::Upstream { retry_after: None, .. } => Problem::new(Kind::Upstream, text),
             NotAudited::Catalog(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotChecked> for Problem {
+    fn from(error: NotChecked) -> Problem {
+        let text = printable(&error.to_string(), REASON_PHRASE_BYTES_MAX);
+        match error {
+            NotChecked::Unreadable(_) => Problem::new(Kind::Unacceptable, text),
+            NotChecked::TooManyPackages => Problem::new(Kind::TooLarge, text),
+            NotChecked::Busy { retry_after } => Problem::new(Kind::NotYet, text).retry_after(retry_after),
+            NotChecked::Catalog(error) => error.into(),
         }
     }
 }
@@ -60,6 +91,69 @@ impl From<DecideError> for Problem {
             | DecideError::ExpiryMeaningless(_) => Kind::Unacceptable,
             DecideError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
             DecideError::Commit(_) | DecideError::Read(_) => return Problem::internal(text),
+        };
+        Problem::new(kind, text)
+    }
+}
+
+impl From<WaiveError> for Problem {
+    fn from(error: WaiveError) -> Problem {
+        let text = error.to_string();
+        let kind = match &error {
+            WaiveError::Nobody => Kind::Unauthenticated,
+            WaiveError::TooWide | WaiveError::OwnSubmission { .. } => Kind::Forbidden,
+            WaiveError::Unknown(_) => Kind::Unknown,
+            WaiveError::Ended(_) | WaiveError::Already { .. } | WaiveError::TooMany { .. } => Kind::Conflict,
+            WaiveError::ReasonMissing
+            | WaiveError::ReasonTooLong { .. }
+            | WaiveError::Packages { .. }
+            | WaiveError::VersionOfMany
+            | WaiveError::NoFindings
+            | WaiveError::NeverWaived { .. }
+            | WaiveError::ExpiryInPast(_)
+            | WaiveError::ExpiryTooFar { .. } => Kind::Unacceptable,
+            WaiveError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
+            WaiveError::Commit(_) | WaiveError::Read(_) | WaiveError::Random(_) => return Problem::internal(text),
+        };
+        Problem::new(kind, text)
+    }
+}
+
+impl From<RequestOrFind> for Problem {
+    fn from(error: RequestOrFind) -> Problem {
+        match error {
+            RequestOrFind::Request(error) => error.into(),
+            RequestOrFind::Find(error) => error.into(),
+        }
+    }
+}
+
+impl From<RequestError> for Problem {
+    fn from(error: RequestError) -> Problem {
+        let text = error.to_string();
+        let kind = match &error {
+            RequestError::UnknownRelease(_) => Kind::Unknown,
+            RequestError::Nobody => Kind::Unauthenticated,
+            RequestError::ReasonMissing | RequestError::ReasonTooLong { .. } => Kind::Unacceptable,
+            RequestError::NothingToAsk(_) => Kind::Conflict,
+            RequestError::TooMany { retry_after, .. } => return Problem::new(Kind::TooManyRequests, text).retry_after(*retry_after),
+            RequestError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
+            RequestError::Commit(_) | RequestError::Read(_) => return Problem::internal(text),
+        };
+        Problem::new(kind, text)
+    }
+}
+
+impl From<AcknowledgeError> for Problem {
+    fn from(error: AcknowledgeError) -> Problem {
+        let text = error.to_string();
+        let kind = match &error {
+            AcknowledgeError::Nobody => Kind::Unauthenticated,
+            AcknowledgeError::OfOthers => Kind::Forbidden,
+            AcknowledgeError::NoteTooLong { .. } | AcknowledgeError::NotAName => Kind::Unacceptable,
+            AcknowledgeError::NotRecalled(_) | AcknowledgeError::TooMany { .. } => Kind::Conflict,
+            AcknowledgeError::Commit(commit) if commit.is_disk_full() => Kind::StorageFull,
+            AcknowledgeError::Commit(_) | AcknowledgeError::Read(_) => return Problem::internal(text),
         };
         Problem::new(kind, text)
     }

@@ -14,6 +14,7 @@ impl From<SubmitError> for Problem {
         let kind = match error {
             SubmitError::NameOfUpstream(_)
             | SubmitError::NameOfTwin { .. }
+            | SubmitError::NameOfUpstreamsTwin { .. }
             | SubmitError::NotOwner(_)
             | SubmitError::NotInReach(_)
             | SubmitError::Exists { .. }

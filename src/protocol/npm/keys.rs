@@ -14,9 +14,8 @@ use crate::protocol::npm::call::Call;
 use crate::protocol::npm::call::told;
 use crate::protocol::npm::explain::Failure;
 use crate::protocol::npm::handlers::Registry;
+use crate::protocol::npm::vouchers::KEYS;
 
-/// Where registries have them.
-const PATH: &str = "-/npm/v1/keys";
 /// Of one upstream.
 const KEYS_MAX: usize = 100;
 /// What npm and corepack verify with.
@@ -35,7 +34,7 @@ pub async fn keys(registry: &Registry, _call: Call<'_>) -> Result<Response, Fail
         let expires = key.expires_at;
         json!({"expires": expires, "keyid": key.id, "keytype": SCHEME, "scheme": SCHEME, "key": key.public_spki_base64})
     });
-    let passed = registry.catalog.passed_through(PATH).await?;
+    let passed = registry.catalog.passed_through(KEYS).await?;
     told(StatusCode::OK, &json!({"keys": merged(ours.collect(), &passed)}))
 }
 

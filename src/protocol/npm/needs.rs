@@ -65,7 +65,7 @@ pub fn needed(name: &str, wanted: &str) -> Option<PackageId> {
 }
 
 /// `npm:other@1` is a need of another package under an alias.
-fn need(name: &str, wanted: &str) -> Option<Need> {
+pub fn need(name: &str, wanted: &str) -> Option<Need> {
     let (name, range) = match wanted.strip_prefix("npm:") {
         Some(target) => match target.char_indices().skip(1).find(|(_, c)| *c == '@') {
             Some((at, _)) => (target.get(..at)?, target.get(at + 1..)?),

@@ -23,6 +23,7 @@ use crate::model::finding::printable;
 use crate::model::index::Artifact;
 use crate::model::index::Claims;
 use crate::model::index::Index;
+use crate::model::index::Origin;
 use crate::model::index::Row;
 use crate::model::package::PackageId;
 use crate::model::package::PackageName;
@@ -37,6 +38,7 @@ use crate::protocol::npm::manifest::DEPTH_MAX;
 use crate::protocol::npm::manifest::Fault;
 use crate::protocol::npm::manifest::Manifest;
 use crate::protocol::npm::order;
+use crate::protocol::npm::origin::Hands;
 use crate::protocol::npm::write::write_key;
 use crate::protocol::npm::write::write_text;
 
@@ -112,31 +114,46 @@ struct Rows<'d> {
     /// What each row stands under.
     keys: Vec<Key<'d>>,
     places: HashMap<Version, usize>,
+    hands: Hands<'d>,
     text: Vec<u8>,
 }
 
 impl<'d> Rows<'d> {
     /// `bytes`: how long their text may become.
     fn new(package: &'d PackageName, bytes: usize) -> Rows<'d> {
-        Rows { package, rows: Vec::new(), keys: Vec::new(), places: HashMap::new(), text: Vec::with_capacity(bytes) }
+        Rows {
+            package,
+            rows: Vec::new(),
+            keys: Vec::new(),
+            places: HashMap::new(),
+            hands: Hands::default(),
+            text: Vec::with_capacity(bytes),
+        }
     }
 
     fn add(&mut self, key: Key<'d>, text: Raw<'d>, manifest: Result<Manifest<'d>, Fault>) {
         let Some(version) = nameable(&key) else { return };
         if let Some(row) = self.places.get(&version).and_then(|place| self.rows.get_mut(*place)) {
-            *row =
-                Row { unreadable: Some(Fault::SameVersion.to_string()), claims: Claims::default(), artifacts: Vec::new(), ..row.clone() };
+            *row = Row {
+                unreadable: Some(Fault::SameVersion.to_string()),
+                claims: Claims::default(),
+                origin: Origin::default(),
+                artifacts: Vec::new(),
+                ..row.clone()
+            };
             return;
         }
         self.places.insert(version.clone(), self.rows.len());
         let start = self.text.len();
         self.text.extend_from_slice(text.get().as_bytes());
-        let (artifacts, claims, unreadable) = match manifest.and_then(|manifest| release(self.package, &key, text, &manifest)) {
-            Ok((artifact, claims)) => (vec![artifact], claims, None),
-            Err(fault) => (Vec::new(), Claims::default(), Some(fault.to_string())),
+        let hands = &mut self.hands;
+        let read = manifest.and_then(|manifest| release(self.package, &key, text, &manifest, hands));
+        let (artifacts, claims, origin, unreadable) = match read {
+            Ok((artifact, claims, origin)) => (vec![artifact], claims, origin, None),
+            Err(fault) => (Vec::new(), Claims::default(), Origin::default(), Some(fault.to_string())),
         };
         let manifest = start..self.text.len();
-        self.rows.push(Row { version, manifest, published_at: None, artifacts, claims, unreadable, removed_at: None });
+        self.rows.push(Row { version, manifest, published_at: None, artifacts, claims, origin, unreadable, removed_at: None });
         self.keys.push(key);
     }
 
@@ -180,7 +197,13 @@ fn unambiguous(text: Raw<'_>) -> Result<(), Fault> {
 }
 
 /// What one manifest states; the artifact has no name yet.
-fn release(package: &PackageName, key: &str, text: Raw<'_>, manifest: &Manifest<'_>) -> Result<(Artifact, Claims), Fault> {
+fn release<'d>(
+    package: &PackageName,
+    key: &str,
+    text: Raw<'_>,
+    manifest: &Manifest<'d>,
+    hands: &mut Hands<'d>,
+) -> Result<(Artifact, Claims, Origin), Fault> {
     if order::semantic(key).is_none() || key.len() > Version::BYTES_MAX {
         return Err(Fault::not_a_version(key));
     }
@@ -203,7 +226,8 @@ fn release(package: &PackageName, key: &str, text: Raw<'_>, manifest: &Manifest<
     }
     let integrity =
         integrity::stated(hash(&dist, "integrity", "dist.integrity")?.as_deref(), hash(&dist, "shasum", "dist.shasum")?.as_deref());
-    Ok((Artifact { file: String::new(), aliases: Vec::new(), location: location.into_owned(), integrity }, claims(manifest)?))
+    let artifact = Artifact { file: String::new(), aliases: Vec::new(), location: location.into_owned(), integrity };
+    Ok((artifact, claims(manifest)?, hands.origin(manifest, &dist)))
 }
 
 /// A hash that is stated, or not; what is stated in no readable form is a fault.

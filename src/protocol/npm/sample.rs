@@ -85,10 +85,13 @@ pub fn exposed(package: &str, text: &str, releases: &[Release<'_>]) -> Exposed {
         digest: None,
         substance: None,
         covers: Vec::new(),
+        basis: None,
         expires_at: None,
     };
     let verdicts = releases.iter().map(|release| Verdict {
         standing: if release.listed { Standing::Admissible } else { Standing::Held { until: None } },
+        observed: false,
+        inspected: false,
         findings: Vec::new(),
         age_counts_from: now,
         reason: if release.listed { Reason::Clear } else { Reason::Person(held.clone()) },
@@ -100,6 +103,7 @@ pub fn exposed(package: &str, text: &str, releases: &[Release<'_>]) -> Exposed {
         trusted: None,
         fix_of: None,
         gravest: None,
+        tie: None,
     });
     let standings = Standings {
         revision: Sequence::default(),

@@ -172,15 +172,11 @@ pub async fn tarball(registry: &Registry, call: Call<'_>, id: String) -> Result<
 pub async fn approve(registry: &Registry, call: Call<'_>, id: String) -> Result<Response, Failure> {
     let id = stage_id(&id, &call)?;
     let approved = registry.catalog.approve_in_review(&id, APPROVED, &call.caller.principal).await?;
-    let message = match approved.verdict.standing {
-        Standing::Approved | Standing::Admissible => {
-            return told(StatusCode::CREATED, &json!({"ok": true, "message": approved.sentence}));
-        }
-        Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => {
-            let verdict = &approved.verdict;
-            format!("{} of {} approvals: {}", verdict.approvals_given, verdict.approvals_needed, approved.sentence)
-        }
-    };
+    let verdict = &approved.verdict;
+    if verdict.is_served() {
+        return told(StatusCode::CREATED, &json!({"ok": true, "message": approved.sentence}));
+    }
+    let message = format!("{} of {} approvals: {}", verdict.approvals_given, verdict.approvals_needed, approved.sentence);
     let mut response = told(StatusCode::ACCEPTED, &json!({"ok": true, "message": message}))?;
     let ascii: String = message.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect();
     if let Ok(notice) = HeaderValue::try_from(ascii) {

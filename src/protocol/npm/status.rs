@@ -20,6 +20,7 @@ pub async fn status(registry: &Registry, call: Call<'_>, package: PackageName, v
     let release = ReleaseId { package: npm(package), version };
     let status = match registry.catalog.explain(&release).await {
         Ok(explained) if explained.restricted && call.caller.name.is_none() => return Err(unknown(release)),
+        Ok(explained) if explained.verdict.observed => "published",
         Ok(explained) => in_words(explained.verdict.standing),
         Err(CatalogError::UnknownPackage(_) | CatalogError::UnknownRelease { .. })
             if call.caller.name.is_some() && registry.catalog.is_withdrawn(&release).await? =>

@@ -7,6 +7,7 @@ use crate::model::digest::IntegrityOutcome;
 use crate::model::facts::Facts;
 use crate::model::index::Artifact;
 use crate::model::index::Claims;
+use crate::model::index::Origin;
 use crate::model::package::PackageId;
 use crate::protocol::npm::order;
 use crate::storage::record::Inspection;
@@ -64,6 +65,7 @@ impl World {
                 published_at: None,
                 artifacts: vec![artifact],
                 claims: Claims::default(),
+                origin: Origin::default(),
                 unreadable: None,
                 removed_at: None,
             }
@@ -87,6 +89,7 @@ impl World {
                 integrity: IntegrityOutcome::Agrees,
                 facts: Facts::default(),
                 substance: None,
+                evidence: None,
             };
             let inspections = [(format!("left-pad-{text}.tgz"), Arc::new(inspection))].into();
             state.releases.insert(version(text), ReleaseState { inspections, ..ReleaseState::default() });

@@ -22,10 +22,7 @@ const NAMED_MAX: usize = 5;
 /// Findings of one release, at most one of a kind. `in_use_since`: when bytes of it were first inspected or approved here.
 pub fn examine(said: &[Said], in_use_since: Option<Timestamp>, now: Timestamp) -> Vec<Finding> {
     let malware: Vec<&Said> = said.iter().filter(|one| one.advisory.kind == AdvisoryKind::Malware).collect();
-    let vulnerabilities = |low: u8, high: u8| {
-        let score = move |one: &&Said| (low..high).contains(&one.advisory.score.unwrap_or(0));
-        said.iter().filter(|one| one.advisory.kind == AdvisoryKind::Vulnerability).filter(score).collect::<Vec<_>>()
-    };
+    let vulnerabilities = || said.iter().filter(|one| one.advisory.kind == AdvisoryKind::Vulnerability);
     let mut findings = Vec::new();
     if !malware.is_empty() {
         let sources: BTreeSet<&str> = malware.iter().flat_map(|one| one.sources.iter().map(String::as_str)).collect();
@@ -34,17 +31,22 @@ pub fn examine(said: &[Said], in_use_since: Option<Timestamp>, now: Timestamp) -
         let kind = if is_confirmed || !is_long_in_use { FindingKind::Malware } else { FindingKind::MalwareUnconfirmed };
         findings.push(Finding::new(kind, named(&malware)));
     }
-    for (kind, low, high) in [
-        (FindingKind::VulnerableCritical, CRITICAL, u8::MAX),
-        (FindingKind::VulnerableHigh, HIGH, CRITICAL),
-        (FindingKind::Vulnerable, 0, HIGH),
-    ] {
-        let all = vulnerabilities(low, high);
+    for kind in [FindingKind::VulnerableCritical, FindingKind::VulnerableHigh, FindingKind::Vulnerable] {
+        let all: Vec<&Said> = vulnerabilities().filter(|one| graded(one.advisory.score) == kind).collect();
         if !all.is_empty() {
             findings.push(Finding::new(kind, named(&all)));
         }
     }
     findings
+}
+
+/// As what a vulnerability of this score is told.
+pub fn graded(score: Option<u8>) -> FindingKind {
+    match score.unwrap_or(0) {
+        CRITICAL.. => FindingKind::VulnerableCritical,
+        HIGH.. => FindingKind::VulnerableHigh,
+        _ => FindingKind::Vulnerable,
+    }
 }
 
 /// A release whose hold ended when what was known of advisories was too old already. `opened_at`: when nothing but that stood

@@ -8,6 +8,7 @@ use crate::model::finding::Finding;
 use crate::model::finding::FindingKind;
 use crate::model::index::InstallStep;
 use crate::model::signal::Signal;
+use crate::quarantine::identity::evidence;
 use crate::storage::record::Inspection;
 
 /// The edition of the inspection. Raised when it learns to see more; what an older edition passed is looked at again.
@@ -67,6 +68,7 @@ pub fn examine(inspection: &Inspection) -> Vec<Finding> {
             found(kind, listed(what));
         }
     }
+    findings.extend(inspection.evidence.as_deref().into_iter().flat_map(evidence::examine));
     findings
 }
 

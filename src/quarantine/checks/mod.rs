@@ -3,4 +3,5 @@
 pub mod advisories;
 pub mod change;
 pub mod inspection;
+pub mod license;
 pub mod screening;

@@ -9,6 +9,7 @@ use crate::model::digest::IntegrityOutcome;
 use crate::model::facts::Facts;
 use crate::model::index::Artifact;
 use crate::model::index::Claims;
+use crate::model::index::Origin;
 use crate::storage::record::Inspection;
 use crate::storage::record::ReleaseState;
 
@@ -31,6 +32,7 @@ fn index(words: &str) -> Index {
             published_at: Some(now()),
             artifacts: vec![Artifact { file: format!("x-{version}.tgz"), aliases: Vec::new(), location: String::new(), integrity }],
             claims: Claims::default(),
+            origin: Origin::default(),
             unreadable: None,
             removed_at: None,
         });
@@ -53,6 +55,7 @@ fn pinned(version: &str) -> PackageState {
         integrity: IntegrityOutcome::Agrees,
         facts: Facts::default(),
         substance: None,
+        evidence: None,
     };
     let mut state = seen();
     let release = ReleaseState { inspections: [(format!("x-{version}.tgz"), Arc::new(inspection))].into(), ..ReleaseState::default() };

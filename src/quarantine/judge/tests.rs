@@ -2,6 +2,8 @@
 
 mod editions;
 mod people;
+mod policy;
+mod waived;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use crate::model::facts::Facts;
 use crate::model::index::Artifact;
 use crate::model::index::Claims;
 use crate::model::index::InstallStep;
+use crate::model::index::Origin;
 use crate::model::package::Version;
 use crate::model::pattern::PackagePattern;
 use crate::model::release::ReleaseId;
@@ -62,6 +65,7 @@ fn published(age: Duration) -> Given {
         published_at: Some(ago(age)),
         artifacts: vec![artifact],
         claims: Claims::default(),
+        origin: Origin::default(),
         unreadable: None,
         removed_at: None,
     };
@@ -87,6 +91,7 @@ impl Given {
             integrity: IntegrityOutcome::Agrees,
             facts,
             substance: None,
+            evidence: None,
         };
         self.state.inspections.insert("left-pad-1.0.0.tgz".into(), Arc::new(inspection));
         self
@@ -113,6 +118,7 @@ impl Given {
             digest: Some(bytes()),
             substance: None,
             covers: in_sight,
+            basis: None,
             expires_at: None,
         });
         self
@@ -129,6 +135,7 @@ impl Given {
             substance: self.substance,
             state: Some(&self.state),
             submission: self.submission.as_ref(),
+            alleged: &[],
             first_seen_at: ago(DAY * 2),
             name_counts_from: ago(self.name_age),
             approved_before: self.approved_before,

@@ -43,12 +43,13 @@ fn name(command: &Command) -> &'static str {
         Command::WaiverEnded { .. } => "waiver_ended",
         Command::Requested { .. } => "requested",
         Command::Acknowledged { .. } => "acknowledged",
+        Command::Rejudged { .. } => "rejudged",
         Command::EditionBegun { .. } => "edition_begun",
         Command::FeedHeard { .. } => "feed_heard",
     }
 }
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "sight",
     "inspected",
     "decided",
@@ -69,6 +70,7 @@ const COMMANDS: [&str; 22] = [
     "waiver_ended",
     "requested",
     "acknowledged",
+    "rejudged",
     "edition_begun",
     "feed_heard",
 ];

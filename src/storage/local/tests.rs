@@ -36,6 +36,7 @@ fn inspected(number: usize, version: usize) -> Command {
         integrity: IntegrityOutcome::Agrees,
         facts: Facts::default(),
         substance: None,
+        evidence: None,
     };
     Command::Inspected { release, file: format!("package-{number}-{version}.0.0.tgz"), inspection: Box::new(inspection) }
 }

@@ -18,7 +18,7 @@ const ADVISORIES: &str = "/-/airlock/v1/advisories";
 const CRITICAL: &str = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H";
 
 /// One source each.
-fn malware(id: &str, package: &str, versions: &[&str], sources: &[&str], modified: &str) -> Value {
+pub fn malware(id: &str, package: &str, versions: &[&str], sources: &[&str], modified: &str) -> Value {
     let origins: Vec<Value> = sources.iter().map(|source| json!({"source": source, "sha256": "00", "versions": versions})).collect();
     json!({
         "schema_version": "1.7.4",
@@ -80,7 +80,7 @@ impl Airlock {
     }
 
     /// Some records, as JSON lines.
-    async fn bring(&self, records: &[Value]) {
+    pub async fn bring(&self, records: &[Value]) {
         let lines: Vec<String> = records.iter().map(Value::to_string).collect();
         let reply = self.as_admin("POST", ADVISORIES).body(lines.join("\n").as_bytes()).send().await;
         assert_eq!(reply.status, 200, "{}", reply.text());

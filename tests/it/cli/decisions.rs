@@ -69,6 +69,48 @@ async fn people_see_decide_and_look_back() {
 }
 
 #[tokio::test]
+async fn people_waive_ask_and_acknowledge() {
+    let (server, _upstream) = serving().await;
+    let run = |line: &'static str| server.run_line(line);
+    run("waiver list").await.assert_success().assert_says("There are no waivers.");
+    let made = run("waiver add left-pad@1.2.0 --finding missing_integrity --reason read-it --expires 90d").await;
+    made.assert_success().assert_says("missing_integrity of left-pad@1.2.0 until ");
+    let list = json(&run("waiver list --json").await);
+    let id = list["waivers"][0]["id"].as_str().unwrap().to_owned();
+    run("waiver list").await.assert_success().assert_says(&id).assert_says("counts").assert_says("read-it");
+    let explained = run("explain left-pad@1.2.0").await;
+    explained.assert_success().assert_says("waived").assert_says(&format!("by admin: read-it (waiver {id})"));
+    assert_eq!(run("waiver add left-pad@1.2.0 --finding missing_integrity --reason again").await.code, Some(1));
+    assert_eq!(run("waiver add left-pad --finding integrity_mismatch --reason no").await.code, Some(2));
+    server
+        .run(&["waiver", "end", &id, "--reason", "enough"])
+        .await
+        .assert_success()
+        .assert_says("missing_integrity of left-pad@1.2.0 count again");
+    assert_eq!(run("explain left-pad@1.2.0").await.code, Some(1));
+    run("waiver list --all").await.assert_success().assert_says("ended by admin");
+
+    run("request left-pad@1.1.0 --reason ticket-811").await.assert_success().assert_says("You are the first to ask for it.");
+    let queue = json(&run("queue --json").await);
+    assert_eq!((&queue["waiting"][0]["version"], &queue["waiting"][0]["requests"]), (&Value::from("1.1.0"), &Value::from(1)));
+    run("explain left-pad@1.1.0").await.assert_says("one person").assert_says("ticket-811");
+    assert_eq!(run("request left-pad@1.0.0 --reason why").await.code, Some(1), "it is open");
+
+    assert_eq!(run("recall ack left-pad@1.0.0").await.code, Some(1), "it is not recalled");
+    run("recall status left-pad@1.0.0")
+        .await
+        .assert_success()
+        .assert_says("left-pad@1.0.0 is not recalled.")
+        .assert_says("It was pulled once");
+    run("recall left-pad@1.0.0 --reason malware").await.assert_success();
+    let status = run("recall status left-pad@1.0.0").await;
+    assert_eq!(status.code, Some(1), "somebody still has it: {}", status.output);
+    status.assert_says("by admin: malware").assert_says("These have not said that it is gone:").assert_says("127.0.0.1");
+    run("recall ack left-pad@1.0.0 --for 127.0.0.1 --note build-thrown-away").await.assert_success().assert_says("Recorded for 127.0.0.1");
+    run("recall status left-pad@1.0.0").await.assert_success().assert_says("build-thrown-away");
+}
+
+#[tokio::test]
 async fn tokens_are_made_listed_and_ended() {
     let (server, _upstream) = serving().await;
     let made = json(&server.run_line("token create --role approver --name maria --expires 90d --json").await);

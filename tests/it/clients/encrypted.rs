@@ -51,7 +51,7 @@ async fn deno_shows_why_over_http2() {
     let mut project = Project::new(&program, &elsewhere, &[("only-young", "1.0.0")]);
     project.install().await.assert_success();
     project.forget_all_but_the_lockfile(&url);
-    project.rewrite_lockfile(&elsewhere, &url);
+    project.rewrite_lockfile(&url);
     project.trust(&cert);
     project.install_frozen().await.assert_failure().assert_says("is held: published 9 hours ago");
     assert_eq!(project.installed("only-young"), None);

@@ -76,7 +76,7 @@ impl Gated {
         let mut project = Project::new(&self.program, &elsewhere, dependencies);
         project.install().await.assert_success();
         project.forget_all_but_the_lockfile(&self.airlock.url());
-        project.rewrite_lockfile(&elsewhere, &self.airlock.url());
+        project.rewrite_lockfile(&self.airlock.url());
         project
     }
 

@@ -10,6 +10,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use airlock::protocol::npm::lockfile::rewrite::registry;
+use airlock::protocol::npm::lockfile::rewrite::rewrite;
 use serde_json::Value;
 use serde_json::json;
 use tempfile::TempDir;
@@ -307,8 +309,18 @@ impl Project {
         fs::read_to_string(self.lockfile_path()).unwrap()
     }
 
-    /// What `airlock lock rewrite` or a careful hand does: the same lockfile, at another registry.
-    pub fn rewrite_lockfile(&self, from: &Url, to: &Url) {
-        fs::write(self.lockfile_path(), self.lockfile().replace(from.as_str(), to.as_str())).unwrap();
+    /// As `airlock lock rewrite` does: the same lockfile, at another registry.
+    pub fn rewrite_lockfile(&self, to: &Url) {
+        let rewritten = rewrite(self.lockfile().as_bytes(), None, &registry(to.as_str()).unwrap()).unwrap();
+        fs::write(self.lockfile_path(), rewritten.text).unwrap();
+    }
+
+    pub fn change_lockfile(&self, change: impl FnOnce(String) -> String) {
+        fs::write(self.lockfile_path(), change(self.lockfile())).unwrap();
+    }
+
+    /// As it is called where its client looks for it.
+    pub fn lockfile_name(&self) -> String {
+        self.lockfile_path().file_name().unwrap().to_str().unwrap().to_owned()
     }
 }

@@ -105,6 +105,7 @@ fn inspected(index: &Index, row: &Row, at: Timestamp, odd: bool) -> [Vec<Command
         integrity: IntegrityOutcome::Agrees,
         facts,
         substance: Some(Npm.substance(&index.manifest(row))),
+        evidence: None,
     };
     let due_at = at;
     let until = at.plus(std::time::Duration::from_secs(60));
@@ -146,6 +147,7 @@ async fn make(state: &LocalState, documents: &DiskDocuments, number: usize, size
             digest: None,
             substance: None,
             covers: vec![],
+            basis: None,
             expires_at: None,
         };
         records.push(vec![Command::Decided { release, decision }]);

@@ -44,8 +44,16 @@ fn commands(number: usize, at: Timestamp) -> Vec<Command> {
         for version in &added[RELEASES_EACH - 2..] {
             let digest = Digest::of(format!("{text}@{version}").as_bytes());
             let facts = Facts { files: 12, unpacked_bytes: 40_000, ..Facts::default() };
-            let inspection =
-                Inspection { at, edition: 1, digest, size: 10_000, integrity: IntegrityOutcome::Agrees, facts, substance: None };
+            let inspection = Inspection {
+                at,
+                edition: 1,
+                digest,
+                size: 10_000,
+                integrity: IntegrityOutcome::Agrees,
+                facts,
+                substance: None,
+                evidence: None,
+            };
             let file = format!("made-up-{number}-{version}.tgz");
             commands.push(Command::Inspected { release: release(version), file, inspection: Box::new(inspection) });
         }
@@ -61,6 +69,7 @@ fn commands(number: usize, at: Timestamp) -> Vec<Command> {
             digest: None,
             substance: None,
             covers: vec![],
+            basis: None,
             expires_at: None,
         };
         commands.push(Command::Decided { release: release(&added[0]), decision });

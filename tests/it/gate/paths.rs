@@ -110,7 +110,7 @@ pub fn of_route(template: &str, hidden: &Hidden) -> Option<Vec<String>> {
             vec![template.replace("{session}", "0123456789abcdef0123456789abcdef")]
         }
         "/-/airlock/oidc/callback" => vec!["/-/airlock/oidc/callback?code=x&state=y".into()],
-        "/-/airlock/v1/users" => vec![template.to_owned()],
+        "/-/airlock/v1/users" | "/-/airlock/v1/lockfile" => vec![template.to_owned()],
         "/-/airlock/v1/advisories" => each(&|name| vec![format!("{template}?package={name}"), format!("{template}?whole=true")]),
         "/-/airlock/v1/users/{name}" => vec!["/-/airlock/v1/users/me".into()],
         "/-/airlock/v1/packages/{package}/owner" | "/-/airlock/v1/packages/{scope}/{name}/owner" => {
@@ -144,6 +144,15 @@ pub fn of_route(template: &str, hidden: &Hidden) -> Option<Vec<String>> {
         "/-/airlock/v1/recalls/{package}/{version}" | "/-/airlock/v1/recalls/{scope}/{name}/{version}" => {
             vec![format!("/-/airlock/v1/recalls/{own}/{encoded}")]
         }
+        "/-/airlock/v1/recalls/{package}/{version}/acknowledgements"
+        | "/-/airlock/v1/recalls/{scope}/{name}/{version}/acknowledgements" => {
+            vec![format!("/-/airlock/v1/recalls/{own}/{encoded}/acknowledgements")]
+        }
+        "/-/airlock/v1/releases/{package}/{version}/requests" | "/-/airlock/v1/releases/{scope}/{name}/{version}/requests" => {
+            vec![format!("/-/airlock/v1/releases/{own}/{encoded}/requests")]
+        }
+        "/-/airlock/v1/waivers" => each(&|name| vec![template.to_owned(), format!("{template}?package={name}&ended=true")]),
+        "/-/airlock/v1/waivers/{id}/end" => vec!["/-/airlock/v1/waivers/0123456789ab/end".into()],
         _ => return None,
     })
 }

@@ -3,8 +3,11 @@
 mod approvals;
 mod decisions;
 mod ledger;
+mod recalls;
+mod requests;
 mod secrets;
 mod tokens;
+mod waivers;
 
 use serde_json::Value;
 use serde_json::json;

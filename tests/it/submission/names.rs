@@ -134,6 +134,15 @@ async fn a_name_in_another_case_is_not_asked_of_upstream() {
     let maria = airlock.user("maria", "publisher").await;
     // Known and served before the names are at home here.
     assert_eq!((airlock.listed("Left-Pad").await, airlock.tarball("Left-Pad", "9.0.0").await.status), (vec!["9.0.0".to_owned()], 200));
+    let reply = airlock.publish(&maria, "left-pad", "1.0.0").await;
+    assert_eq!(reply.status, 403, "{}", reply.text());
+    assert!(
+        reply.text().contains("left-pad differs only in its case from Left-Pad, which comes from the upstream registry"),
+        "{}",
+        reply.text()
+    );
+    assert_eq!(airlock.listed("Left-Pad").await, ["9.0.0"], "nobody took it away from those who use it");
+    assert_eq!(assign(&airlock, "left-pad", "local").await.status, 200, "an admin may");
     for name in ["left-pad", "@acme/web"] {
         let reply = airlock.publish(&maria, name, "1.0.0").await;
         assert_eq!(reply.status, 201, "{}", reply.text());

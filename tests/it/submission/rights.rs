@@ -38,6 +38,7 @@ async fn a_stranger_is_refused_before_the_body() {
         (&maria, "POST", "/-/stage/package/left-pad", "belongs to the upstream registry"),
         (&maria, "POST", "/-/stage/package/never-asked-for", "belongs to the upstream registry"),
         (&maria, "POST", "/-/stage/package/@acme%2fWeb", "differs only in its case from @acme/web"),
+        (&maria, "POST", "/-/stage/package/Left-Pad", "differs only in its case from left-pad, which comes from the upstream registry"),
     ] {
         let answer = Slow::begin(&airlock, method, path, token).await.answer().await;
         assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains(said), "{method} {path}: {answer}");

@@ -8,6 +8,7 @@ pub mod http;
 pub mod provider;
 pub mod publish;
 pub mod scenario;
+pub mod sigstore;
 pub mod slow;
 pub mod tuf;
 pub mod upstream;

@@ -188,7 +188,7 @@ async fn upstream_is_asked_with_the_encoded_name_under_its_prefix() {
         .await;
     assert_eq!(airlock.tarball("@acme/web", "1.0.0").await.body, airlock.upstream.tarball("@acme/web", "1.0.0"));
     let raw: Vec<String> = airlock.upstream.log().into_iter().map(|one| one.raw).collect();
-    assert_eq!(raw, ["/repository/npm/@acme%2fweb", "/repository/npm/@acme/web/-/web-1.0.0.tgz"]);
+    assert_eq!(raw, ["/repository/npm/@acme%2fweb", "/repository/npm/@acme/web/-/web-1.0.0.tgz", "/repository/npm/-/npm/v1/keys"]);
 }
 
 #[tokio::test]

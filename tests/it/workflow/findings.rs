@@ -1,15 +1,20 @@
 //! One scenario for every kind of finding, under the default policy and under each action that policy may have for it.
 
+use std::sync::LazyLock;
+
 use airlock::config::Config;
 use airlock::model::finding::Action;
 use airlock::model::finding::FindingKind;
 use bytes::Bytes;
+use serde_json::Value;
 use serde_json::json;
 
 use crate::support::airlock::Airlock;
 use crate::support::scenario::Package;
 use crate::support::scenario::Scenario;
 use crate::support::scenario::gzip;
+use crate::support::sigstore::Made;
+use crate::support::sigstore::Sigstore;
 
 /// The release that has the finding, beside one that has none.
 const GOOD: &str = "1.0.0";
@@ -40,20 +45,11 @@ pub const OF_CHANGES: &[FindingKind] = &[
     FindingKind::SuspiciousChange,
 ];
 
-/// Kinds that no code raises yet: who published it, and as what. Each leaves this list with the check that raises it.
-const NOT_RAISED_YET: &[FindingKind] = &[
-    FindingKind::Typosquat,
-    FindingKind::NewPublisher,
-    FindingKind::DormantPublisher,
-    FindingKind::ProvenanceLost,
-    FindingKind::ProvenanceInvalid,
-    FindingKind::SignatureInvalid,
-    FindingKind::PublishBurst,
-    FindingKind::LicenseDenied,
-];
+/// What licences policy takes, which by default are all: `policy/rules.rs`.
+const OF_LICENCES: &[FindingKind] = &[FindingKind::LicenseDenied];
 
 fn is_elsewhere(kind: FindingKind) -> bool {
-    [OF_FEEDS, OF_CHANGES, NOT_RAISED_YET].iter().any(|list| list.contains(&kind))
+    [OF_FEEDS, OF_CHANGES, OF_LICENCES].iter().any(|list| list.contains(&kind))
 }
 
 /// Those that have a scenario here.
@@ -62,7 +58,23 @@ fn kinds() -> impl Iterator<Item = FindingKind> {
 }
 
 fn package(kind: FindingKind) -> String {
+    if kind == FindingKind::Typosquat {
+        return "electorn".to_owned();
+    }
     kind.as_str().replace('_', "-")
+}
+
+/// An authority whose word counts here, and the keys of upstream.
+static SIGSTORE: LazyLock<Sigstore> = LazyLock::new(Sigstore::new);
+
+/// An index says that there is provenance.
+fn attested() -> Value {
+    json!({"url": "https://registry.example/x", "provenance": {"predicateType": "https://slsa.dev/provenance/v1"}})
+}
+
+/// Other packages of the same publisher, published at the same time.
+fn companions() -> impl Iterator<Item = String> {
+    (1..10).map(|number| format!("publish-burst-{number}"))
 }
 
 /// An archive of these files and no others.
@@ -101,6 +113,20 @@ fn cause(kind: FindingKind, p: &mut Package) {
         FindingKind::HiddenInstallScript => _ = p.release(BAD).shipped("scripts", json!({"postinstall": "node index.js"})),
         FindingKind::ImplicitBuild => _ = p.release(BAD).file("binding.gyp", "{\"targets\":[]}"),
         FindingKind::BuildCommand => _ = p.release(BAD).file("binding.gyp", "{\"targets\":[{\"sources\":[\"<!(node index.js)\"]}]}"),
+        // Its name does.
+        FindingKind::Typosquat => _ = p.release(BAD),
+        FindingKind::NewPublisher => _ = p.release(BAD).age("100d").listed("_npmUser", json!({"name": "mallory"})),
+        FindingKind::DormantPublisher => {
+            p.release(GOOD).age("900d");
+            p.release(BAD).age("100d");
+        }
+        FindingKind::ProvenanceLost => {
+            p.release(GOOD).dist("attestations", attested());
+            p.release(BAD).age("100d");
+        }
+        FindingKind::ProvenanceInvalid => _ = p.release(BAD).dist("attestations", attested()),
+        FindingKind::SignatureInvalid => _ = p.release(BAD).dist("signatures", SIGSTORE.signatures("something else")),
+        FindingKind::PublishBurst => _ = p.release(BAD).age("10d"),
         FindingKind::NewPackage | FindingKind::ChangedUpstream | FindingKind::RemovedUpstream => _ = p.release(BAD),
         // It comes later, and claims to have been there.
         FindingKind::ClaimedAge => {}
@@ -150,7 +176,22 @@ async fn gated(edit: impl FnOnce(&mut Config)) -> Airlock {
     for kind in kinds() {
         scenario = scenario.package(&package(kind), |p| cause(kind, p));
     }
-    let airlock = scenario.gated_by(edit).await;
+    for name in companions() {
+        scenario = scenario.package(&name, |p| cause(FindingKind::PublishBurst, p));
+    }
+    let trusting = |config: &mut Config| {
+        let path = config.storage.data_dir.with_file_name("trusted_root.json");
+        std::fs::write(&path, SIGSTORE.trust_root()).unwrap();
+        config.upstream.trust_root = Some(path);
+        edit(config);
+    };
+    let airlock = scenario.gated_by(trusting).await;
+    airlock.upstream.document("/-/npm/v1/keys", SIGSTORE.keys());
+    let of_other_bytes = Made::of("pkg:npm/provenance-invalid@1.1.0", "00");
+    airlock.upstream.document("/-/npm/v1/attestations/provenance-invalid@1.1.0", SIGSTORE.attestations(&of_other_bytes).to_string());
+    for name in companions() {
+        airlock.listed(&name).await;
+    }
     for kind in kinds() {
         airlock.listed(&package(kind)).await;
         airlock.upstream.package(&package(kind), |p| happens_later(kind, p));
@@ -175,7 +216,8 @@ async fn check(airlock: &Airlock, kind: FindingKind, standing: &str) {
     let is_open = standing == "approved";
     let listed = airlock.listed(&name).await;
     assert_eq!(listed.contains(&BAD.to_owned()), is_open, "{kind}: {listed:?}");
-    assert!(listed.contains(&GOOD.to_owned()) || kind == FindingKind::NewPackage, "{kind}: {listed:?}");
+    let of_all = matches!(kind, FindingKind::NewPackage | FindingKind::Typosquat);
+    assert!(listed.contains(&GOOD.to_owned()) || of_all, "{kind}: {listed:?}");
     if is_open {
         assert_eq!((tarball.status, tarball.body), (200, airlock.upstream.tarball(&name, BAD)), "{kind}");
     } else {

@@ -5,8 +5,10 @@ mod ahead;
 mod archives;
 mod behaviour;
 mod changes;
+mod cohorts;
 mod editions;
 mod findings;
+mod identity;
 mod jobs;
 mod listing;
 

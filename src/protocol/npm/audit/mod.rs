@@ -7,6 +7,7 @@ mod tree;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -15,6 +16,7 @@ use http::HeaderMap;
 use http::StatusCode;
 use serde_json::Value;
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::catalog::advisories::Advisory;
 use crate::catalog::advisories::Audited;
@@ -46,13 +48,16 @@ const PATH: &str = "-/npm/v1/security/advisories/bulk";
 /// A question, decoded: the older ones come with every place of a tree and more.
 const BODY_BYTES_MAX: u64 = 8 * 1_024 * 1_024;
 
+/// When a client comes again that found too many others.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
 /// Advisories by package, as npm's bulk answer has them.
 type Advisories = BTreeMap<String, Vec<Value>>;
 
 /// `POST /-/npm/v1/security/advisories/bulk`: versions by package.
 pub async fn bulk(registry: &Registry, call: Call<'_>) -> Result<Response, Failure> {
     let Call { request, caller, body } = call;
-    let asked = read(registry, &request.headers, body, question::bulk).await?;
+    let (asked, _place) = read(registry, &request.headers, body, question::bulk).await?;
     let in_use = asked.iter().map(|(name, versions)| in_use(name, versions)).collect::<Result<Vec<InUse>, Problem>>()?;
     let known = known_against(registry, caller, &in_use).await?;
     noticed(registry, caller, &in_use, told(StatusCode::OK, &known)?).await
@@ -61,18 +66,19 @@ pub async fn bulk(registry: &Registry, call: Call<'_>) -> Result<Response, Failu
 /// `POST /-/npm/v1/security/audits` and `…/audits/quick`: a whole tree.
 pub async fn quick(registry: &Registry, call: Call<'_>) -> Result<Response, Failure> {
     let Call { request, caller, body } = call;
-    let tree = read(registry, &request.headers, body, Tree::parse).await?;
+    let (tree, _place) = read(registry, &request.headers, body, Tree::parse).await?;
     let in_use = tree.in_use();
     let known = known_against(registry, caller, &in_use).await?;
     noticed(registry, caller, &in_use, told(StatusCode::OK, &tree.report(&known))?).await
 }
 
+/// What is asked, and the leave to keep it until it is answered.
 async fn read<T: Send + 'static>(
     registry: &Registry,
     headers: &HeaderMap,
     body: Body,
     parse: fn(&[u8]) -> Result<T, NotAQuestion>,
-) -> Result<T, Problem> {
+) -> Result<(T, Option<OwnedSemaphorePermit>), Problem> {
     let bytes_max = BODY_BYTES_MAX.min(registry.body_bytes_max);
     let in_words = |problem: Problem| match problem.kind {
         Kind::TooLarge => Problem::new(Kind::TooLarge, format!("an audit asks in at most {bytes_max} bytes, decoded")),
@@ -82,17 +88,24 @@ async fn read<T: Send + 'static>(
     let length = usize::try_from(sent.length_at_most()).unwrap_or(usize::MAX);
     let desk = registry.catalog.desk(Text::Asked, length).await;
     if desk.is_none() {
-        return Ok(parse(&sent.decoded().await.map_err(in_words)?)?);
+        return Ok((parse(&sent.decoded().await.map_err(in_words)?)?, None));
     }
     let read = move || {
         let text = sent.decode()?;
         let parsed = parse(&text);
         // Only now: nobody may wait for this any more.
+        let length = text.len();
         drop((text, desk));
-        Ok::<_, Problem>(parsed)
+        Ok::<_, Problem>((parsed, length))
     };
     let read = tokio::task::spawn_blocking(read).await.map_err(|crash| Problem::internal(crash.to_string()))?;
-    Ok(read.map_err(in_words)??)
+    let (parsed, length) = read.map_err(in_words)?;
+    let too_many = || {
+        let text = "too many large audits are being answered at once; try again in a moment";
+        Problem::new(Kind::TooManyRequests, text).retry_after(ASK_AGAIN_AFTER)
+    };
+    let place = registry.catalog.answering(length).await.ok_or_else(too_many)?;
+    Ok((parsed?, place))
 }
 
 impl From<NotAQuestion> for Problem {

@@ -8,7 +8,6 @@ use crate::http::link;
 use crate::model::package::PackageName;
 use crate::model::package::Version;
 use crate::model::release::ReleaseId;
-use crate::model::standing::Standing;
 use crate::protocol::npm::call::Call;
 use crate::protocol::npm::explain::Failure;
 use crate::protocol::npm::explain::notice;
@@ -34,13 +33,10 @@ pub async fn tag(registry: &Registry, call: Call<'_>, package: PackageName, tag:
     amend(registry, caller, &package, &[Wish::Tag { tag: tag.clone(), version: version.clone() }]).await?;
     let mut response = done(StatusCode::CREATED, package.name.as_str())?;
     let explained = registry.catalog.explain_known(&ReleaseId { package, version }).await?;
-    match explained.verdict.standing {
-        Standing::Approved | Standing::Admissible => {}
-        Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => {
-            let pending = format!("the tag {tag} waits, and stays where it is until then: {}", explained.sentence);
-            if let Some((name, value)) = notice(&pending, &link::of_release(&caller.base, &explained.release)) {
-                response.headers_mut().insert(name, value);
-            }
+    if !explained.verdict.is_served() {
+        let pending = format!("the tag {tag} waits, and stays where it is until then: {}", explained.sentence);
+        if let Some((name, value)) = notice(&pending, &link::of_release(&caller.base, &explained.release)) {
+            response.headers_mut().insert(name, value);
         }
     }
     Ok(response)

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::catalog::submit::Submitted;
 use crate::http::link;
-use crate::model::standing::Standing;
 use crate::protocol::npm::call::told;
 use crate::protocol::npm::explain::Failure;
 use crate::protocol::npm::explain::notice;
@@ -36,11 +35,10 @@ struct Staged<'s> {
 /// 201 where it may be installed, 202 where it waits.
 pub fn published(submitted: &Submitted, base: &str) -> Result<Response, Failure> {
     let name = submitted.release.package.name.as_str();
-    let (status, waits) = match submitted.explanation.verdict.standing {
-        Standing::Approved | Standing::Admissible => (StatusCode::CREATED, None),
-        Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => {
-            (StatusCode::ACCEPTED, Some(submitted.explanation.sentence.clone()))
-        }
+    let (status, waits) = if submitted.explanation.verdict.is_served() {
+        (StatusCode::CREATED, None)
+    } else {
+        (StatusCode::ACCEPTED, Some(submitted.explanation.sentence.clone()))
     };
     let said: Vec<String> = waits.into_iter().chain(unrestricted(submitted)).collect();
     let message = said.join(" ");

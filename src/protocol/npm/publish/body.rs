@@ -8,6 +8,7 @@ use http_body_util::BodyExt;
 
 use crate::catalog::Catalog;
 use crate::catalog::upload::Received;
+use crate::catalog::upload::Sender;
 use crate::catalog::upload::Turn;
 use crate::catalog::upload::Upload;
 use crate::http::incoming;
@@ -37,6 +38,13 @@ impl Hearing {
         match self {
             Hearing::Everything | Hearing::NoTarball(_) => PACKUMENT_BYTES_MAX,
             Hearing::OfAStranger(_) => OF_A_STRANGER_BYTES_MAX,
+        }
+    }
+
+    const fn sender(&self) -> Sender {
+        match self {
+            Hearing::Everything | Hearing::NoTarball(_) => Sender::Publisher,
+            Hearing::OfAStranger(_) => Sender::Stranger,
         }
     }
 
@@ -101,7 +109,7 @@ pub async fn arrive(
     if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Problem::new(Kind::UnsupportedMediaType, "what is published is sent without a Content-Encoding"));
     }
-    let mut turn = catalog.turn(by).await?;
+    let mut turn = catalog.turn(by, hearing.sender()).await?;
     let mut scan = Scan::new(hearing.bytes_max());
     let mut decoded = Vec::new();
     let mut coming = Coming { upload: None, bytes: 0 };

@@ -51,6 +51,7 @@ pub async fn put(registry: &Registry, mut call: Call<'_>, package: PackageName) 
     let hearing = match registry.catalog.may_publish(&npm(package.clone()), &call.caller.principal).await {
         Ok(()) => Hearing::Everything,
         Err(SubmitError::Catalog(error)) => return Err(error.into()),
+        Err(error @ SubmitError::UpstreamSilent { .. }) => return Err(Problem::from(error).into()),
         // Anybody may say that they like it, and npm says so here.
         Err(error) => Hearing::OfAStranger(error.into()),
     };
@@ -93,7 +94,7 @@ async fn come_in(
     match (checked, received) {
         (check::Body::Packument(changed), None) => Ok(Outcome::Packument(Box::new(Written { packument: *changed, turn }))),
         (check::Body::Release(offer), Some(received)) => {
-            let submitted = registry.catalog.submit(*offer, received, &call.caller.principal).await.map_err(Problem::from)?;
+            let submitted = registry.catalog.submit(*offer, received, &call.caller.principal, turn).await.map_err(Problem::from)?;
             Ok(Outcome::Submitted(Box::new(submitted)))
         }
         (check::Body::Packument(_), Some(_)) | (check::Body::Release(_), None) => {

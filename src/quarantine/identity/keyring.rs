@@ -1,0 +1,119 @@
+//! The keys that registries sign with: asked for when a release is inspected, kept, and refreshed while the old ones serve. Where
+//! they cannot be had, nobody can say whether a signature is good.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::ecosystem::Ecosystem;
+use crate::ecosystem::voucher::RegistryKey;
+use crate::model::finding::printable;
+use crate::model::package::EcosystemId;
+use crate::model::package::PackageId;
+use crate::model::time::Timestamp;
+use crate::upstream::Document;
+use crate::upstream::Upstreams;
+
+/// How long keys serve without asking again.
+const FRESH_FOR: Duration = Duration::from_secs(3_600);
+/// After a failure, and where a key is wanted that the registry did not have, it is asked again after this.
+const AGAIN_AFTER: Duration = Duration::from_secs(60);
+const WHY_BYTES_MAX: usize = 200;
+
+/// What is known of a registry's keys.
+#[derive(Clone, Debug)]
+pub enum Keys {
+    Known(Arc<[RegistryKey]>),
+    /// The registry has no such document.
+    None,
+    Unavailable(String),
+}
+
+/// A registry: its format, and the scope that it is for, none for the default one.
+type Place = (EcosystemId, Option<String>);
+
+#[derive(Clone, Debug)]
+struct Held {
+    keys: Keys,
+    heard_at: Timestamp,
+    again_at: Timestamp,
+}
+
+pub struct Keyring {
+    held: tokio::sync::Mutex<BTreeMap<Place, Held>>,
+    upstreams: Arc<Upstreams>,
+    clock: Clock,
+}
+
+impl Keyring {
+    pub fn new(upstreams: Arc<Upstreams>, clock: Clock) -> Keyring {
+        Keyring { held: tokio::sync::Mutex::default(), upstreams, clock }
+    }
+
+    /// The keys of the package's registry. `wanted` are ids that should be among them: where none is, the registry is asked anew, since
+    /// it may have a new key.
+    pub async fn keys(self: &Arc<Self>, ecosystem: &Arc<dyn Ecosystem>, package: &PackageId, wanted: &[&str]) -> Keys {
+        let scope = self.upstreams.own_scope(package.name.scope()).map(str::to_owned);
+        let place = (package.ecosystem, scope);
+        // Held while the registry is asked: whoever comes meanwhile has the same question.
+        let mut held = self.held.lock().await;
+        let now = self.clock.now();
+        if let Some(known) = held.get_mut(&place) {
+            let is_due = now >= known.again_at || now < known.heard_at;
+            let lacks = match &known.keys {
+                Keys::Known(keys) => !wanted.is_empty() && !keys.iter().any(|key| wanted.contains(&key.id.as_str())),
+                Keys::None | Keys::Unavailable(_) => false,
+            };
+            let is_old = now >= known.heard_at.plus(AGAIN_AFTER);
+            match &known.keys {
+                Keys::Known(_) if is_due && !lacks => {
+                    known.again_at = now.plus(AGAIN_AFTER);
+                    let (this, ecosystem) = (Arc::clone(self), Arc::clone(ecosystem));
+                    let keys = known.keys.clone();
+                    tokio::spawn(async move { this.refresh(place, &ecosystem).await });
+                    return keys;
+                }
+                Keys::Known(_) if !lacks || !is_old => return known.keys.clone(),
+                Keys::None | Keys::Unavailable(_) if !is_due => return known.keys.clone(),
+                Keys::Known(_) | Keys::None | Keys::Unavailable(_) => {}
+            }
+        }
+        let before = held.get(&place).map(|known| known.keys.clone());
+        let heard = self.heard(&place.1, ecosystem, before).await;
+        let keys = heard.keys.clone();
+        held.insert(place, heard);
+        keys
+    }
+
+    async fn refresh(&self, place: Place, ecosystem: &Arc<dyn Ecosystem>) {
+        let before = self.held.lock().await.get(&place).map(|known| known.keys.clone());
+        let heard = self.heard(&place.1, ecosystem, before).await;
+        self.held.lock().await.insert(place, heard);
+    }
+
+    /// What the registry says now. What was known of its keys stays where it says nothing.
+    async fn heard(&self, scope: &Option<String>, ecosystem: &Arc<dyn Ecosystem>, before: Option<Keys>) -> Held {
+        let said = match ecosystem.locate_keys() {
+            Some(path) => self.upstreams.note_about_nothing(scope.as_deref(), &path.0).await,
+            None => Ok(Document::Missing),
+        };
+        let now = self.clock.now();
+        let held = |keys, after| Held { keys, heard_at: now, again_at: now.plus(after) };
+        let why = match said {
+            Ok(Document::Fresh { body, .. }) => match ecosystem.read_keys(&body) {
+                Ok(keys) if keys.is_empty() => return held(Keys::None, FRESH_FOR),
+                Ok(keys) => return held(Keys::Known(keys.into()), FRESH_FOR),
+                Err(error) => error.to_string(),
+            },
+            Ok(Document::Missing | Document::Unchanged) => return held(Keys::None, FRESH_FOR),
+            Err(error) => error.to_string(),
+        };
+        let why = printable(&why, WHY_BYTES_MAX);
+        tracing::warn!(scope, why, "a registry's keys cannot be had; signatures are checked with those that were known, if any");
+        match before {
+            Some(Keys::Known(keys)) => held(Keys::Known(keys), AGAIN_AFTER),
+            Some(Keys::None | Keys::Unavailable(_)) | None => held(Keys::Unavailable(why), AGAIN_AFTER),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Trying a policy: the same judgement by another policy, of releases that are known here at some time that was, or of releases
+//! that are only described.
+
+use std::sync::Arc;
+
+use crate::config::cases::TrialAdvisory;
+use crate::config::cases::TrialCase;
+use crate::config::policy::Policy;
+use crate::model::advisory::Advisory;
+use crate::model::advisory::AdvisoryKind;
+use crate::model::advisory::Source;
+use crate::model::decision::Decision;
+use crate::model::decision::Verb;
+use crate::model::digest::Digest;
+use crate::model::digest::Integrity;
+use crate::model::digest::IntegrityOutcome;
+use crate::model::facts::Facts;
+use crate::model::finding::Finding;
+use crate::model::finding::FindingKind;
+use crate::model::index::Artifact;
+use crate::model::index::Claims;
+use crate::model::index::Index;
+use crate::model::index::Origin;
+use crate::model::index::Row;
+use crate::model::release::ReleaseId;
+use crate::model::stage::StageId;
+use crate::model::time::Timestamp;
+use crate::quarantine::Quarantine;
+use crate::quarantine::advised::Advised;
+use crate::quarantine::advised::Said;
+use crate::quarantine::checks::inspection::EDITION;
+use crate::quarantine::context::Context;
+use crate::quarantine::judge::Around;
+use crate::quarantine::judge::Case;
+use crate::quarantine::judge::Stage;
+use crate::quarantine::judge::Verdict;
+use crate::quarantine::judge::judge;
+use crate::storage::record::Inspection;
+use crate::storage::record::LocalRelease;
+use crate::storage::record::PackageState;
+use crate::storage::record::ReleaseState;
+use crate::storage::record::Sequence;
+
+/// Where one release stands under two policies.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Compared {
+    pub before: Verdict,
+    pub after: Verdict,
+}
+
+impl Compared {
+    pub fn is_newly_blocked(&self) -> bool {
+        self.before.is_served() && !self.after.is_served()
+    }
+
+    pub fn is_newly_allowed(&self) -> bool {
+        !self.before.is_served() && self.after.is_served()
+    }
+}
+
+impl Quarantine {
+    /// Releases of one package under two policies, each as of an instant: its age and people's decisions are as they were then, and
+    /// everything else (inspections, advisories) is as it is known now. `points`: rows of the index, with when.
+    pub fn compare(
+        &self,
+        (before, after): (&Policy, &Policy),
+        index: &Index,
+        state: &PackageState,
+        points: &[(usize, Timestamp)],
+        now: Timestamp,
+    ) -> Vec<Option<Compared>> {
+        let substance = |manifest: &[u8]| self.substance(index.package.ecosystem, manifest);
+        let context = self.context(index, state, now);
+        let mut instants: Vec<Timestamp> = points.iter().map(|(_, at)| *at).collect();
+        instants.sort_unstable();
+        instants.dedup();
+        let mut compared = vec![None; points.len()];
+        for at in instants {
+            let then = as_of(state, at);
+            let then = then.as_ref().unwrap_or(state);
+            let old = Around::of(index, then, before, &context, at);
+            let new = Around::of(index, then, after, &context, at);
+            for (place, (row, _)) in points.iter().enumerate().filter(|(_, (_, when))| *when == at) {
+                let Some(row) = index.rows.get(*row) else { continue };
+                let one = Compared { before: judge(&old.case(row, &substance)), after: judge(&new.case(row, &substance)) };
+                if let Some(place) = compared.get_mut(place) {
+                    *place = Some(one);
+                }
+            }
+        }
+        compared
+    }
+}
+
+/// The package before people decided what they decided since; `None` where they did not.
+fn as_of(state: &PackageState, at: Timestamp) -> Option<PackageState> {
+    let is_later = |one: &Decision| one.at > at;
+    if !state.releases.values().any(|release| release.decisions.iter().any(is_later)) {
+        return None;
+    }
+    let mut then = state.clone();
+    for release in then.releases.values_mut() {
+        release.decisions.retain(|one| !is_later(one));
+    }
+    Some(then)
+}
+
+/// What a policy makes of a release that is only described, at `now`.
+pub fn try_case(policy: &Policy, case: &TrialCase, now: Timestamp) -> Verdict {
+    let TrialCase { package, version, .. } = case;
+    let bytes = Digest::of(b"the bytes of a release that nobody has");
+    let file = format!("{}-{version}.tgz", package.name.unscoped());
+    let integrity = Integrity { sha512: Some(bytes), ..Integrity::default() };
+    let row = Row {
+        version: version.clone(),
+        manifest: 0..0,
+        published_at: Some(now.minus(case.age)),
+        artifacts: vec![Artifact { file: file.clone(), aliases: Vec::new(), location: String::new(), integrity }],
+        claims: Claims::default(),
+        origin: Origin::default(),
+        unreadable: None,
+        removed_at: None,
+    };
+    let mut state = ReleaseState::default();
+    if case.inspected {
+        let facts = Facts { license: case.license.clone(), ..Facts::default() };
+        let integrity = IntegrityOutcome::Agrees;
+        let inspection =
+            Inspection { at: now, edition: EDITION, digest: bytes, size: 1, integrity, facts, substance: None, evidence: None };
+        state.inspections.insert(file, Arc::new(inspection));
+    }
+    state.decisions = (0..case.approvals).map(|number| approval(number, bytes, now)).collect();
+    let submission = case.published_by.as_ref().map(|by| submission(case, by, bytes, now));
+    let alleged: Vec<(Finding, Stage)> = case.findings.iter().map(|finding| (finding.clone(), Stage::Screening)).collect();
+    judge(&Case {
+        package,
+        row: &row,
+        substance: None,
+        state: Some(&state),
+        submission: submission.as_ref(),
+        first_seen_at: now.minus(case.package_age),
+        name_counts_from: now.minus(case.package_age),
+        approved_before: case.approved_before,
+        alleged: &alleged,
+        policy,
+        context: &context(case),
+        now,
+    })
+}
+
+/// By another person each, in sight of everything.
+fn approval(number: u64, bytes: Digest, now: Timestamp) -> Decision {
+    Decision {
+        verb: Verb::Approve,
+        by: format!("person {number}"),
+        behind: Vec::new(),
+        at: now,
+        reason: "as the case says".to_owned(),
+        digest: Some(bytes),
+        substance: None,
+        covers: FindingKind::ALL.to_vec(),
+        basis: None,
+        expires_at: None,
+    }
+}
+
+fn submission(case: &TrialCase, by: &str, digest: Digest, now: Timestamp) -> LocalRelease {
+    let release = ReleaseId { package: case.package.clone(), version: case.version.clone() };
+    LocalRelease {
+        id: StageId::of(&release),
+        at: now.minus(case.age),
+        by: by.to_owned(),
+        behind: vec![by.to_owned()],
+        staged: false,
+        sequence: Sequence(1),
+        digest,
+        sha1: String::new(),
+        size: 1,
+        workflow: None,
+        deprecated: None,
+        withdrawn_at: None,
+    }
+}
+
+fn context(case: &TrialCase) -> Context {
+    let mut advised = Advised::default();
+    for one in &case.advisories {
+        if one.fixed_by_this {
+            advised.fixes.insert(case.version.clone(), one.id.as_str().into());
+            continue;
+        }
+        let said = Said { advisory: Arc::new(advisory(case, one)), names_bytes: false, sources: one.sources.clone(), fixed: None };
+        advised.said.entry(case.version.clone()).or_default().push(said);
+    }
+    Context { advised: Arc::new(advised), ..Context::default() }
+}
+
+fn advisory(case: &TrialCase, described: &TrialAdvisory) -> Advisory {
+    let kind = if described.malware { AdvisoryKind::Malware } else { AdvisoryKind::Vulnerability };
+    let source = |name: &String| Source { name: name.clone(), versions: Vec::new(), ranges: Vec::new() };
+    Advisory {
+        id: described.id.clone(),
+        aliases: Vec::new(),
+        kind,
+        package: case.package.clone(),
+        versions: vec![case.version.clone()],
+        ranges: Vec::new(),
+        score: described.score,
+        summary: String::new(),
+        digests: Vec::new(),
+        sources: described.sources.iter().map(source).collect(),
+        independent: true,
+        published_at: None,
+        modified_at: Timestamp::from_millis(0),
+        withdrawn_at: None,
+    }
+}

@@ -1,0 +1,6 @@
+//! What policy makes of what is found: rules for some packages, observing, and which approvals are for which findings.
+
+mod approvals;
+mod observe;
+mod rules;
+mod trial;
