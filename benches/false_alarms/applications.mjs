@@ -8,8 +8,8 @@ import { run, said } from '../side_by_side/children.mjs';
 /** Ranges and aliases of a registry. What lies in a workspace, a folder or a repository is not what a gate sees. */
 const OF_A_REGISTRY = /^(?:npm:.+|[\^~<>=*vVxX\d][^:/]*|latest)$/;
 
-/** Mirrors lag behind: so many of an application's own needs may be missing. */
-const LEFT_OUT_MAX = 8;
+/** Mirrors lag behind, and what only its developers need may be published nowhere: so many needs of an application may be missing. */
+const LEFT_OUT_MAX = 16;
 
 /** `[{ name, version }]` of all that the lockfile of `app`, such as `ghost@6.0.0`, names; made below `folder` where it is not there yet. */
 export async function locked(app, folder) {
@@ -42,7 +42,7 @@ async function lock(app, here) {
     const { code, err, out } = await run('npm', ['install', '--package-lock-only', '--legacy-peer-deps', ...quiet], { cwd: here });
     if (code === 0) return;
     const why = err.trim() || out.trim();
-    const missing = /No matching version found for (@?[^@\s]+)@/.exec(why)?.[1];
+    const missing = /(?:No matching version found for |The requested resource ')(@?[^@\s]+)@/.exec(why)?.[1];
     if (!missing || !dependencies[missing] || left === LEFT_OUT_MAX) throw new Error(`npm cannot lock ${app}: ${why}`);
     process.stderr.write(`${app}: the registry has no ${missing}@${dependencies[missing]}; it is left out\n`);
     delete dependencies[missing];

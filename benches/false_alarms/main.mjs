@@ -24,7 +24,7 @@ const REVIEW_SHARE_MAX = 0.01;
 const { values: options } = parseArgs({
   options: {
     airlock: { type: 'string', default: 'target/release/airlock' },
-    apps: { type: 'string', default: 'n8n@2.38.7,ghost@6.65.0,@strapi/strapi@5.52.3,node-red@5.0.7' },
+    apps: { type: 'string', default: 'ghost@6.65.0,@strapi/strapi@5.52.3,verdaccio@6.10.4,node-red@5.0.7' },
     // Whether the release before each in its major line is downloaded first, so that there is something to compare with.
     predecessors: { type: 'string', default: 'yes' },
     folder: { type: 'string', default: 'target/false-alarms' },
