@@ -155,14 +155,20 @@ impl Names {
         // What stands from `at` on.
         let after = |at: usize| plus(before[length], MODULUS - times(before[at], powers[length - at]));
         let first = usize::from(name.starts_with('@'));
-        let whole = |bytes: Vec<u8>, slip| String::from_utf8(bytes).ok().map(|text| (text, slip));
+        let whole = |bytes: Vec<u8>, slip| {
+            let text = String::from_utf8(bytes).ok()?;
+            (!differ_in_number(name, &text)).then_some((text, slip))
+        };
         for at in first..length.saturating_sub(1) {
             let (one, other) = (bytes[at], bytes[at + 1]);
             let hash = plus(times(push(self.base, push(self.base, before[at], other), one), powers[length - at - 2]), after(at + 2));
             if one != other && set.has(hash) {
                 let mut found = bytes.to_vec();
                 found.swap(at, at + 1);
-                return whole(found, Slip::Swapped);
+                let found = whole(found, Slip::Swapped);
+                if found.is_some() {
+                    return found;
+                }
             }
         }
         if length + 1 < letter_bytes_min {
@@ -174,8 +180,9 @@ impl Names {
             if let Some(rest) = rest
                 && length > letter_bytes_min
                 && set.has(plus(times(before[at], powers[length - at - 1]), rest))
+                && let Some(found) = whole([&bytes[..at], &bytes[at + 1..]].concat(), Slip::Letter)
             {
-                return whole([&bytes[..at], &bytes[at + 1..]].concat(), Slip::Letter);
+                return Some(found);
             }
             for letter in ALPHABET {
                 let pushed = push(self.base, before[at], *letter);
@@ -183,16 +190,35 @@ impl Names {
                 if let Some(rest) = rest
                     && length >= letter_bytes_min
                     && set.has(plus(times(pushed, powers[length - at - 1]), rest))
+                    && let Some(found) = whole([&bytes[..at], &[*letter], &bytes[at + 1..]].concat(), Slip::Letter)
                 {
-                    return whole([&bytes[..at], &[*letter], &bytes[at + 1..]].concat(), Slip::Letter);
+                    return Some(found);
                 }
-                if set.has(plus(times(pushed, powers[length - at]), after(at))) {
-                    return whole([&bytes[..at], &[*letter], &bytes[at..]].concat(), Slip::Letter);
+                if set.has(plus(times(pushed, powers[length - at]), after(at)))
+                    && let Some(found) = whole([&bytes[..at], &[*letter], &bytes[at..]].concat(), Slip::Letter)
+                {
+                    return Some(found);
                 }
             }
         }
         None
     }
+}
+
+/// Whether both have numbers and differ in nothing else: `part-1` and `part-2`, `base32` and `base64` are brothers, not slips.
+fn differ_in_number(left: &str, right: &str) -> bool {
+    let without = |text: &str| {
+        let mut shape = String::with_capacity(text.len());
+        for c in text.chars() {
+            let c = if c.is_ascii_digit() { '0' } else { c };
+            if !(c == '0' && shape.ends_with('0')) {
+                shape.push(c);
+            }
+        }
+        shape
+    };
+    let shape = without(left);
+    shape.contains('0') && shape == without(right)
 }
 
 const fn is_separator(c: char) -> bool {
@@ -343,6 +369,17 @@ mod tests {
             ("@typse/node", "@types/node", Slip::Scope),
         ] {
             check(name, Some((like, slip)));
+        }
+    }
+
+    #[test]
+    fn brothers_differ_in_their_number_only() {
+        let names = Names::of(["part-1", "base64-text", "left-part"].into_iter(), [].into_iter());
+        for name in ["part-2", "part-12", "base32-text", "base46-text"] {
+            assert_eq!(names.like(name), None, "{name}");
+        }
+        for (name, like) in [("part-1s", "part-1"), ("bsae64-text", "base64-text"), ("left-part1", "left-part")] {
+            assert_eq!(names.like(name).map(|one| one.name).as_deref(), Some(like), "{name}");
         }
     }
 

@@ -110,7 +110,7 @@ pub fn of_route(template: &str, hidden: &Hidden) -> Option<Vec<String>> {
             vec![template.replace("{session}", "0123456789abcdef0123456789abcdef")]
         }
         "/-/airlock/oidc/callback" => vec!["/-/airlock/oidc/callback?code=x&state=y".into()],
-        "/-/airlock/v1/users" | "/-/airlock/v1/lockfile" => vec![template.to_owned()],
+        "/-/airlock/v1/users" | "/-/airlock/v1/lockfile" | "/-/airlock/v1/policy/replay" => vec![template.to_owned()],
         "/-/airlock/v1/advisories" => each(&|name| vec![format!("{template}?package={name}"), format!("{template}?whole=true")]),
         "/-/airlock/v1/users/{name}" => vec!["/-/airlock/v1/users/me".into()],
         "/-/airlock/v1/packages/{package}/owner" | "/-/airlock/v1/packages/{scope}/{name}/owner" => {

@@ -17,7 +17,7 @@ use std::future::Future;
 use std::time::Duration;
 
 /// How long a test waits for something that should happen at once, on a machine that is busy.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Waits for `what`, or fails by its name.
 pub async fn within<T>(what: &str, happens: impl Future<Output = T>) -> T {

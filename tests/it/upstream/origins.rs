@@ -20,7 +20,7 @@ async fn check(location: &str, asked: &str) {
     let reply = airlock.tarball("x", "1.0.0").await;
     assert_eq!((reply.status, &reply.body), (200, &bytes), "{location}: {}", reply.reason);
     let paths: Vec<String> = airlock.upstream.log().into_iter().map(|one| one.path).collect();
-    assert_eq!(paths, ["/x", asked], "{location}");
+    assert_eq!(paths, ["/x", asked, "/-/npm/v1/keys"], "{location}");
 }
 
 #[tokio::test]

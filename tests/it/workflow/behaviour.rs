@@ -79,7 +79,7 @@ async fn a_hijack_is_held_by_what_it_does_that_its_predecessor_did_not() {
 #[tokio::test]
 async fn an_honest_patch_passes_and_its_diff_is_recorded() {
     let scenario = world(Scenario::new()).package("library", |p| {
-        p.release("1.2.3").file("index.js", HONEST).file("README.md", "It trims.\n");
+        p.release("1.2.3").age("90d").file("index.js", HONEST).file("README.md", "It trims.\n");
         p.release("1.2.4").age("8d").file("index.js", &HONEST.replace("text", "word")).file("README.md", "It trims the end.\n");
         p.release("1.2.5").age("8d").file("index.js", HONEST).dependency("settled", "^1.0.0");
     });
