@@ -185,7 +185,8 @@ mod tests {
         fs::write(&path, "a@1:\n   odd\n").unwrap();
         let failure = run(&flags(&path, "https://airlock.example", None)).unwrap_err();
         assert!(failure.code() == 2 && failure.to_string().contains("line 2"), "{failure}");
-        assert_eq!(run(&flags(&path, "https://ann:hunter2@airlock.example", None)).unwrap_err().to_string().contains("hunter2"), false);
+        let told = run(&flags(&path, "https://ann:hunter2@airlock.example", None)).unwrap_err().to_string();
+        assert!(!told.contains("hunter2"), "{told}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "a@1:\n   odd\n");
     }
 

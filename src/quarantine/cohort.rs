@@ -373,10 +373,12 @@ impl Graph {
                 match self.nodes.get(&pin.release) {
                     Some(other) if is_companion(one, node, pin, other) => waits_for.push(&pin.release),
                     Some(_) => {}
-                    None if is_stranger(one, pin) && !self.looked_at.contains_key(&pin.release.package) => {
-                        if circle.strangers.len() < SIBLINGS_MAX && !circle.strangers.contains(&pin.release) {
-                            circle.strangers.push(pin.release.clone());
-                        }
+                    None if is_stranger(one, pin)
+                        && !self.looked_at.contains_key(&pin.release.package)
+                        && circle.strangers.len() < SIBLINGS_MAX
+                        && !circle.strangers.contains(&pin.release) =>
+                    {
+                        circle.strangers.push(pin.release.clone());
                     }
                     None => {}
                 }

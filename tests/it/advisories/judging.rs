@@ -40,7 +40,7 @@ async fn malware_is_refused_at_once_and_a_withdrawal_reverses_it() {
     let airlock = in_use().await;
     let before = airlock.get("/left-pad").await;
     let named = malware("MAL-2099-0001", "left-pad", &["1.1.0"], &["some-inspector"], EARLIER);
-    airlock.bring(&[named.clone()]).await;
+    airlock.bring(std::slice::from_ref(&named)).await;
     let refused = airlock.tarball("left-pad", "1.1.0").await;
     assert_eq!(refused.status, 403);
     let sentence = "left-pad@1.1.0 is rejected: it is known to be malware (MAL-2099-0001 (some-inspector)). 1.0.0 is admissible.";

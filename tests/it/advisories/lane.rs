@@ -27,7 +27,7 @@ async fn in_use() -> Airlock {
 async fn the_fix_of_what_is_in_use_opens_at_the_floor() {
     let airlock = in_use().await;
     let advisory = vulnerability("GHSA-aaaa-bbbb-cccc", "left-pad", "1.0.1", EARLIER);
-    airlock.bring(&[advisory.clone()]).await;
+    airlock.bring(std::slice::from_ref(&advisory)).await;
     assert_eq!(airlock.listed("left-pad").await, ["1.0.0", "1.0.1"]);
     assert_eq!(airlock.get("/left-pad").await.json()["dist-tags"]["latest"], "1.0.1");
     assert_eq!(airlock.tarball("left-pad", "1.0.1").await.status, 200);

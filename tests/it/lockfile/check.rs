@@ -97,7 +97,7 @@ async fn every_entry_has_its_verdict() {
     );
     assert_eq!((&entry("gone", "denied")["standing"], &entry("gone", "denied")["optional"]), (&json!("revoked"), &json!(true)));
     assert_eq!(entry("queued", "held")["standing"], "in_review");
-    let line = entry("fork", "elsewhere")["line"].as_u64().unwrap() as usize;
+    let line = usize::try_from(entry("fork", "elsewhere")["line"].as_u64().unwrap()).unwrap();
     assert!(text.lines().nth(line - 1).unwrap().contains("node_modules/fork"));
     let aliased: Vec<Value> = told["entries"]
         .as_array()

@@ -11,7 +11,7 @@ use crate::support::scenario::Scenario;
 async fn decided(airlock: &Airlock) -> Value {
     let audit = airlock.as_admin("GET", "/-/airlock/v1/audit?limit=500").send().await.json();
     let all = audit["entries"].as_array().unwrap().iter().flat_map(|entry| entry["commands"].as_array().unwrap().clone());
-    all.filter(|command| command["command"] == "decided").last().unwrap()["decision"].clone()
+    all.rev().find(|command| command["command"] == "decided").unwrap()["decision"].clone()
 }
 
 #[tokio::test]
@@ -21,7 +21,8 @@ async fn an_approval_records_what_it_was_given_in_sight_of() {
     assert_eq!(airlock.decide("left-pad", "1.0.0", "approve", "read it").await.status, 200);
     let decision = decided(&airlock).await;
     assert_eq!(decision["basis"]["marks"].as_array().unwrap().len(), 1, "{decision:#}");
-    let audit = airlock.as_admin("GET", "/-/airlock/v1/audit?limit=500").send().await.text().to_owned();
+    let reply = airlock.as_admin("GET", "/-/airlock/v1/audit?limit=500").send().await;
+    let audit = reply.text();
     let policy = decision["basis"]["policy"].as_str().unwrap();
     assert!(audit.contains(&format!("policy {policy} judges from here on")), "the policy it names is one that the ledger has");
     assert_eq!(airlock.tarball("left-pad", "1.0.0").await.status, 200);
@@ -63,14 +64,16 @@ async fn what_a_looser_policy_opens_is_recorded_and_decided_by_nobody() {
     assert_eq!(airlock.tarball("left-pad", "1.0.0").await.status, 403);
     let airlock = airlock.restart_with(|config| config.policy.rules.clear()).await;
     rejudged(&airlock, "opened left-pad@1.0.0, closed none").await;
-    let audit = airlock.as_admin("GET", "/-/airlock/v1/audit?limit=500").send().await.text().to_owned();
+    let reply = airlock.as_admin("GET", "/-/airlock/v1/audit?limit=500").send().await;
+    let audit = reply.text();
     assert!(!audit.contains("\"decided\""), "{audit}");
 }
 
 async fn rejudged(airlock: &Airlock, words: &str) {
     let recorded = async {
         loop {
-            let audit = airlock.as_admin("GET", "/-/airlock/v1/audit?limit=500").send().await.text().to_owned();
+            let reply = airlock.as_admin("GET", "/-/airlock/v1/audit?limit=500").send().await;
+            let audit = reply.text();
             if audit.contains(words) {
                 return;
             }

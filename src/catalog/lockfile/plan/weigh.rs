@@ -207,7 +207,8 @@ impl Planner<'_> {
     ) -> Result<(), Failed> {
         let needs = self.world.needs(package, version).ok_or(Failed::Unknown)?;
         let unmet = needs.iter().filter(|need| need.kind != WantKind::Peer && !self.is_met(need));
-        if unmet.fold(false, |unknown, need| self.world.open(&need.package).is_none() || unknown) {
+        // All of them are asked for, so that all that are unknown are looked up at once.
+        if unmet.filter(|need| self.world.open(&need.package).is_none()).count() > 0 {
             return Err(Failed::Unknown);
         }
         for need in needs {

@@ -136,19 +136,19 @@ impl Book {
             Source::Registry { release, address: None } => self.release(release, &entry.stated),
             Source::Registry { release, address: Some(address) } => {
                 let judged = self.release(release, &entry.stated);
-                let elsewhere = |sentence| Judged { word: Word::Elsewhere, sentence: Some(sentence), ..judged.clone() };
+                let elsewhere = |judged: Judged, sentence| Judged { word: Word::Elsewhere, sentence: Some(sentence), ..judged };
                 match file_here(address, base, ecosystem) {
-                    None => elsewhere(format!("{release} is fetched from {address}, which is not this registry.")),
+                    None => elsewhere(judged, format!("{release} is fetched from {address}, which is not this registry.")),
                     Some((package, file)) => {
-                        let of = self.files.get(&(package.clone(), file.clone()));
+                        let of = self.files.get(&(package.clone(), file));
                         match of {
                             Some(version) if package == release.package && *version == release.version => judged,
                             // What is not known yet says nothing against the address.
                             None if package == release.package && judged.word == Word::Unknown => judged,
                             Some(version) => {
-                                elsewhere(format!("{release} is fetched from {address}, which is {}@{version}.", package.name))
+                                elsewhere(judged, format!("{release} is fetched from {address}, which is {}@{version}.", package.name))
                             }
-                            None => elsewhere(format!("{release} is fetched from {address}, which is no file of it.")),
+                            None => elsewhere(judged, format!("{release} is fetched from {address}, which is no file of it.")),
                         }
                     }
                 }

@@ -19,7 +19,8 @@ impl<'t> Reader<'t> {
         let first = rest.chars().next().unwrap_or('\n');
         let is_sign = match first {
             '-' | '?' | ':' => {
-                !rest.chars().nth(1).is_some_and(|next| !next.is_whitespace() && !(within == Within::Brackets && ",[]{}".contains(next)))
+                let ends = |next: char| next.is_whitespace() || (within == Within::Brackets && ",[]{}".contains(next));
+                rest.chars().nth(1).is_none_or(ends)
             }
             '&' | '*' | '!' => return Err(self.broken("anchors, aliases and tags are not read")),
             other => ",[]{}#|>@`\"'%\n\r\t".contains(other),

@@ -122,7 +122,7 @@ fn entry(draft: &mut Draft<'_>, at: usize, path: &str, one: &Node<'_>) -> Result
 fn last_name(path: &str) -> (&str, &str) {
     let cut = |path: &str| path.rfind('/');
     let at = match cut(path) {
-        Some(at) => match path.get(..at).and_then(|above| Some((above, cut(above).map_or(0, |at| at + 1)))) {
+        Some(at) => match path.get(..at).map(|above| (above, cut(above).map_or(0, |at| at + 1))) {
             Some((above, scope)) if above.get(scope..).is_some_and(|one| one.starts_with('@')) => scope.checked_sub(1),
             Some(_) | None => Some(at),
         },
