@@ -144,6 +144,10 @@ impl Catalog {
                 asked.entry(scope).or_default().push(one);
             }
         }
+        if feeds_know && !self.quarantine.feeds().knows_vulnerabilities(now) {
+            // What was lost while it was asked said nothing, and no upstream was asked in its place.
+            return Err(CatalogError::Storage("what is known of advisories was lost meanwhile".to_owned()).into());
+        }
         for (scope, packages) in asked {
             let said = self.upstreams.post(scope, path, body(&packages)).await?.ok_or(NotAudited::NotOffered)?;
             audited.heard.push(Heard { asked: packages.into_iter().map(|one| one.package.clone()).collect(), said });

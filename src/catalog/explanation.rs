@@ -11,7 +11,6 @@ use crate::model::change::Change;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
 use crate::model::evidence::Evidence;
-use crate::model::finding::Action;
 use crate::model::index::Index;
 use crate::model::index::Row;
 use crate::model::package::PackageId;
@@ -20,7 +19,6 @@ use crate::model::principal::Principal;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
-use crate::quarantine::approval::can_be_covered;
 use crate::quarantine::decide::DecideError;
 use crate::quarantine::decide::Order;
 use crate::quarantine::decide::is_open_to_doubt;
@@ -322,7 +320,7 @@ fn would_change(verdict: &Verdict) -> Vec<String> {
         let missing = needed.saturating_sub(given).max(1);
         if missing == 1 { "approval by one person".to_owned() } else { format!("approval by {missing} different people") }
     };
-    let hopeless = verdict.findings.iter().find(|one| one.action > Action::Note && !can_be_covered(one.finding.kind));
+    let hopeless = verdict.hopeless();
     for (kind, waiver) in verdict.findings.iter().filter_map(|one| Some((one.finding.kind, one.waived.as_ref()?))) {
         changes.push(format!("waiver {} of {kind} ends {}: it counts again", waiver.id, waiver.expires_at.for_people()));
     }

@@ -7,14 +7,12 @@ use std::collections::HashMap;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::explanation::Explanation;
-use crate::model::finding::Action;
 use crate::model::index::Index;
 use crate::model::job::Job;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
-use crate::quarantine::approval::can_be_covered;
 use crate::quarantine::decide::is_open_to_doubt;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::Verdict;
@@ -92,16 +90,11 @@ pub(super) fn waits(verdict: &Verdict, submission: Option<&LocalRelease>, state:
     match verdict.standing {
         Standing::InReview => true,
         Standing::Held { .. } if submission.is_some() => true,
-        Standing::Held { .. } | Standing::Rejected | Standing::Revoked if is_asked_for() => !is_hopeless(verdict),
+        Standing::Held { .. } | Standing::Rejected | Standing::Revoked if is_asked_for() => verdict.hopeless().is_none(),
         Standing::Held { .. } | Standing::Rejected => verdict.approvals_given > 0 && verdict.approvals_given < verdict.approvals_needed,
         Standing::Admissible | Standing::Approved => is_open_to_doubt(verdict),
         Standing::Quarantined | Standing::Revoked => false,
     }
-}
-
-/// Whether no number of people opens it.
-fn is_hopeless(verdict: &Verdict) -> bool {
-    verdict.findings.iter().any(|one| one.action > Action::Note && !can_be_covered(one.finding.kind))
 }
 
 impl Catalog {

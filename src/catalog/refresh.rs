@@ -421,9 +421,7 @@ fn missing(path: &UpstreamPath) -> Unreadable {
 
 /// It says nothing of what upstream has.
 fn is_composed_of_nothing(index: &Index) -> bool {
-    // As it was written before it had a source of its own.
-    let is_old = index.source == DocumentDigest::of(b"") && &index.frame[..] == b"{}";
-    index.rows.is_empty() && (is_old || index.source == source_of_nothing_here())
+    index.rows.is_empty() && index.source == source_of_nothing_here()
 }
 
 /// What upstream said.

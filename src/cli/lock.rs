@@ -101,7 +101,10 @@ fn write(to: &Path, text: &str, like: &Path) -> Result<(), Failure> {
     let mut beside = to.clone().into_os_string();
     beside.push(".airlock-new");
     let beside = PathBuf::from(beside);
-    let written = fs::write(&beside, text).and_then(|()| match fs::metadata(like) {
+    // Never through a link that somebody laid there.
+    let _ = fs::remove_file(&beside);
+    let created = fs::File::create_new(&beside).and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
+    let written = created.and_then(|()| match fs::metadata(like) {
         Ok(meta) => fs::set_permissions(&beside, meta.permissions()),
         Err(_) => Ok(()),
     });

@@ -225,7 +225,7 @@ fn replay(candidate: &Path, days: u32, remote: &RemoteFlags) -> Result<Outcome, 
     let order = ReplayOrder { candidate: text, baseline: None, days: Some(days) };
     let answer = Remote::new(remote)?.post::<Replay>(&["policy", "replay"], &order)?;
     page::write(&if remote.json { answer.text + "\n" } else { show_replay(&answer.read, Look::of_stdout()) })?;
-    Ok(if answer.read.newly_blocked_total == 0 { Outcome::Green } else { Outcome::Red })
+    Ok(if answer.read.newly_blocked_total == 0 && answer.read.complete { Outcome::Green } else { Outcome::Red })
 }
 
 fn count(number: u64, one: &str, many: &str) -> String {

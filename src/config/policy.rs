@@ -96,7 +96,9 @@ pub struct ReleaseAge {
     pub floor: Duration,
     /// A name first published less than this ago waits until it is this old.
     pub new_package: Duration,
-    /// Whether the fix of what is in use here opens at the floor, where an independent advisory names it so.
+    /// Whether the fix of what is in use here opens at the floor, where an independent advisory names it so. A policy that was recorded
+    /// before there was one had none.
+    #[serde(default)]
     pub security_lane: bool,
     pub exempt: Vec<Exemption>,
 }

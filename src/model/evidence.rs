@@ -38,8 +38,6 @@ pub enum Check {
 }
 
 impl Check {
-    pub const ALL: [Check; 6] = [Check::Subject, Check::Signature, Check::Certificate, Check::Time, Check::Log, Check::Issuance];
-
     pub const fn as_str(self) -> &'static str {
         match self {
             Check::Subject => "subject",

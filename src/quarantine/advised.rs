@@ -162,7 +162,7 @@ impl<'a> Ladder<'a> {
 }
 
 /// For each independent advisory about what is in use here: the release that fixes it, or, where there is none by that name, the
-/// first one after it in its major line that is as free of what is known.
+/// first one after it in its major line that is as free of what is known and was there when the advisory came out.
 fn fixes(
     question: &Question<'_>,
     counting: &[Arc<Advisory>],
@@ -176,6 +176,7 @@ fn fixes(
         row.unreadable.is_some() || row.removed_at.is_some() || state.releases.get(&row.version).is_some_and(|one| one.removed_at.is_some())
     };
     let served: HashSet<&Version> = index.rows.iter().filter(|row| !gone(row)).map(|row| &row.version).collect();
+    let published: HashMap<&Version, Option<Timestamp>> = index.rows.iter().map(|row| (&row.version, row.published_at)).collect();
     let mut fixes: BTreeMap<Version, (Option<u8>, Box<str>)> = BTreeMap::new();
     for advisory in counting.iter().filter(|one| one.kind == AdvisoryKind::Vulnerability && one.independent) {
         let wanted: HashSet<Version> =
@@ -183,6 +184,12 @@ fn fixes(
         let is_as_free = |version: &Version| {
             let grave = |one: &Said| one.advisory.kind == AdvisoryKind::Malware || one.advisory.score >= advisory.score;
             !said.get(version).is_some_and(|all| all.iter().any(grave))
+        };
+        // What no advisory names, and what came after it, is the owner's choice.
+        let was_there = |version: &Version| {
+            let Some((release, told)) = published.get(version).copied().flatten().zip(advisory.published_at) else { return false };
+            let absent_at = state.releases.get(version).and_then(|one| one.absent_at);
+            release <= told && absent_at.is_none_or(|absent_at| absent_at <= told)
         };
         for fixed in &wanted {
             let line = track(fixed);
@@ -193,7 +200,7 @@ fn fixes(
             let after = ladder.sorted.get(from..).unwrap_or_default().iter().copied();
             let fix = after
                 .filter(|version| served.contains(version) && is_as_free(version))
-                .find(|version| *version == fixed || is_of_line(version));
+                .find(|version| *version == fixed || (is_of_line(version) && was_there(version)));
             if let Some(version) = fix {
                 let graver = |known: &(Option<u8>, Box<str>)| known.0 < advisory.score;
                 if fixes.get(version).is_none_or(graver) {

@@ -19,8 +19,8 @@ use crate::quarantine::judge::Standings;
 const TEXT_BYTES_MAX: usize = 256;
 
 /// The row that a release, whose age counts from `counts_from`, is compared with: of those that are served, the newest below it in its major line; else the
-/// lowest above it there that was published before it, as for a fix of an old line; else the newest of the lines below. None where
-/// there is none, and for a version that cannot be ordered.
+/// lowest above it there that was published before it, as for a fix of an old line; else the newest of the lines below, or the
+/// lowest of those above that was published before it, so that nobody escapes by a low number. None where there is none, and for a version that cannot be ordered.
 pub fn baseline(
     index: &Index,
     standings: &Standings,
@@ -28,6 +28,11 @@ pub fn baseline(
     counts_from: Timestamp,
     ecosystem: &dyn Ecosystem,
 ) -> Option<usize> {
+    // Better the greater.
+    const BELOW: u8 = 3;
+    const ABOVE: u8 = 2;
+    const LINES_BELOW: u8 = 1;
+    const LINES_ABOVE: u8 = 0;
     let major = ecosystem.track(version)?.major;
     let mut best: Option<(u8, usize)> = None;
     for (other, (one, judged)) in index.rows.iter().zip(&standings.verdicts).enumerate() {
@@ -37,14 +42,15 @@ pub fn baseline(
         let Some(track) = ecosystem.track(&one.version) else { continue };
         let order = ecosystem.precedence(&one.version, version);
         let rank = match (track.major.cmp(&major), order) {
-            (Ordering::Equal, Ordering::Less | Ordering::Equal) => 2,
-            (Ordering::Equal, Ordering::Greater) if judged.age_counts_from < counts_from => 1,
-            (Ordering::Less, _) => 0,
+            (Ordering::Equal, Ordering::Less | Ordering::Equal) => BELOW,
+            (Ordering::Equal, Ordering::Greater) if judged.age_counts_from < counts_from => ABOVE,
+            (Ordering::Less, _) => LINES_BELOW,
+            (Ordering::Greater, _) if judged.age_counts_from < counts_from => LINES_ABOVE,
             (Ordering::Equal | Ordering::Greater, _) => continue,
         };
         let is_better = best.is_none_or(|(best_rank, best)| {
             let nearer = ecosystem.precedence(&one.version, &index.rows[best].version);
-            rank > best_rank || (rank == best_rank && if rank == 1 { nearer.is_lt() } else { nearer.is_gt() })
+            rank > best_rank || (rank == best_rank && if rank == ABOVE || rank == LINES_ABOVE { nearer.is_lt() } else { nearer.is_gt() })
         });
         if is_better {
             best = Some((rank, other));

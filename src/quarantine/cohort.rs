@@ -27,6 +27,7 @@ use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::Verdict;
 use crate::quarantine::workflow::lock;
 use crate::storage::record::PackageState;
+use crate::storage::record::Sequence;
 
 /// Releases of one cohort; of a larger one, those that are fewest steps away.
 pub const SIBLINGS_MAX: usize = 64;
@@ -88,6 +89,8 @@ struct Fate {
     alone: Alone,
     /// From then on it may be another.
     until: Option<Timestamp>,
+    /// The judgement's revision and time: an older one that comes later says nothing.
+    as_of: (Sequence, Timestamp),
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -176,7 +179,11 @@ impl Cohorts {
         for (row, verdict) in index.rows.iter().zip(&standings.verdicts).filter(|(row, _)| versions.contains(&row.version)) {
             let release = ReleaseId { package: index.package.clone(), version: row.version.clone() };
             let Some(node) = graph.nodes.get_mut(&release) else { continue };
-            let fate = Fate { alone: Alone::of(verdict), until: verdict.changes_at };
+            let as_of = (standings.revision, standings.now);
+            if node.fate.as_ref().is_some_and(|before| before.as_of > as_of) {
+                continue;
+            }
+            let fate = Fate { alone: Alone::of(verdict), until: verdict.changes_at, as_of };
             if node.fate.as_ref().is_none_or(|before| before.alone != fate.alone) {
                 changed.push(release);
             }

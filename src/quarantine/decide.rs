@@ -9,7 +9,6 @@ use crate::model::decision::Decision;
 use crate::model::decision::Verb;
 use crate::model::digest::Digest;
 use crate::model::digest::DocumentDigest;
-use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
 use crate::model::finding::printable;
 use crate::model::index::Index;
@@ -21,7 +20,6 @@ use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
 use crate::quarantine::approval::asks_people;
-use crate::quarantine::approval::can_be_covered;
 use crate::quarantine::approval::covers;
 use crate::quarantine::approval::is_of_another;
 use crate::quarantine::approval::may_be_of_one;
@@ -253,7 +251,7 @@ fn possible(
     let last = decisions.iter().rfind(|decision| decision.counts_at(now));
     match decision.verb {
         Verb::Approve => {
-            let hopeless = verdict.findings.iter().find(|one| one.action > Action::Note && !can_be_covered(one.finding.kind));
+            let hopeless = verdict.hopeless();
             if let Some(one) = hopeless {
                 return nothing(format!("{release} cannot be approved by anyone: {} ({})", one.finding.kind.short(), one.finding.evidence));
             }

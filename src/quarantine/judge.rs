@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::policy::Fallback;
+use crate::config::policy::Licenses;
 use crate::config::policy::Listing;
 use crate::config::policy::Mode;
 use crate::config::policy::Policy;
@@ -131,6 +132,11 @@ pub struct Judged {
 }
 
 impl Verdict {
+    /// A finding for which no number of people opens it.
+    pub fn hopeless(&self) -> Option<&Judged> {
+        self.findings.iter().find(|one| one.action > Action::Note && !can_be_covered(one.finding.kind))
+    }
+
     /// Whether clients may have it: it stands open, or policy only observes.
     pub const fn is_served(&self) -> bool {
         match self.standing {
@@ -202,6 +208,9 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let tie = case.context.ties.get(&row.version).filter(|_| trust == Trust::Nothing);
     let by_age = tie.map_or(window.opens_at, |tie| tie.opens_at.max(window.opens_at));
     let opened_at = by_people.map_or(by_age, |at| at.min(by_age));
+    // What people approved in sight of findings stood closed until then.
+    let covered_at = approvals.iter().filter(|one| !one.covers.is_empty()).map(|one| one.at).max();
+    let opened_at = covered_at.map_or(opened_at, |at| at.max(opened_at));
     let inspections = current_inspections(case, trust, opened_at);
     let inspected = inspections.len() == row.artifacts.len() && !row.artifacts.is_empty();
 
@@ -228,8 +237,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         .map(|finding| (finding, Stage::Inspection));
 
     let said = case.context.advised.said.get(&row.version).map_or(&[][..], Vec::as_slice);
-    let advised = advisories::examine(said, in_use_since(state), now);
-
+    let advised = advisories::examine(said, in_use_since(state));
     let advised = advised.into_iter().chain(advisories::stale(case.context.feed, opened_at, now));
     let waived = Waived::of(case.package, &row.version, &case.context.waivers, not_by_themselves(policy, submission), now);
     let findings: Vec<Judged> = screened
@@ -275,7 +283,7 @@ pub fn judge(case: &Case<'_>) -> Verdict {
         Reason::Clear if inspected => Standing::Approved,
         Reason::Clear => Standing::Admissible,
     };
-    let observed = policy.mode == Mode::Observe && is_of_policy_alone(&reason, &findings);
+    let observed = policy.mode == Mode::Observe && passes.people && is_of_policy_alone(&reason, &findings);
     let expiries = state.map_or(&[][..], |state| &state.decisions).iter().filter_map(|decision| decision.expires_at);
     let instants = [Some(window.opens_at), Some(window.floor_at), window.exemption_ends].into_iter().flatten();
     // What is trusted has no age to wait for.
@@ -350,10 +358,13 @@ fn gravest(said: &[Said]) -> Option<Box<Vulnerability>> {
 fn current_inspections<'s>(case: &Case<'s>, trust: Trust<'_>, opened_at: Timestamp) -> Vec<&'s Inspection> {
     let Some(state) = case.state else { return Vec::new() };
     let of_row = case.row.artifacts.iter().filter_map(|artifact| state.inspections.get(&artifact.file));
+    let Licenses { allow, deny, .. } = &case.policy.licenses;
+    // Older ones looked for no licence.
+    let asks_license = trust == Trust::Nothing && !(allow.is_empty() && deny.is_empty());
     let counts = |edition| match edition {
         inspection::EDITION => true,
         inspection::INTEGRITY_ONLY => trust.asks_integrity_only(),
-        edition => edition < inspection::EDITION && case.context.editions.let_through(edition, opened_at),
+        edition => edition < inspection::EDITION && !asks_license && case.context.editions.let_through(edition, opened_at),
     };
     of_row.map(|one| &**one).filter(|one| counts(one.edition) && one.substance == case.substance).collect()
 }

@@ -184,6 +184,14 @@ impl Quarantine {
             self.state.commit(Batch { at, actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
             begins.insert(at);
         }
+        for package in self.state.locals().await? {
+            self.familiar.add(&package);
+        }
+        for ecosystem in self.ecosystems.values() {
+            // Read before anybody waits for it.
+            let ecosystem = Arc::clone(ecosystem);
+            drop(tokio::task::spawn_blocking(move || _ = ecosystem.names()));
+        }
         // It begins once.
         let _ = self.editions.set(Arc::new(Editions(editions)));
         self.waivers.know(self.state.waivers().await?);
@@ -218,6 +226,11 @@ impl Quarantine {
 
     /// As [`Quarantine::standings`], of what is recorded; whom its releases belong together with hear of it.
     pub fn judged(&self, index: &Index, state: &PackageState, now: Timestamp) -> Standings {
+        let is_let_in = |one: &ReleaseState| one.decisions.iter().any(|decision| decision.verb == Verb::Approve);
+        let is_familiar = state.local.is_some() || state.releases.values().any(is_let_in);
+        if is_familiar {
+            self.familiar.add(&index.package);
+        }
         let standings = self.standings(index, state, now);
         self.cohorts.hear(index, &standings);
         standings
@@ -287,11 +300,6 @@ impl Quarantine {
         });
         for (version, finding) in self.bursts.examine(index, &counts_from, now) {
             findings.entry(version).or_default().push(finding);
-        }
-        let is_let_in = |one: &ReleaseState| one.decisions.iter().any(|decision| decision.verb == Verb::Approve);
-        let is_familiar = state.local.is_some() || state.releases.values().any(is_let_in);
-        if is_familiar {
-            self.familiar.add(&index.package);
         }
         let may_imitate = state.local.is_none() && self.is_of_public_registry(&index.package);
         let typosquat = may_imitate.then(|| self.familiar.examine(&index.package, ecosystem)).flatten();

@@ -8,7 +8,6 @@ use crate::model::actor::Actor;
 use crate::model::actor::is_one_name;
 use crate::model::decision::Decision;
 use crate::model::decision::Verb;
-use crate::model::finding::Action;
 use crate::model::finding::printable;
 use crate::model::index::Index;
 use crate::model::package::Version;
@@ -18,7 +17,6 @@ use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::waiver::Request;
 use crate::quarantine::Quarantine;
-use crate::quarantine::approval::can_be_covered;
 use crate::quarantine::judge::Verdict;
 use crate::quarantine::wording::why;
 use crate::quarantine::workflow::lock;
@@ -96,7 +94,7 @@ pub fn unanswered(release: &ReleaseState) -> impl Iterator<Item = &Request> {
 
 /// Why asking for it is in vain, if it is.
 fn in_vain(release: &ReleaseId, verdict: &Verdict, now: Timestamp) -> Option<String> {
-    let hopeless = verdict.findings.iter().find(|one| one.action > Action::Note && !can_be_covered(one.finding.kind));
+    let hopeless = verdict.hopeless();
     if let Some(one) = hopeless {
         return Some(format!("{release} cannot be approved by anyone: {} ({})", one.finding.kind.short(), one.finding.evidence));
     }

@@ -256,7 +256,18 @@ impl Quarantine {
             return Err(WaiveError::Ended(waiver.id.clone()));
         }
         let command = Command::WaiverEnded { id: waiver.id.clone(), by: by.to_owned(), reason };
-        self.settle(Batch { at: now, actor, conditions: Vec::new(), commands: vec![command] }).await?;
+        // Before it is recorded: whoever asked may be gone by then, and it is to let nothing through any more.
+        let mut known: Vec<Waiver> = self.waivers.all().iter().map(|one| Waiver::clone(one)).collect();
+        for one in known.iter_mut().filter(|one| one.id == *id) {
+            one.ended_at = Some(now);
+            one.ended_by = Some(by.to_owned());
+        }
+        self.waivers.know(known);
+        let settled = self.settle(Batch { at: now, actor, conditions: Vec::new(), commands: vec![command] }).await;
+        if settled.is_err() {
+            self.waivers.know(self.state.waivers().await?);
+        }
+        settled?;
         tracing::info!(waiver = id, by, "a waiver ended");
         Ok(of_id(self.waivers.all()).unwrap_or(waiver))
     }

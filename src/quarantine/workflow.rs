@@ -285,7 +285,7 @@ impl Quarantine {
         let now = self.clock.now();
         let substance = Some(self.substance(subject.release.package.ecosystem, &subject.manifest));
         let edition = if integrity_only { INTEGRITY_ONLY } else { EDITION };
-        let evidence = if is_looked_into { self.evidence(subject, &digest).await.map(Box::new) } else { None };
+        let evidence = if is_looked_into { self.evidence(subject, &digest).await?.map(Box::new) } else { None };
         let inspection = Inspection { at: now, edition, digest, size, integrity: outcome, facts, substance, evidence };
         let commands = vec![
             Command::Inspected { release: subject.release.clone(), file: subject.artifact.file.clone(), inspection: Box::new(inspection) },

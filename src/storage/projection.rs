@@ -146,11 +146,14 @@ fn decided(release: &mut ReleaseState, decision: &Decision) {
     }
 }
 
-/// Beyond the most that are kept nothing is added: so many say the same as more.
+/// Beyond the most that are kept the oldest makes room: it may be answered long since.
 fn requested(release: &mut ReleaseState, request: &Request) {
     if let Some(one) = release.requests.iter_mut().find(|one| one.by == request.by) {
         *one = request.clone();
-    } else if release.requests.len() < ReleaseState::REQUESTS_MAX {
+    } else {
+        if release.requests.len() >= ReleaseState::REQUESTS_MAX {
+            release.requests.remove(0);
+        }
         release.requests.push(request.clone());
     }
 }

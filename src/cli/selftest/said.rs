@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::cli::failure::Failure;
 use crate::cli::pieces::Pieces;
 use crate::cli::remote::Remote;
+use crate::cli::selftest::LONG_IN_USE;
 use crate::cli::selftest::Trial;
 use crate::model::time::Timestamp;
 use crate::protocol::npm::violation::Advisory;
@@ -33,7 +34,8 @@ pub(super) fn record(trial: &Trial, began: Timestamp, late: bool) -> Option<Valu
         "schema_version": "1.7.4",
         "id": format!("{id}-{}", name.replace(['@', '/'], "-")),
         "modified": began.to_string(),
-        "published": began.to_string(),
+        // What comes late was said of what was long in use by then.
+        "published": if late { began.plus(LONG_IN_USE) } else { began }.to_string(),
         "summary": "Made up by airlock selftest",
         "affected": [{"package": {"ecosystem": "npm", "name": about}, "versions": versions}],
         "database_specific": {"malicious-packages-origins": origins, "github_reviewed": true},

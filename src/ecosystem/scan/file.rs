@@ -57,6 +57,11 @@ impl File {
         self.counted = self.counted.saturating_sub(bytes);
     }
 
+    /// Whether it may be run as it stands.
+    pub(super) const fn is_command(&self) -> bool {
+        Classes::COMMANDS.has(self.class)
+    }
+
     /// Looks at one window. An error says why that cannot be done.
     pub(super) fn look(&mut self, literals: &Literals, text: &[u8], seen: &mut Seen) -> Result<(), &'static str> {
         let is_program = self.class.is_program();

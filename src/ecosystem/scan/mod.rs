@@ -107,7 +107,10 @@ impl Scan {
         if current.unscanned.is_none() {
             current.look(&self.window, &mut self.seen);
         }
-        let Current { file, size, digest, unscanned, is_binary, .. } = current;
+        let Current { file, size, digest, decoder, unscanned, is_binary, .. } = current;
+        // Interpreters read bytes, and so another text than the one that was looked through.
+        let is_read_otherwise = decoder.is_some() && file.is_command();
+        let unscanned = unscanned.or(is_read_otherwise.then_some("it is code that says it is UTF-16"));
         self.seen.add(file, SeenFile::of(size, digest.finish(), is_binary), unscanned);
         self.window.clear();
     }

@@ -11,8 +11,8 @@ use crate::model::profile::Profile;
 use crate::model::signal::Signal;
 use crate::model::signal::SignalKind;
 
-/// Places of one kind that are kept.
-const PLACES_MAX: usize = 4;
+/// Places of one kind that are kept; who knows which of them matter keeps fewer.
+const PLACES_MAX: usize = 1_024;
 /// Files that could not be looked through and are named.
 const UNSCANNED_MAX: usize = 32;
 /// Bytes of all imports of files, of one archive. The largest package seen has 3 MB of them; beyond that a file is not
@@ -49,7 +49,7 @@ impl SeenFile {
 pub struct Seen {
     /// By path. A path that stands in the archive twice has the same bytes each time.
     pub files: BTreeMap<String, SeenFile>,
-    /// At most a few of each kind.
+    /// In the order of the archive.
     pub signals: Vec<Signal>,
     pub kinds: BTreeSet<SignalKind>,
     /// Path and why.
@@ -59,6 +59,7 @@ pub struct Seen {
     /// Relative imports of all files, each followed by a line break.
     imports: String,
     imports_begin: usize,
+    places: BTreeMap<SignalKind, usize>,
     histogram: [u64; 256],
 }
 
@@ -73,6 +74,7 @@ impl Default for Seen {
             hosts: BTreeSet::new(),
             imports: String::new(),
             imports_begin: 0,
+            places: BTreeMap::new(),
             histogram: [0; 256],
         }
     }
@@ -82,6 +84,8 @@ impl Seen {
     pub(super) fn host(&mut self, host: String) {
         if self.hosts.len() < Profile::HOSTS_MAX {
             self.hosts.insert(host);
+        } else if !self.hosts.contains(&host) {
+            self.left_out("more hosts than are kept");
         }
     }
 
@@ -89,6 +93,15 @@ impl Seen {
         if self.imports.len() + specifier.len() < IMPORTS_BYTES_MAX {
             self.imports.push_str(specifier);
             self.imports.push('\n');
+        } else {
+            self.left_out("more imports than are followed");
+        }
+    }
+
+    /// Something of the archive that is not looked into; each is said once.
+    fn left_out(&mut self, what: &str) {
+        if !self.unscanned.iter().any(|one| one == what) {
+            self.unscanned.push(what.to_owned());
         }
     }
 
@@ -120,7 +133,11 @@ impl Seen {
         self.capabilities.extend(reach.all());
         for (kind, excerpt) in signals {
             self.kinds.insert(kind);
-            if self.signals.iter().filter(|one| one.kind == kind).count() < PLACES_MAX {
+            let places = self.places.entry(kind).or_default();
+            *places += 1;
+            if *places > PLACES_MAX {
+                self.left_out("more places that are alike than are kept");
+            } else {
                 self.signals.push(Signal { kind, file: printable(&path, PATH_BYTES_MAX), excerpt });
             }
         }

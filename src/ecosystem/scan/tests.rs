@@ -98,11 +98,12 @@ fn excerpts_are_short_and_harmless() {
 }
 
 #[test]
-fn few_places_of_a_kind_are_kept() {
-    let files: Vec<(String, &[u8])> = (0..1_000).map(|n| (format!("f{n}.js"), EVAL.as_bytes())).collect();
+fn so_many_places_of_a_kind_are_kept_and_more_is_said() {
+    let files: Vec<(String, &[u8])> = (0..1_100).map(|n| (format!("f{n}.js"), EVAL.as_bytes())).collect();
     let files: Vec<(&str, &[u8])> = files.iter().map(|(path, content)| (path.as_str(), *content)).collect();
     let seen = scan(&files);
-    assert_eq!((seen.signals.len(), seen.kinds.len()), (4, 1));
+    assert_eq!((seen.signals.len(), seen.kinds.len()), (1_024, 1));
+    assert!(seen.unscanned.iter().any(|told| told.contains("places that are alike")), "{:?}", seen.unscanned);
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn vulnerability(id: &str, score: u8, ranges: &[AffectedRange]) -> Advisory {
         digests: Vec::new(),
         sources: vec![Source { name: "ghsa".into(), versions: Vec::new(), ranges: Vec::new() }],
         independent: true,
-        published_at: None,
+        published_at: Some(now()),
         modified_at: now(),
         withdrawn_at: None,
     }
@@ -62,7 +62,7 @@ impl World {
             Row {
                 version: version(text),
                 manifest: 0..0,
-                published_at: None,
+                published_at: Some(now().minus(std::time::Duration::from_secs(24 * 3_600))),
                 artifacts: vec![artifact],
                 claims: Claims::default(),
                 origin: Origin::default(),
@@ -206,6 +206,31 @@ fn the_fix_of_what_is_in_use_is_found() {
     let lines = vulnerability("GHSA-a", 98, &[range("", "1.2.3"), range("2.0.0", "2.1.0")]);
     World::of(MANY, &["1.0.0"]).with(lines.clone()).fixes(&["1.2.3 GHSA-a"]);
     World::of(MANY, &["1.0.0", "2.0.0"]).with(lines).fixes(&["1.2.3 GHSA-a", "2.1.0 GHSA-a"]);
+}
+
+#[test]
+fn what_the_owner_publishes_afterwards_stands_in_for_no_fix() {
+    let later = Some(now().plus(std::time::Duration::from_secs(1)));
+    let advisory = || vulnerability("GHSA-a", 98, &[range("", "1.2.3")]);
+    // The fix is taken down, and something else takes its place.
+    let mut replaced = World::of(MANY, &["1.0.0"]).with(advisory());
+    replaced.index.rows[4].removed_at = Some(now());
+    replaced.index.rows[5].published_at = later;
+    replaced.fixes(&[]);
+    // None is of that name, and something comes between it and the true one.
+    let mut between = World::of(&["1.0.0", "1.2.4", "1.2.5"], &["1.0.0"]).with(advisory());
+    between.index.rows[1].published_at = later;
+    between.fixes(&["1.2.5 GHSA-a"]);
+    let mut backdated = World::of(&["1.0.0", "1.2.4"], &["1.0.0"]).with(advisory());
+    backdated.state.releases.insert(version("1.2.4"), ReleaseState { absent_at: later, ..ReleaseState::default() });
+    backdated.fixes(&[]);
+    let mut undated = World::of(&["1.0.0", "1.2.4"], &["1.0.0"]).with(advisory());
+    undated.index.rows[1].published_at = None;
+    undated.fixes(&[]);
+    // The one that is named may be as new as it likes.
+    let mut named = World::of(MANY, &["1.0.0"]).with(advisory());
+    named.index.rows[4].published_at = later;
+    named.fixes(&["1.2.3 GHSA-a"]);
 }
 
 #[test]

@@ -10,8 +10,9 @@ use crate::model::time::Timestamp;
 use crate::quarantine::advised::Said;
 use crate::quarantine::context::FeedAge;
 
-/// What was inspected or approved here so long ago is malware only if more than one source says so, or its bytes are named: single
-/// reports of widely used packages are sometimes wrong, and what is young enough to be an attack is not asked for a second one.
+/// What had been inspected or approved here for so long when it was first called malware is so only if more than one source says so,
+/// or its bytes are named: single reports of widely used packages are sometimes wrong, and what is young enough to be an attack is
+/// not asked for a second one. Time that passes afterwards makes nothing of it milder.
 pub const LONG_IN_USE: Duration = Duration::from_secs(90 * 24 * 3_600);
 /// From which score on, in tenths.
 const CRITICAL: u8 = 90;
@@ -20,13 +21,14 @@ const HIGH: u8 = 70;
 const NAMED_MAX: usize = 5;
 
 /// Findings of one release, at most one of a kind. `in_use_since`: when bytes of it were first inspected or approved here.
-pub fn examine(said: &[Said], in_use_since: Option<Timestamp>, now: Timestamp) -> Vec<Finding> {
+pub fn examine(said: &[Said], in_use_since: Option<Timestamp>) -> Vec<Finding> {
     let malware: Vec<&Said> = said.iter().filter(|one| one.advisory.kind == AdvisoryKind::Malware).collect();
     let vulnerabilities = || said.iter().filter(|one| one.advisory.kind == AdvisoryKind::Vulnerability);
     let mut findings = Vec::new();
     if !malware.is_empty() {
         let sources: BTreeSet<&str> = malware.iter().flat_map(|one| one.sources.iter().map(String::as_str)).collect();
-        let is_long_in_use = in_use_since.is_some_and(|since| now.since(since) >= LONG_IN_USE);
+        let told_at = malware.iter().map(|one| one.advisory.published_at.unwrap_or(one.advisory.modified_at)).min();
+        let is_long_in_use = in_use_since.zip(told_at).is_some_and(|(since, told_at)| told_at.since(since) >= LONG_IN_USE);
         let is_confirmed = sources.len() > 1 || malware.iter().any(|one| one.names_bytes);
         let kind = if is_confirmed || !is_long_in_use { FindingKind::Malware } else { FindingKind::MalwareUnconfirmed };
         findings.push(Finding::new(kind, named(&malware)));

@@ -162,8 +162,12 @@ impl Quarantine {
         self.hear_alone(hearing, &mut round).await
     }
 
-    pub(super) async fn hear_alone(&self, hearing: Hearing, _alone: &mut Round) -> Result<Heard, HearError> {
+    pub(super) async fn hear_alone(&self, hearing: Hearing, alone: &mut Round) -> Result<Heard, HearError> {
         let Hearing { feed, source, extent, actor } = hearing;
+        if let Extent::Whole(_) = extent {
+            // It may be older than what was fetched record by record.
+            alone.forget();
+        }
         let (advisories, ecosystem) = (Arc::clone(&self.feeds.advisories), self.ecosystem(EcosystemId::Npm).cloned());
         let before = advisories.table(feed);
         // Of what is lost, what is heard now is all there is, and as old as it is.

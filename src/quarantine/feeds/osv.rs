@@ -179,7 +179,7 @@ fn ranges(
 
 /// One stretch for each event that begins one, up to the nearest that ends it.
 fn stretches(events: &[Event<'_>], last_known: Option<&str>, precedence: &dyn Fn(&Version, &Version) -> Ordering) -> Vec<AffectedRange> {
-    let parsed = |text: &Option<Cow<'_, str>>| text.as_deref().and_then(|text| Version::parse(text).ok());
+    let parsed = |text: &Option<Cow<'_, str>>| text.as_deref().and_then(|text| end(text, precedence));
     let sorted = |mut found: Vec<Version>| {
         found.sort_by(precedence);
         found
@@ -206,7 +206,7 @@ fn stretches(events: &[Event<'_>], last_known: Option<&str>, precedence: &dyn Fn
         };
         let mut stretch = AffectedRange { introduced, fixed, last_affected, limit: limit.clone() };
         if stretch.fixed.is_none() && stretch.last_affected.is_none() && stretch.limit.is_none() {
-            end_at_last_known(&mut stretch, last_known);
+            end_at_last_known(&mut stretch, last_known, precedence);
         }
         all.push(stretch);
     }
@@ -214,13 +214,19 @@ fn stretches(events: &[Event<'_>], last_known: Option<&str>, precedence: &dyn Fn
 }
 
 /// GitHub's own way to say where a stretch ends that nothing fixed: `<= 1.2.3`, `< 2.0.0`.
-fn end_at_last_known(stretch: &mut AffectedRange, last_known: Option<&str>) {
+fn end_at_last_known(stretch: &mut AffectedRange, last_known: Option<&str>, precedence: &dyn Fn(&Version, &Version) -> Ordering) {
     let Some(text) = last_known.map(str::trim) else { return };
     if let Some(last) = text.strip_prefix("<=") {
-        stretch.last_affected = Version::parse(last.trim()).ok();
-    } else if let Some(end) = text.strip_prefix('<') {
-        stretch.limit = Version::parse(end.trim()).ok();
+        stretch.last_affected = end(last, precedence);
+    } else if let Some(limit) = text.strip_prefix('<') {
+        stretch.limit = end(limit, precedence);
     }
+}
+
+/// Where a range ends. What the format cannot order comes before all that it can: taken for an end it would leave nothing.
+fn end(text: &str, precedence: &dyn Fn(&Version, &Version) -> Ordering) -> Option<Version> {
+    let least = Version::parse("0.0.0-0").ok()?;
+    Version::parse(text.trim()).ok().filter(|end| precedence(end, &least) != Ordering::Less)
 }
 
 /// Each source once, with what it names by itself. Where none is named it is the database, by the letters its ids begin with.

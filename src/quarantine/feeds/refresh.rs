@@ -52,6 +52,12 @@ const AGAIN_AFTER: Duration = Duration::from_secs(300);
 #[derive(Debug, Default)]
 pub struct Round(HashMap<String, Timestamp>);
 
+impl Round {
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+}
+
 /// What is new.
 enum News {
     Some(Vec<(String, Timestamp)>),
@@ -135,7 +141,7 @@ async fn news(host: &FeedHost, since: Timestamp) -> Result<News, HearError> {
         host.pieces(LIST, LIST_BYTES_MAX, &pieces).await
     };
     let read = async move {
-        let mut list = List { since, new: Vec::new(), rest: Vec::new() };
+        let mut list = List { since, new: Vec::new(), last: None, rest: Vec::new() };
         while let Some(piece) = waiting.recv().await {
             match list.take(&piece) {
                 Ok(ControlFlow::Continue(())) => {}
@@ -156,6 +162,8 @@ async fn news(host: &FeedHost, since: Timestamp) -> Result<News, HearError> {
 struct List {
     since: Timestamp,
     new: Vec<(String, Timestamp)>,
+    /// When the record before was modified: the newest come first.
+    last: Option<Timestamp>,
     /// The beginning of a line.
     rest: Vec<u8>,
 }
@@ -190,6 +198,9 @@ impl List {
         if !osv::is_id(folder) || !osv::is_id(id) {
             return Err(wrong());
         }
+        if self.last.replace(at).is_some_and(|last| last < at) {
+            return Ok(ControlFlow::Break(News::Much));
+        }
         if at < self.since {
             return Ok(ControlFlow::Break(News::Some(std::mem::take(&mut self.new))));
         }
@@ -204,7 +215,8 @@ impl List {
         let last = std::mem::take(&mut self.rest);
         Ok(match self.line(&last)? {
             ControlFlow::Break(news) => news,
-            ControlFlow::Continue(()) => News::Some(self.new),
+            // It ended before what is known: it was cut, or is no list. All there is says.
+            ControlFlow::Continue(()) => News::Much,
         })
     }
 }
@@ -240,7 +252,7 @@ mod tests {
     use super::*;
 
     fn read(pieces: &[&str], since: &str) -> Result<Option<Vec<String>>, String> {
-        let mut list = List { since: Timestamp::parse(since).unwrap(), new: Vec::new(), rest: Vec::new() };
+        let mut list = List { since: Timestamp::parse(since).unwrap(), new: Vec::new(), last: None, rest: Vec::new() };
         let ids = |news| match news {
             News::Some(new) => Some(new.into_iter().map(|(id, _)| id).collect()),
             News::Much => None,
@@ -259,13 +271,23 @@ mod tests {
     fn the_list_is_read_until_what_is_known() {
         let some = |ids: &[&str]| Ok(Some(ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>()));
         assert_eq!(read(&[LINES], "2099-01-02T00:00:00Z"), some(&["MAL-3", "GHSA-2"]));
-        assert_eq!(read(&[LINES], "2098-01-01T00:00:00Z"), some(&["MAL-3", "GHSA-2", "MAL-1"]));
+        let known = format!("{LINES}\n2097-12-31T00:00:00Z,MAL-0\n");
+        assert_eq!(read(&[&known], "2098-01-01T00:00:00Z"), some(&["MAL-3", "GHSA-2", "MAL-1"]));
         assert_eq!(read(&[LINES], "2100-01-01T00:00:00Z"), some(&[]));
         assert_eq!(read(&[LINES, "garbage"], "2099-01-02T00:00:00Z"), some(&["MAL-3", "GHSA-2"]), "what is after it is not read");
-        for at in 0..LINES.len() {
-            let (left, right) = LINES.split_at(at);
+        for at in 0..known.len() {
+            let (left, right) = known.split_at(at);
             assert_eq!(read(&[left, right.trim_end()], "2098-01-01T00:00:00Z"), some(&["MAL-3", "GHSA-2", "MAL-1"]), "cut at {at}");
         }
+    }
+
+    #[test]
+    fn a_list_that_ends_before_what_is_known_says_nothing() {
+        for cut in ["", "\n", LINES] {
+            assert_eq!(read(&[cut], "2098-01-01T00:00:00Z"), Ok(None), "{cut}");
+        }
+        let unsorted = "2099-01-01T00:00:00Z,MAL-1\n2099-01-03T00:00:00Z,MAL-3\n2097-01-01T00:00:00Z,MAL-0\n";
+        assert_eq!(read(&[unsorted], "2098-01-01T00:00:00Z"), Ok(None));
     }
 
     #[test]

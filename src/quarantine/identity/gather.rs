@@ -1,5 +1,5 @@
-//! Gathering what speaks for a release besides its bytes, while it is inspected. Nothing here fails an inspection: what cannot be
-//! had in time is said to be unavailable.
+//! Gathering what speaks for a release besides its bytes, while it is inspected. What cannot be had in time from outside is
+//! said to be unavailable; what cannot be read here fails the inspection, which is tried again.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use crate::quarantine::Quarantine;
 use crate::quarantine::identity::evidence::Statements;
 use crate::quarantine::identity::evidence::weigh;
 use crate::quarantine::identity::keyring::Keys;
+use crate::quarantine::workflow::InspectError;
 use crate::quarantine::workflow::Subject;
 use crate::upstream::Document;
 
@@ -25,14 +26,14 @@ const LATE: &str = "the registry does not answer in time";
 impl Quarantine {
     /// What speaks for the release whose bytes were found to have `digest`. `None` of what was published here, and where its format
     /// knows of nothing that could.
-    pub(in crate::quarantine) async fn evidence(&self, subject: &Subject, digest: &Digest) -> Option<Evidence> {
+    pub(in crate::quarantine) async fn evidence(&self, subject: &Subject, digest: &Digest) -> Result<Option<Evidence>, InspectError> {
         let ReleaseId { package, version } = &subject.release;
-        let ecosystem = self.ecosystem(package.ecosystem).map(Arc::clone)?;
-        let state = self.state.package(package).await.ok()?;
+        let Some(ecosystem) = self.ecosystem(package.ecosystem).map(Arc::clone) else { return Ok(None) };
+        let state = self.state.package(package).await?;
         if state.local.is_some() {
-            return None;
+            return Ok(None);
         }
-        let vouchers = ecosystem.vouchers(package, version, &subject.manifest)?;
+        let Some(vouchers) = ecosystem.vouchers(package, version, &subject.manifest) else { return Ok(None) };
         let absent_at = state.releases.get(version).and_then(|state| state.absent_at);
         let published_at = subject.published_at.map(|claimed| absent_at.map_or(claimed, |absent_at| claimed.max(absent_at)));
         let wanted: Vec<&str> = vouchers.signatures.iter().map(|signature| signature.key.as_str()).collect();
@@ -41,10 +42,10 @@ impl Quarantine {
         let (keys, statements) = tokio::join!(keys, statements);
         let (root, digest) = (Arc::clone(&self.trust_root), *digest);
         let weighed = self.compute(move || weigh(&vouchers, &keys, &statements, &root, &digest, published_at)).await;
-        Some(weighed.unwrap_or_else(|error| {
+        Ok(Some(weighed.unwrap_or_else(|error| {
             let failed = || Proof::Unavailable { why: error.to_string() };
             Evidence { signature: failed(), provenance: failed(), ..Evidence::default() }
-        }))
+        })))
     }
 
     async fn statements(&self, subject: &Subject, ecosystem: &dyn Ecosystem, vouchers: &Vouchers) -> Statements {

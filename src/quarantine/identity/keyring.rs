@@ -100,13 +100,16 @@ impl Keyring {
         };
         let now = self.clock.now();
         let held = |keys, after| Held { keys, heard_at: now, again_at: now.plus(after) };
+        let had_keys = matches!(before, Some(Keys::Known(_)));
         let why = match said {
             Ok(Document::Fresh { body, .. }) => match ecosystem.read_keys(&body) {
-                Ok(keys) if keys.is_empty() => return held(Keys::None, FRESH_FOR),
-                Ok(keys) => return held(Keys::Known(keys.into()), FRESH_FOR),
+                Ok(keys) if !keys.is_empty() => return held(Keys::Known(keys.into()), FRESH_FOR),
+                Ok(_) if !had_keys => return held(Keys::None, FRESH_FOR),
+                Ok(_) => "it tells none any more".to_owned(),
                 Err(error) => error.to_string(),
             },
-            Ok(Document::Missing | Document::Unchanged) => return held(Keys::None, FRESH_FOR),
+            Ok(Document::Missing | Document::Unchanged) if !had_keys => return held(Keys::None, FRESH_FOR),
+            Ok(Document::Missing | Document::Unchanged) => "it has none any more".to_owned(),
             Err(error) => error.to_string(),
         };
         let why = printable(&why, WHY_BYTES_MAX);

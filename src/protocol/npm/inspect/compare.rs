@@ -20,6 +20,7 @@ use crate::protocol::npm::inspect::manifest::Manifest;
 use crate::protocol::npm::inspect::scripts;
 use crate::protocol::npm::inspect::scripts::Steps;
 use crate::protocol::npm::inspect::shown;
+use crate::protocol::npm::needs;
 
 /// Field to meaning. A field that means nothing is absent.
 type Meaning = BTreeMap<String, String>;
@@ -125,7 +126,7 @@ fn dependencies(manifest: &Manifest, field: &str) -> BTreeMap<String, String> {
     }
 }
 
-/// Name and range of what npm installs along with it; peers that are optional it leaves alone.
+/// Name and range of what npm installs along with it, by what it is and not by what it is called there; peers that are optional it leaves alone.
 pub(super) fn installed_along(manifest: &Manifest) -> BTreeMap<String, String> {
     let optional = |name: &str| {
         let meta = manifest.get("peerDependenciesMeta").and_then(|meta| meta.get(name)).and_then(|meta| meta.get("optional"));
@@ -135,7 +136,8 @@ pub(super) fn installed_along(manifest: &Manifest) -> BTreeMap<String, String> {
     along.retain(|name, _| !optional(name));
     along.extend(dependencies(manifest, "dependencies"));
     along.extend(dependencies(manifest, "optionalDependencies"));
-    along
+    let named = |name: String, range: &str| needs::needed(&name, range).map_or(name, |package| package.name.as_str().to_owned());
+    along.into_iter().map(|(name, range)| (named(name, &range), range)).collect()
 }
 
 fn engines(manifest: &Manifest) -> BTreeMap<String, String> {

@@ -52,7 +52,7 @@ impl Visitor for Inside {
 
     fn wants(&mut self, entry: &Entry) -> bool {
         self.scan.begin(entry);
-        if entry.path == SHRINKWRAP {
+        if entry.path.eq_ignore_ascii_case(SHRINKWRAP) {
             let fits = entry.size <= shrinkwrap::BOUNDS.bytes_max as u64;
             if !fits {
                 self.shrinkwrap = Some(Err(format!("it cannot be read: {} bytes, too many", entry.size)));
@@ -85,7 +85,7 @@ impl Visitor for Inside {
     }
 
     fn content(&mut self, entry: &Entry, content: Vec<u8>) {
-        if entry.path == SHRINKWRAP {
+        if entry.path.eq_ignore_ascii_case(SHRINKWRAP) {
             self.shrinkwrap = Some(Ok(content));
             return;
         }

@@ -22,7 +22,8 @@ const INSTALL_FILES_MAX: usize = 512;
 /// Files that are loaded first when the package is used.
 pub(super) fn entries(manifest: &Manifest, seen: &Seen) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let mut open: Vec<&Value> = ENTRIES.iter().filter_map(|field| manifest.get(*field)).collect();
+    // The last is looked at first: `main` before maps that may be too long.
+    let mut open: Vec<&Value> = ENTRIES.iter().rev().filter_map(|field| manifest.get(*field)).collect();
     let mut looked_at = 0;
     while let Some(value) = open.pop() {
         looked_at += 1;
@@ -48,9 +49,13 @@ pub(super) struct Installing {
     pub(super) files: BTreeSet<String>,
     /// Those that nothing else uses.
     pub(super) loose: BTreeSet<String>,
+    /// Scripts of the manifest that its commands name, whole.
+    pub(super) followed: Vec<InstallStep>,
+    /// More is run than was followed.
+    pub(super) is_cut: bool,
 }
 
-/// The files that `steps` and `commands` name, and those that these import.
+/// The files that `steps` and `commands` name, and all that these import.
 pub(super) fn installing(
     manifest: &Manifest,
     steps: &[InstallStep],
@@ -65,15 +70,18 @@ pub(super) fn installing(
     );
     let mut named = BTreeSet::new();
     let mut followed: BTreeSet<String> = BTreeSet::new();
+    let mut scripts: Vec<InstallStep> = Vec::new();
+    let mut is_cut = false;
     let mut taken_apart = 0;
     while let Some((folder, command)) = open.pop() {
         taken_apart += 1;
         if taken_apart > COMMANDS_MAX {
+            is_cut = true;
             break;
         }
-        let words = command.split(|c: char| c.is_whitespace() || "&|;()'\"`=,<>".contains(c)).filter(|word| !word.is_empty());
+        let mut words = command.split(|c: char| c.is_whitespace() || "&|;()'\"`=,<>".contains(c)).filter(|word| !word.is_empty());
         let mut before = "";
-        for word in words.take(WORDS_MAX) {
+        for word in words.by_ref().take(WORDS_MAX) {
             // A folder is gone to, not loaded from.
             if std::mem::replace(&mut before, word) == "cd" {
                 continue;
@@ -86,18 +94,29 @@ pub(super) fn installing(
                 && followed.insert(word.to_owned())
             {
                 open.push((String::new(), script.to_owned()));
+                scripts.push(InstallStep { event: format!("run {word}"), command: script.to_owned() });
             }
         }
+        is_cut |= words.next().is_some();
     }
+    is_cut |= named.len() > INSTALL_FILES_MAX;
     let mut files: BTreeSet<String> = named.into_iter().take(INSTALL_FILES_MAX).collect();
-    let imported: Vec<String> = files.iter().flat_map(|file| imports(seen, file)).collect();
-    for file in imported {
-        if files.len() < INSTALL_FILES_MAX {
-            files.insert(file);
+    let mut unread: Vec<String> = files.iter().cloned().collect();
+    while let Some(file) = unread.pop() {
+        for used in imports(seen, &file) {
+            if files.contains(&used) {
+                continue;
+            }
+            if files.len() == INSTALL_FILES_MAX {
+                is_cut = true;
+                break;
+            }
+            files.insert(used.clone());
+            unread.push(used);
         }
     }
     let loose = if files.is_empty() { BTreeSet::new() } else { loose(&files, entries, seen) };
-    Installing { files, loose }
+    Installing { files, loose, followed: scripts, is_cut }
 }
 
 fn loose(files: &BTreeSet<String>, entries: &BTreeSet<String>, seen: &Seen) -> BTreeSet<String> {

@@ -15,6 +15,7 @@ mod scripts;
 mod shrinkwrap;
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -32,10 +33,13 @@ use crate::ecosystem::scan;
 use crate::ecosystem::scan::Seen;
 use crate::model::facts::Facts;
 use crate::model::finding::printable;
+use crate::model::index::InstallStep;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::profile::FileMark;
 use crate::model::profile::Profile;
+use crate::model::signal::Signal;
+use crate::model::signal::SignalKind;
 use crate::protocol::npm::inspect::inside::Inside;
 use crate::protocol::npm::inspect::loaded::Installing;
 use crate::protocol::npm::inspect::manifest::Manifest;
@@ -46,6 +50,8 @@ const LISTED_BOUNDS: Bounds = Bounds { bytes_max: 4 << 20, depth_max: 64 };
 const BUNDLED_NAMED_MAX: usize = 512;
 /// Entries of each list in the facts, and bytes of each text.
 const LIST_MAX: usize = 32;
+/// Places of one kind that are told.
+const PLACES_MAX: usize = 4;
 const TEXT_BYTES_MAX: usize = 256;
 
 const MANIFEST: &str = "package.json";
@@ -73,7 +79,7 @@ pub fn inspect(package: &PackageId, version: &Version, manifest: &[u8], bytes: &
     let Inside { scan, manifest: shipped, bundled, commands, shrinkwrap } = inside;
     let mut seen = scan.finish();
     let mut facts = seen_facts(&contents, &seen);
-    facts.has_shrinkwrap = contents.entries.iter().any(|entry| entry.path == SHRINKWRAP);
+    facts.has_shrinkwrap = contents.entries.iter().any(|entry| entry.path.eq_ignore_ascii_case(SHRINKWRAP));
     facts.foreign_addresses = match shrinkwrap {
         Some(Ok(text)) => shrinkwrap::foreign(&text, &listed),
         Some(Err(why)) => vec![shown(&why)],
@@ -103,24 +109,54 @@ pub fn inspect(package: &PackageId, version: &Version, manifest: &[u8], bytes: &
     let steps = scripts::Steps::of(&shipped, &listed, has_build_file, &bundled, &contents);
     facts.differences = compare::differences(package, version, &listed, &shipped, &contents, &steps);
     facts.implicit_build = steps.undeclared_build().map(|file| shown(&file));
-    facts.install_steps = steps.all();
+    let run = steps.all();
+    facts.install_steps = run.iter().map(scripts::cut).collect();
     facts.hidden_install_steps = steps.hidden();
     // Nothing reads a build file unless installing runs something.
     if !facts.install_steps.is_empty() {
         facts.build_commands = commands;
     }
     let entries = loaded::entries(&shipped, &seen);
-    let installing = loaded::installing(&shipped, &facts.install_steps, &facts.build_commands, &entries, &seen);
-    facts.install_files = installing.files.iter().take(LIST_MAX).map(|file| shown(file)).collect();
-    facts.fetches = fetches::fetches(&facts.install_steps, &installing, &seen);
-    let commands: Vec<&str> = facts.install_steps.iter().map(|step| step.command.as_str()).collect();
+    let installing = loaded::installing(&shipped, &run, &facts.build_commands, &entries, &seen);
+    if installing.is_cut {
+        facts.unscanned.push(format!("{MANIFEST}: installing runs more than is followed"));
+    }
+    let installed: BTreeSet<String> = installing.files.iter().map(|file| shown(file)).collect();
+    facts.signals = few_of_each(seen.signals.clone(), &installed);
+    // Whatever has a signal is told of, however many files installing loads.
+    let has_signal = |file: &String| facts.signals.iter().any(|signal| signal.file == *file);
+    let (telling, others): (Vec<String>, Vec<String>) = installed.into_iter().partition(has_signal);
+    let room = LIST_MAX.saturating_sub(telling.len());
+    facts.install_files = telling.into_iter().chain(others.into_iter().take(room)).collect();
+    let run: Vec<InstallStep> = run.into_iter().chain(installing.followed.iter().cloned()).collect();
+    facts.fetches = fetches::fetches(&run, &installing, &seen);
+    let commands: Vec<&str> = run.iter().map(|step| step.command.as_str()).collect();
     let told = scan::of_commands(&commands.join("\n"), MANIFEST);
     if !told.is_empty() {
         facts.install_files.push(MANIFEST.to_owned());
         seen.kinds.extend(told.iter().map(|signal| signal.kind));
         facts.signals.extend(told);
     }
-    Ok(Inspected { profile: Profile { entry_files: entries, ..profile(&shipped, &facts, installing, seen) }, facts })
+    let install_steps = run.iter().map(|step| format!("{}: {}", step.event, step.command)).collect();
+    Ok(Inspected { profile: Profile { entry_files: entries, install_steps, ..profile(&shipped, &facts, installing, seen) }, facts })
+}
+
+/// A few places of each kind: first those that installing runs, then those that take or send beside the other, so that no number of
+/// harmless files hides one that is not.
+fn few_of_each(mut signals: Vec<Signal>, installing: &BTreeSet<String>) -> Vec<Signal> {
+    let files = |is: fn(SignalKind) -> bool| -> BTreeSet<String> {
+        signals.iter().filter(|one| is(one.kind)).map(|one| one.file.clone()).collect()
+    };
+    let (taking, sending) = (files(SignalKind::takes), files(SignalKind::sends));
+    let is_paired = |one: &Signal| taking.contains(&one.file) && sending.contains(&one.file);
+    signals.sort_by_cached_key(|one| (!installing.contains(&one.file), !is_paired(one), one.file.clone()));
+    let mut kept: BTreeMap<SignalKind, usize> = BTreeMap::new();
+    signals.retain(|one| {
+        let count = kept.entry(one.kind).or_default();
+        *count += 1;
+        *count <= PLACES_MAX
+    });
+    signals
 }
 
 /// What can be said whatever the manifest says.
@@ -129,7 +165,7 @@ fn seen_facts(contents: &Contents, seen: &Seen) -> Facts {
     Facts {
         files: count(contents),
         unpacked_bytes: contents.file_bytes,
-        signals: seen.signals.clone(),
+        signals: few_of_each(seen.signals.clone(), &BTreeSet::new()),
         unscanned: seen.unscanned.clone(),
         binaries: named(&|path| seen.files.get(path).is_some_and(|file| file.is_binary)),
         hooks: named(&hooks::is_hook),

@@ -93,7 +93,7 @@ impl Steps {
     /// Beyond the maximum a step is still hidden: one more entry says so.
     fn push(&mut self, event: String, command: &str, mentioned: bool, bundled: bool) {
         if self.steps.len() < LIST_MAX {
-            self.steps.push(Step { step: InstallStep { event: shown(&event), command: shown(command) }, mentioned, bundled });
+            self.steps.push(Step { step: InstallStep { event: shown(&event), command: command.to_owned() }, mentioned, bundled });
         } else if self.steps.len() == LIST_MAX {
             let step = InstallStep { event: "more".to_owned(), command: format!("more than {LIST_MAX} install scripts") };
             self.steps.push(Step { step, mentioned: false, bundled });
@@ -109,13 +109,19 @@ impl Steps {
         self.steps.iter().any(|step| !step.bundled)
     }
 
+    /// Whole, however long.
     pub(super) fn all(&self) -> Vec<InstallStep> {
         self.steps.iter().map(|step| step.step.clone()).collect()
     }
 
     pub(super) fn hidden(&self) -> Vec<InstallStep> {
-        self.steps.iter().filter(|step| !step.mentioned).map(|step| step.step.clone()).collect()
+        self.steps.iter().filter(|step| !step.mentioned).map(|step| cut(&step.step)).collect()
     }
+}
+
+/// As it is shown.
+pub(super) fn cut(step: &InstallStep) -> InstallStep {
+    InstallStep { event: step.event.clone(), command: shown(&step.command) }
 }
 
 /// Whether a build file beside this manifest is built on installing. Source: @npmcli/arborist, rebuild.js.

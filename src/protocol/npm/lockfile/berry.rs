@@ -5,8 +5,6 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 
-use percent_encoding::percent_decode_str;
-
 use crate::ecosystem::tree::Fault;
 use crate::ecosystem::tree::Node;
 use crate::model::lockfile::By;
@@ -86,8 +84,9 @@ fn source<'l>(draft: &Draft<'_>, at: usize, name: &'l str, reference: &'l str, v
     let (protocol, bound) = reference.split_once("::").unwrap_or((reference, ""));
     if let Some(npm) = protocol.strip_prefix("npm:") {
         let (name, version) = split_at(npm).unwrap_or((name, npm));
-        let archive = bound.split('&').find_map(|one| one.strip_prefix(ARCHIVE));
-        let address = archive.map(|encoded| percent_decode_str(encoded).decode_utf8_lossy().into_owned());
+        // As yarn reads it, which decodes the keys too.
+        let mut bindings = url::form_urlencoded::parse(bound.as_bytes());
+        let address = bindings.find(|(key, _)| key == ARCHIVE.trim_end_matches('=')).map(|(_, value)| value.into_owned());
         return Ok((name, Source::Registry { release: draft.release(at, name, version)?, address }));
     }
     // What is patched is an entry of its own besides.

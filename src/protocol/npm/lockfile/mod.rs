@@ -117,6 +117,11 @@ const UNKNOWN: &str = "this is none of the lockfiles that are known: package-loc
                        yarn.lock, bun.lock, deno.lock";
 
 fn sorted_json<'t>(tree: Node<'t>, name: Option<&str>) -> Result<Sorted<'t>, Fault> {
+    let is_deno = ["specifiers", "npm", "jsr", "remote", "workspace"].into_iter().any(|key| tree.has(key));
+    if (tree.has("dependencies") && (tree.has("workspaces") || is_deno)) || (tree.has("lockfileVersion") && is_deno) {
+        // Read as the one, it says nothing of what the client of the other installs.
+        return Err(first_line("it has the keys of two kinds of lockfile"));
+    }
     let is_bun =
         tree.has("workspaces") && tree.get("packages").is_none_or(|packages| packages.pairs().iter().all(|(_, one)| one.is_list()));
     if tree.has("lockfileVersion") && is_bun {
@@ -128,7 +133,6 @@ fn sorted_json<'t>(tree: Node<'t>, name: Option<&str>) -> Result<Sorted<'t>, Fau
     if tree.has("__metadata") {
         return Err(first_line("this is a lockfile of yarn's that is JSON, which is not read; yarn 1 to 4 write others"));
     }
-    let is_deno = ["specifiers", "npm", "jsr", "remote", "workspace"].into_iter().any(|key| tree.has(key));
     if tree.has("version") && (is_deno || name == Some("deno.lock")) {
         return Ok(Sorted::Deno(tree));
     }

@@ -64,6 +64,9 @@ fn by_path(mut draft: Draft<'_>, packages: &Node<'_>, format: &'static str, edit
     let mut folders = Folders { at: HashMap::new(), wants: Vec::new() };
     for (key, one) in packages.pairs() {
         let path = &*key.text;
+        if !one.is_map() {
+            return Err(draft.fault(key.at(), "a package that is no map"));
+        }
         if path.len() > PATH_BYTES_MAX || path.matches(MODULES).count() > FOLDERS_MAX {
             return Err(
                 draft.fault(key.at(), format!("a path that is longer than {PATH_BYTES_MAX} bytes or deeper than {FOLDERS_MAX} packages"))
@@ -99,7 +102,7 @@ fn folder(draft: &mut Draft<'_>, at: usize, path: &str, one: &Node<'_>) -> Resul
     let resolved = one.text_of("resolved");
     let source = if one.is_true_of("link") {
         Source::Local
-    } else if one.is_true_of("inBundle") {
+    } else if one.is_true_of("inBundle") && path.matches(MODULES).count() > 1 && !is_fetched(one) {
         Source::Bundled
     } else {
         source(draft, at, name, version, resolved)?
@@ -109,6 +112,11 @@ fn folder(draft: &mut Draft<'_>, at: usize, path: &str, one: &Node<'_>) -> Resul
     flags(draft, place, one);
     spot(draft, Some(place), at, name, version, one);
     Ok(place)
+}
+
+/// Whether npm fetches it, whatever else stands there: what another package brings along has neither an address nor a hash.
+fn is_fetched(one: &Node<'_>) -> bool {
+    ["resolved", "integrity"].into_iter().any(|key| one.text_of(key).is_some_and(|text| !text.is_empty()))
 }
 
 /// Notes where the address of a registry's file stands.
@@ -202,7 +210,7 @@ fn old_folder(draft: &mut Draft<'_>, at: usize, key: &str, one: &Node<'_>) -> Re
     let stands = one.text_of("version").unwrap_or_default();
     let (name, version) = stands.strip_prefix("npm:").and_then(split_at).unwrap_or((key, stands));
     let is_address = version.contains(':') || version.contains('/');
-    let source = match (one.is_true_of("bundled"), is_address, place_of(version)) {
+    let source = match (one.is_true_of("bundled") && !is_fetched(one), is_address, place_of(version)) {
         (true, _, _) => Source::Bundled,
         (false, false, _) => source(draft, at, name, version, one.text_of("resolved"))?,
         (false, true, Place::Local) => Source::Local,

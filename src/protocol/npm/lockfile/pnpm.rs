@@ -12,9 +12,7 @@ use crate::model::lockfile::Source;
 use crate::model::lockfile::Want;
 use crate::model::lockfile::WantKind;
 use crate::protocol::npm::lockfile::draft::Draft;
-use crate::protocol::npm::lockfile::draft::Place;
 use crate::protocol::npm::lockfile::draft::Read;
-use crate::protocol::npm::lockfile::draft::place_of;
 use crate::protocol::npm::lockfile::draft::split_at;
 use crate::protocol::npm::lockfile::draft::stated;
 use crate::protocol::npm::lockfile::draft::wanted;
@@ -42,7 +40,7 @@ pub fn read(text: &str, documents: &[Node<'_>]) -> Result<Read, Fault> {
     for document in documents {
         let joined = if edition.starts_with("6.") { document.get("packages") } else { document.get("snapshots") };
         for (key, one) in joined.map(Node::pairs).unwrap_or_default() {
-            let Some(place) = found.of(&key.text) else { continue };
+            let Some(place) = found.of(&key.text) else { return Err(draft.fault(key.at(), "a snapshot of no package of the lockfile")) };
             flags(&mut draft, place, one);
             for (field, kind) in OF_PACKAGES {
                 for (name, reference) in one.get(field).map(Node::pairs).unwrap_or_default() {
@@ -113,7 +111,7 @@ fn package<'n>(draft: &mut Draft<'_>, found: &mut Found<'n>, key: &Key<'_>, one:
             let commit = resolution.text_of("commit").unwrap_or_default();
             Source::Elsewhere { address: format!("{}#{commit}", resolution.text_of("repo").unwrap_or_default()) }
         }
-        (_, Some(tarball)) if place_of(tarball) == Place::Local => Source::Local,
+        (_, Some(tarball)) if tarball.starts_with("file:") => Source::Local,
         (_, Some(tarball)) if is_address => Source::Elsewhere { address: tarball.to_owned() },
         (None, tarball) if !is_address => {
             Source::Registry { release: draft.release(key.at(), name, version)?, address: tarball.map(str::to_owned) }

