@@ -70,6 +70,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("webpki", &["ecosystem/sigstore/"]),
     ("cvss", &["quarantine/feeds/score.rs"]),
     ("spdx", &["model/license.rs"]),
+    ("regorus", &["config/rego.rs"]),
     ("rawzip", &["storage/advisories/bundle.rs", "cli/advisories.rs"]),
 ];
 

@@ -42,7 +42,7 @@ async function lock(app, here) {
     const { code, err, out } = await run('npm', ['install', '--package-lock-only', '--legacy-peer-deps', ...quiet], { cwd: here });
     if (code === 0) return;
     const why = err.trim() || out.trim();
-    const missing = /(?:No matching version found for |The requested resource ')(@?[^@\s]+)@/.exec(why)?.[1];
+    const missing = /(?:No matching version found for |The requested resource '| {2}')(@?[^@\s']+)@/.exec(why)?.[1];
     if (!missing || !dependencies[missing] || left === LEFT_OUT_MAX) throw new Error(`npm cannot lock ${app}: ${why}`);
     process.stderr.write(`${app}: the registry has no ${missing}@${dependencies[missing]}; it is left out\n`);
     delete dependencies[missing];

@@ -10,7 +10,7 @@ use rustix::time::clock_gettime;
 
 pub struct CpuTime;
 
-fn now() -> Duration {
+pub fn now() -> Duration {
     Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap()
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `cargo bench --bench pure` times; criterion's own arguments work, such as a name to filter by.
 //! `cargo bench --bench pure -- --counts` counts instructions under valgrind.
+//! `cargo bench --bench pure -- --limits` goes through the worst archives that can be sent, and prints what they cost.
 //! `cargo bench --bench pure -- FILE…` times what those packuments go through, and says what is odd about them.
 
 #![expect(
@@ -13,6 +14,7 @@
 
 mod counts;
 mod cpu;
+mod limits;
 mod parts;
 mod samples;
 
@@ -36,6 +38,11 @@ fn main() -> ExitCode {
         ["--counts"] => counts::compare(),
         ["--counted", input] => {
             counts::run(&parts::of_input(input));
+            ExitCode::SUCCESS
+        }
+        ["--limits"] => limits::compare(),
+        ["--limited", file] => {
+            limits::run(Path::new(file));
             ExitCode::SUCCESS
         }
         ref files if !files.is_empty() && files.iter().all(|file| Path::new(file).is_file()) => {

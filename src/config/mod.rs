@@ -20,6 +20,7 @@ mod npm;
 pub mod policy;
 mod policy_keys;
 mod quantity;
+pub mod rego;
 pub mod rules;
 mod rules_keys;
 pub mod server;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::Serialize;
 
+use crate::config::rego::Module;
 use crate::config::rules::Rule;
 use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
@@ -36,6 +37,9 @@ pub struct Policy {
     /// What findings do to some packages; the first that is about a release and speaks of the finding decides.
     pub rules: Vec<Rule>,
     pub licenses: Licenses,
+    /// What the rest cannot say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rego: Option<Module>,
 }
 
 /// What a judgement does.
@@ -168,6 +172,7 @@ impl Default for Policy {
             findings: BTreeMap::new(),
             rules: Vec::new(),
             licenses: Licenses { allow: Vec::new(), deny: Vec::new(), unclear: Unclear::Deny },
+            rego: None,
         }
     }
 }
@@ -193,17 +198,21 @@ mod tests {
             release_age = { minimum = "3d", exempt = ["@types/*", { package = "a@1.0.0", expires = 2027-01-31 }] }
             findings = { malware = "review" }
             licenses = { deny = ["GPL-*"] }
+            rego.module = '''
+            package airlock
+            deny if input.package == "x"
+            '''
             rules = [{ packages = ["eslint-*"], findings = { native_binary = "reject" }, reason = "x" }]
         "#;
         let policy = read_policy("policy.toml", text).unwrap();
         let mut recorded = serde_json::to_value(&policy).unwrap();
         assert_eq!(serde_json::from_value::<Policy>(recorded.clone()).unwrap(), policy);
         let fields = recorded.as_object_mut().unwrap();
-        for later in ["mode", "rules", "licenses"] {
+        for later in ["mode", "rules", "licenses", "rego"] {
             assert!(fields.remove(later).is_some());
         }
         let older = serde_json::from_value::<Policy>(recorded).unwrap();
-        let expected = Policy { mode: Mode::Enforce, rules: Vec::new(), licenses: Policy::default().licenses, ..policy };
+        let expected = Policy { mode: Mode::Enforce, rules: Vec::new(), licenses: Policy::default().licenses, rego: None, ..policy };
         assert_eq!(older, expected);
     }
 }

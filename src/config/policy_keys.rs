@@ -21,6 +21,7 @@ use crate::config::policy::Pattern;
 use crate::config::policy::Submissions;
 use crate::config::policy::TrustedPackages;
 use crate::config::quantity::write_duration;
+use crate::config::rego;
 use crate::config::rules_keys;
 use crate::config::upstream_keys::scope_name;
 use crate::config::value::Data;
@@ -214,6 +215,7 @@ pub(super) fn keys() -> Vec<Key> {
         ),
     ];
     keys.extend(rules_keys::license_keys());
+    keys.push(rego::rego_key());
     keys.extend(FindingKind::ALL.iter().copied().map(finding_key));
     keys
 }
@@ -259,6 +261,9 @@ fn finding_key(kind: FindingKind) -> Key {
 pub(super) fn forbidden(kind: FindingKind, action: Action) -> Option<(&'static str, &'static str)> {
     if kind == FindingKind::IntegrityMismatch && action == Action::Note {
         return Some(("bytes that are not what the index states are never just noted", "choose \"hold\", \"review\" or \"reject\""));
+    }
+    if kind == FindingKind::RegoFailed && action == Action::Note {
+        return Some(("rules that cannot be asked are never just noted", "choose \"hold\", \"review\" or \"reject\""));
     }
     if kind == FindingKind::UnreadableManifest && action != Action::Reject {
         return Some(("nobody can say what a release is whose entry cannot be read: it is never let in", "leave it at \"reject\""));

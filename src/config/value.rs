@@ -129,11 +129,19 @@ impl Value {
     }
 
     pub fn text(&self) -> Result<&str, Vec<Fault>> {
+        if self.lines()?.chars().any(char::is_control) {
+            return Err(self.fault("the text holds a control character", "remove line breaks, tabs and other control characters"));
+        }
+        self.lines().map(str::trim)
+    }
+
+    /// Text as it stands, which may have several lines.
+    pub fn lines(&self) -> Result<&str, Vec<Fault>> {
         match &self.data {
-            Data::Text(text) if text.chars().any(char::is_control) => {
-                Err(self.fault("the text holds a control character", "remove line breaks, tabs and other control characters"))
+            Data::Text(text) if text.chars().any(|c| c.is_control() && !['\n', '\r', '\t'].contains(&c)) => {
+                Err(self.fault("the text holds a control character", "remove all but line breaks and tabs"))
             }
-            Data::Text(text) => Ok(text.trim()),
+            Data::Text(text) => Ok(text),
             Data::Number(_) | Data::Switch(_) | Data::Time(_) | Data::List(_) | Data::Table(_) | Data::Odd(_) => {
                 Err(self.fault(format!("{} stands where text belongs", self.kind()), "write text in double quotes"))
             }

@@ -63,6 +63,9 @@ finding_kinds! {
     ProvenanceInvalid = "provenance_invalid", Reject, "its provenance is not about these bytes", "its provenance does not verify, or is about other bytes";
     SignatureInvalid = "signature_invalid", Reject, "its signature does not verify", "the registry's own signature of it does not verify with the registry's keys";
     PublishBurst = "publish_burst", Note, "many packages of one hand came out at once", "many packages of its scope or publisher had new releases within the hour, as worms do; so do release trains";
+    RegoDenied = "rego_denied", Reject, "a rule of this company denies it", "a rule deny of policy.rego.module speaks of it";
+    RegoReview = "rego_review", Review, "a rule of this company asks for people", "a rule review of policy.rego.module speaks of it";
+    RegoFailed = "rego_failed", Review, "the rules of this company cannot be asked", "policy.rego.module failed about it, or took too long: nobody can say what it would have said";
     LicenseDenied = "license_denied", Review, "its licence is one that policy does not take", "its licence is not one that policy.licenses takes";
     // Inspection: what the bytes tell.
     IntegrityMismatch = "integrity_mismatch", Reject, "its bytes are not those the index states", "its bytes do not hash to what the index states";

@@ -54,6 +54,11 @@ signal_kinds! {
     DecodedAndRun, alone Some(ObfuscatedCode), installing Some(ObfuscatedCode);
     /// `require` under another name, reached through a global.
     AliasedRequire, alone Some(ObfuscatedCode), installing Some(ObfuscatedCode);
+    /// An address, a path or the name of a module that stands in the code as Base64 or as hexadecimal numbers only, or a module of a name
+    /// that is decoded.
+    EncodedText, alone Some(ObfuscatedCode), installing Some(ObfuscatedCode);
+    /// Code is compiled from a text by a module of its own, which is made from the one that it runs in.
+    MadeModule, alone None, installing Some(ObfuscatedCode);
     /// Dozens of characters in a row, each written as its number.
     EscapedText, alone None, installing Some(ObfuscatedCode);
     /// Text that reads in another order than it runs.

@@ -42,6 +42,7 @@ use crate::quarantine::checks::change;
 use crate::quarantine::checks::change::Circumstances;
 use crate::quarantine::checks::inspection;
 use crate::quarantine::checks::license;
+use crate::quarantine::checks::rego;
 use crate::quarantine::checks::screening;
 use crate::quarantine::context::Context;
 use crate::quarantine::context::Tie;
@@ -240,19 +241,24 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     let advised = advisories::examine(said, in_use_since(state));
     let advised = advised.into_iter().chain(advisories::stale(case.context.feed, opened_at, now));
     let waived = Waived::of(case.package, &row.version, &case.context.waivers, not_by_themselves(policy, submission), now);
-    let findings: Vec<Judged> = screened
+    let judged = |(finding, stage): (Finding, Stage)| {
+        let (action, rule) = ruled(case, trust, &finding);
+        let mark = mark::of(&finding, said);
+        let covered = is_covered(finding.kind, &mark, action, &approvals, needed);
+        let waived = waived.by(finding.kind, people_needed(action, needed), said).cloned();
+        Judged { finding, mark, action, covered, waived, stage, rule }
+    };
+    let mut findings: Vec<Judged> = screened
         .into_iter()
         .chain(advised.map(|finding| (finding, Stage::Screening)))
         .chain(examined)
         .chain(case.alleged.iter().cloned())
-        .map(|(finding, stage)| {
-            let (action, rule) = ruled(case, trust, &finding);
-            let mark = mark::of(&finding, said);
-            let covered = is_covered(finding.kind, &mark, action, &approvals, needed);
-            let waived = waived.by(finding.kind, people_needed(action, needed), said).cloned();
-            Judged { finding, mark, action, covered, waived, stage, rule }
-        })
+        .map(judged)
         .collect();
+    if let Some(module) = policy.rego.as_ref().filter(|_| inspected && trust == Trust::Nothing) {
+        let described = rego::described(case, &findings, &inspections, said);
+        findings.extend(rego::examine(module, &described).into_iter().map(|finding| judged((finding, Stage::Inspection))));
+    }
 
     let passes = Passes {
         age: trust != Trust::Nothing || window.lets_pass(now, people),

@@ -61,6 +61,9 @@ const fn seen(kind: FindingKind) -> Seen {
         | FindingKind::SignatureInvalid
         | FindingKind::PublishBurst
         | FindingKind::LicenseDenied
+        | FindingKind::RegoDenied
+        | FindingKind::RegoReview
+        | FindingKind::RegoFailed
         | FindingKind::IntegrityMismatch
         | FindingKind::WeakIntegrity
         | FindingKind::MissingIntegrity

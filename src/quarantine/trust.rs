@@ -92,6 +92,9 @@ impl<'p> Trust<'p> {
                 | FindingKind::SignatureInvalid
                 | FindingKind::PublishBurst
                 | FindingKind::LicenseDenied
+                | FindingKind::RegoDenied
+                | FindingKind::RegoReview
+                | FindingKind::RegoFailed
                 | FindingKind::HiddenCode
                 | FindingKind::ObfuscatedCode
                 | FindingKind::StealsSecrets

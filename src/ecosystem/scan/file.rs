@@ -169,14 +169,13 @@ impl File {
     }
 }
 
-/// The signals of commands that are run as they stand, by whatever names them.
-pub fn of_commands(commands: &str, file: &str) -> Vec<Signal> {
+/// The signals of commands that are run as they stand, by whatever names them. An error says why they cannot be looked through.
+pub fn of_commands(commands: &str, file: &str) -> Result<Vec<Signal>, &'static str> {
     let mut seen = Seen::default();
     let mut looked = File::new(file, Class::Script);
-    // What cannot be asked of commands cannot be asked of files either, and is said there.
-    _ = looked.look(&LITERALS, commands.as_bytes(), &mut seen);
+    looked.look(&LITERALS, commands.as_bytes(), &mut seen)?;
     let (_, _, _, signals) = looked.told();
-    signals.into_iter().map(|(kind, excerpt)| Signal { kind, file: file.to_owned(), excerpt }).collect()
+    Ok(signals.into_iter().map(|(kind, excerpt)| Signal { kind, file: file.to_owned(), excerpt }).collect())
 }
 
 /// What stands around `place`, runs of blanks as one.

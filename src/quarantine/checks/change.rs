@@ -99,8 +99,8 @@ fn jumped(change: &Change) -> bool {
 
 /// Why the change is one that hijacked packages have: none where it is not. What a payload cannot do without is further reach,
 /// another host or a technique; how it comes is in the one file that is loaded first, all at once, denser than the rest, by
-/// another hand. A release that by its number only mends needs one of the first, or two of the second. Any other may well do
-/// more than before; it needs one of the first, in the lone file that is loaded first, and one more of the second.
+/// another hand, with a package of its own. A release that by its number only mends needs one of the first, or two of the second.
+/// Any other may well do more than before, and needs others' packages for it; it needs one of the first, in the lone file that is loaded first, and one more of the second.
 fn suspicious(change: &Change, around: &Circumstances<'_>) -> Vec<String> {
     let mut payload = Vec::new();
     let reach: Vec<&str> = change.capabilities.iter().filter(|one| **one != Capability::Filesystem).map(|one| one.as_str()).collect();
@@ -129,6 +129,9 @@ fn suspicious(change: &Change, around: &Circumstances<'_>) -> Vec<String> {
         manner.push("somebody else published it, or in another way".to_owned());
     }
     let is_rare = if only_mends(&change.baseline, around.version) {
+        if around.by_a_stranger && !change.dependencies.is_empty() {
+            manner.push("another package comes with it".to_owned());
+        }
         !payload.is_empty() || manner.len() > 1
     } else {
         !payload.is_empty() && change.entry_rewritten.is_some() && manner.len() > 1
@@ -233,6 +236,17 @@ mod tests {
         assert_eq!(kinds("1.2.4", false, &gained(None)), [FindingKind::DependencyGained]);
         assert_eq!(ripens_at(&gained(Some(87)), DAY * 14).collect::<Vec<_>>(), [Timestamp::from_millis(0).plus(DAY * 101)]);
         assert_eq!(ripens_at(&gained(None), DAY * 14).count(), 0);
+    }
+
+    #[test]
+    fn a_package_that_comes_with_a_mend_by_another_hand_is_suspicious() {
+        let dependencies = vec![Gained { name: "new".to_owned(), range: "^1".to_owned(), first_published_at: None }];
+        let gained = Change { dependencies, ..none() };
+        let entry = Change { entry_rewritten: Some("index.js".to_owned()), ..gained.clone() };
+        let suspicious = FindingKind::SuspiciousChange;
+        assert!(kinds("1.2.4", true, &gained).contains(&suspicious));
+        assert!(!is_suspicious("1.2.4", &gained) && !is_suspicious("1.2.4", &entry));
+        assert!(!kinds("1.3.0", true, &entry).contains(&suspicious));
     }
 
     /// What the releases of these incidents had in common with each other, and not with others.

@@ -4,4 +4,5 @@ pub mod advisories;
 pub mod change;
 pub mod inspection;
 pub mod license;
+pub mod rego;
 pub mod screening;

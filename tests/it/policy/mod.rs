@@ -2,5 +2,6 @@
 
 mod approvals;
 mod observe;
+mod rego;
 mod rules;
 mod trial;

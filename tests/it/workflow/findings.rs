@@ -48,8 +48,11 @@ pub const OF_CHANGES: &[FindingKind] = &[
 /// What licences policy takes, which by default are all: `policy/rules.rs`.
 const OF_LICENCES: &[FindingKind] = &[FindingKind::LicenseDenied];
 
+/// What a company's own rules say: `policy/rego.rs`.
+const OF_REGO: &[FindingKind] = &[FindingKind::RegoDenied, FindingKind::RegoReview, FindingKind::RegoFailed];
+
 fn is_elsewhere(kind: FindingKind) -> bool {
-    [OF_FEEDS, OF_CHANGES, OF_LICENCES].iter().any(|list| list.contains(&kind))
+    [OF_FEEDS, OF_CHANGES, OF_LICENCES, OF_REGO].iter().any(|list| list.contains(&kind))
 }
 
 /// Those that have a scenario here.

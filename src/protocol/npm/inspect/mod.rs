@@ -131,7 +131,10 @@ pub fn inspect(package: &PackageId, version: &Version, manifest: &[u8], bytes: &
     let run: Vec<InstallStep> = run.into_iter().chain(installing.followed.iter().cloned()).collect();
     facts.fetches = fetches::fetches(&run, &installing, &seen);
     let commands: Vec<&str> = run.iter().map(|step| step.command.as_str()).collect();
-    let told = scan::of_commands(&commands.join("\n"), MANIFEST);
+    let told = scan::of_commands(&commands.join("\n"), MANIFEST).unwrap_or_else(|why| {
+        facts.unscanned.push(format!("{MANIFEST}: {why}"));
+        Vec::new()
+    });
     if !told.is_empty() {
         facts.install_files.push(MANIFEST.to_owned());
         seen.kinds.extend(told.iter().map(|signal| signal.kind));

@@ -159,7 +159,7 @@ mod tests {
 
     /// Those of which nothing is made up: what is found of publishers, of provenance, of names and of change is found by other
     /// checks' own scenarios.
-    const UNTRIED: [FindingKind; 18] = [
+    const UNTRIED: [FindingKind; 21] = [
         FindingKind::Typosquat,
         FindingKind::YoungDependency,
         FindingKind::NewPublisher,
@@ -178,6 +178,9 @@ mod tests {
         FindingKind::SizeJump,
         FindingKind::EntryRewritten,
         FindingKind::SuspiciousChange,
+        FindingKind::RegoDenied,
+        FindingKind::RegoReview,
+        FindingKind::RegoFailed,
     ];
 
     #[test]

@@ -128,6 +128,9 @@ pub fn recipe(kind: FindingKind) -> Option<Recipe> {
         | FindingKind::DependencyGained
         | FindingKind::SizeJump
         | FindingKind::EntryRewritten
-        | FindingKind::SuspiciousChange => return None,
+        | FindingKind::SuspiciousChange
+        | FindingKind::RegoDenied
+        | FindingKind::RegoReview
+        | FindingKind::RegoFailed => return None,
     })
 }
