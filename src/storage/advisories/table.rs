@@ -211,11 +211,6 @@ impl Table {
     fn damaged(&self, why: &'static str) -> TableFault {
         TableFault::Damaged { file: self.path.clone(), why }
     }
-
-    /// Bytes of memory that it takes.
-    pub fn weight(&self) -> usize {
-        self.hashes.len() * 16 + self.keys.len() * 12
-    }
 }
 
 /// CRC-32C, 1 instead of 0: a stamp of 0 says that there is nothing.

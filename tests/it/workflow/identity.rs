@@ -2,6 +2,7 @@
 
 use airlock::config::Config;
 use airlock::config::policy::Submissions;
+use airlock::config::upstream::Scope;
 use airlock::model::digest::Digest;
 use serde_json::Value;
 use serde_json::json;
@@ -189,6 +190,56 @@ async fn a_name_like_one_of_our_own_is_looked_at() {
     let release = airlock.release("acme-teaspoons", "1.0.0").await;
     assert_eq!(release["standing"], "in_review", "{release:#}");
     assert_eq!(release["findings"][0]["evidence"], "acme-teaspoon, which is in use here: one letter differs");
+}
+
+#[tokio::test]
+async fn a_name_like_one_that_people_let_in_is_looked_at_from_then_on_and_after_a_restart() {
+    let mut scenario = Scenario::new().package("acme-teaspoon", |p| _ = p.release("1.0.0").age("3d"));
+    for name in ["acme-teaspoons", "acme-tea-spoon"] {
+        scenario = scenario.package(name, |p| _ = p.release("1.0.0"));
+    }
+    let airlock = scenario.gated().await;
+    assert_eq!(airlock.listed("acme-teaspoons").await, ["1.0.0"]);
+    airlock.tarball("acme-teaspoon", "1.0.0").await;
+    assert_eq!(airlock.decide("acme-teaspoon", "1.0.0", "approve", "it is what we use").await.status, 200);
+    assert_eq!(airlock.listed("acme-teaspoons").await, [""; 0], "what was judged before is judged anew");
+    let airlock = airlock.restart().await;
+    let release = airlock.release("acme-tea-spoon", "1.0.0").await;
+    assert_eq!(release["standing"], "in_review", "{release:#}");
+    assert!(release["findings"][0]["evidence"].as_str().unwrap().starts_with("acme-teaspoon, which is in use here: "), "{release:#}");
+}
+
+#[tokio::test]
+async fn a_registry_whose_keys_do_not_come_holds_up_no_other() {
+    let (sigstore, mut message) = (Sigstore::new(), String::new());
+    let of_scope = Scenario::new().package("@acme/web", |p| {
+        let release = p.release("1.0.0");
+        message = format!("@acme/web@1.0.0:{}", release.tarball().integrity);
+        release.dist("signatures", sigstore.signatures(&message));
+    });
+    let acme = of_scope.start().await;
+    acme.document(KEYS, sigstore.keys());
+    let scenario = Scenario::new().package("left-pad", |p| {
+        let release = p.release("1.0.0");
+        let message = format!("left-pad@1.0.0:{}", release.tarball().integrity);
+        release.dist("signatures", sigstore.signatures(&message));
+    });
+    let url = acme.url();
+    let airlock = scenario.gated_by(|config| _ = config.upstream.scopes.insert("@acme".to_owned(), Scope { url, token: None })).await;
+    let gate = airlock.upstream.gate(KEYS);
+    let slow = airlock.tarball("left-pad", "1.0.0");
+    let other = async {
+        gate.reached(1).await;
+        airlock.tarball("@acme/web", "1.0.0").await
+    };
+    tokio::pin!(slow);
+    tokio::select! {
+        _ = &mut slow => panic!("the other one waited for the keys that do not come"),
+        served = other => assert_eq!(served.status, 200),
+    }
+    assert_eq!(airlock.release("@acme/web", "1.0.0").await["evidence"]["signature"], json!({"is": "good"}));
+    gate.open();
+    slow.await;
 }
 
 #[tokio::test]
