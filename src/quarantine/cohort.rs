@@ -229,13 +229,7 @@ impl Node {
 impl Graph {
     /// Only releases that name companions, are named by one, or are for one platform are kept. Gives the packages that have to be
     /// judged anew by it.
-    fn take_in(
-        &mut self,
-        package: &PackageId,
-        source: DocumentDigest,
-        nodes: Vec<(Version, Node)>,
-        now: Timestamp,
-    ) -> HashSet<PackageId> {
+    fn take_in(&mut self, package: &PackageId, source: DocumentDigest, nodes: Vec<(Version, Node)>, now: Timestamp) -> HashSet<PackageId> {
         self.make_room(now);
         let before = self.take_out(package);
         self.looked_at.insert(package.clone(), source);

@@ -185,9 +185,7 @@ pub async fn what_people_approved_once_is_let_in(bench: &Bench) {
     assert_eq!(state.let_in().await.unwrap(), [], "it was rejected");
     for name in ["web", "app", "web"] {
         let approved = match decided(name) {
-            Command::Decided { release, decision } => {
-                Command::Decided { release, decision: Decision { verb: Verb::Approve, ..decision } }
-            }
+            Command::Decided { release, decision } => Command::Decided { release, decision: Decision { verb: Verb::Approve, ..decision } },
             other => other,
         };
         commit(&*state, vec![approved]).await;

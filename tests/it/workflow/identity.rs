@@ -12,6 +12,7 @@ use crate::support::scenario::Scenario;
 use crate::support::sigstore::Made;
 use crate::support::sigstore::Sigstore;
 use crate::support::upstream::Fault;
+use crate::support::within;
 
 const KEYS: &str = "/-/npm/v1/keys";
 const STATEMENTS: &str = "/-/npm/v1/attestations/@acme/web@1.0.0";
@@ -86,6 +87,65 @@ async fn what_cannot_be_had_is_unavailable_and_never_good() {
         let other = if what == "signature" { "provenance" } else { "signature" };
         assert_eq!(seen[other]["is"], "good", "{seen:#}");
     }
+}
+
+#[tokio::test]
+async fn what_the_registry_did_not_say_is_asked_for_again() {
+    for (path, what) in [(KEYS, "signature"), (STATEMENTS, "provenance")] {
+        let sigstore = Sigstore::new();
+        let airlock = attested(&sigstore).await;
+        airlock.upstream.fault(path, Fault::status(503));
+        assert_eq!(evidence(&airlock).await[what]["is"], "unavailable");
+        airlock.upstream.heal(path);
+        let airlock = airlock.restart().await;
+        airlock.advance("1m");
+        within("the registry to be asked again", async {
+            while airlock.release("@acme/web", "1.0.0").await["evidence"][what]["is"] != "good" {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let seen = airlock.release("@acme/web", "1.0.0").await["evidence"].clone();
+        assert_eq!((&seen["signature"]["is"], &seen["provenance"]["is"]), (&json!("good"), &json!("good")), "{seen:#}");
+        assert_eq!(airlock.upstream.count("/@acme/web/-/web-1.0.0.tgz"), 1, "its bytes are known");
+    }
+}
+
+#[tokio::test]
+async fn what_turns_out_to_be_false_counts_when_it_is_heard_late() {
+    let (sigstore, another) = (Sigstore::new(), Sigstore::new());
+    let airlock = attested(&sigstore).await;
+    airlock.upstream.fault(STATEMENTS, Fault::status(503));
+    evidence(&airlock).await;
+    let bytes = airlock.upstream.tarball("@acme/web", "1.0.0");
+    let made = Made::of("pkg:npm/%40acme/web@1.0.0", &Digest::of(&bytes).hex());
+    airlock.upstream.document(STATEMENTS, another.attestations(&made).to_string());
+    airlock.upstream.heal(STATEMENTS);
+    airlock.advance("1m");
+    within("the registry to be asked again", async {
+        while airlock.tarball("@acme/web", "1.0.0").await.status != 403 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_registry_that_never_answers_is_asked_a_few_times() {
+    let sigstore = Sigstore::new();
+    let airlock = attested(&sigstore).await;
+    airlock.upstream.fault(STATEMENTS, Fault::status(503));
+    evidence(&airlock).await;
+    within("the job to end", async {
+        while !airlock.get("/-/airlock/metrics").await.text().contains("airlock_jobs_waiting 0") {
+            airlock.advance("6h");
+        }
+    })
+    .await;
+    // Fewer where the clock went on before an answer was there.
+    let asked = airlock.upstream.count(STATEMENTS);
+    assert!((2..=5).contains(&asked), "{asked}");
+    assert!(airlock.get("/-/airlock/metrics").await.text().contains("airlock_jobs_parked 0"), "it is nothing for people");
 }
 
 #[tokio::test]
