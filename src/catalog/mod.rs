@@ -38,6 +38,7 @@ pub mod upload;
 pub mod views;
 pub mod waivers;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
@@ -80,6 +81,7 @@ use crate::model::refusal::Refusal;
 use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
 use crate::quarantine::Quarantine;
+use crate::storage::advisories::table::Table;
 use crate::storage::blob::BlobError;
 use crate::storage::disk::KeyFile;
 use crate::storage::document::Documents;
@@ -126,6 +128,8 @@ pub struct Catalog {
     opened: Cache<FileName, Arc<Opened>>,
     views: Views,
     residents: Residents,
+    /// By feed: what was known of it when the last sweep that broke off began.
+    unswept: Mutex<BTreeMap<&'static str, Option<Arc<Table>>>>,
     board: Mutex<Board>,
     wanted: Mutex<Wanted>,
     cards: Cards,
@@ -284,6 +288,7 @@ impl Catalog {
             opened: Cache::new(OPENED_MAX),
             views: Views::default(),
             residents: Residents::default(),
+            unswept: Mutex::default(),
             board: Mutex::default(),
             wanted: Mutex::default(),
             cards: Cards::default(),

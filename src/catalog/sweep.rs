@@ -23,9 +23,11 @@ use crate::quarantine::feeds::hear::HearError;
 use crate::quarantine::feeds::hear::Heard;
 use crate::quarantine::feeds::hear::Hearing;
 use crate::quarantine::feeds::hear::Source;
+use crate::quarantine::workflow::lock;
 use crate::storage::advisories::Feed;
 use crate::storage::advisories::bundle;
 use crate::storage::advisories::incoming::Incoming;
+use crate::storage::advisories::table::Table;
 use crate::storage::record::PackageState;
 use crate::storage::record::ReleaseState;
 
@@ -44,13 +46,19 @@ impl Catalog {
 
     /// Takes in what somebody brought. `is_whole`: it is all that is known outside, as of its newest record; else it is joined with
     /// what was brought before in this way.
+    /// It goes on to its end though nobody waits for it any more.
     pub async fn import_advisories(self: &Arc<Self>, mut brought: Incoming, is_whole: bool, by: &str) -> Result<Heard, HearError> {
         brought.finish().await.map_err(HearError::Incoming)?;
         let (feed, extent) = if is_whole { (Feed::Osv, Extent::Whole(None)) } else { (Feed::Own, Extent::Some) };
-        let source = Source::Bundle(brought.path().to_owned());
-        let heard = self.quarantine.hear(Hearing { feed, source, extent, actor: Actor::Person(by.to_owned()) }).await?;
-        self.sweep(&heard).await;
-        Ok(heard)
+        let (catalog, actor) = (Arc::clone(self), Actor::Person(by.to_owned()));
+        let imported = self.finished(async move {
+            let source = Source::Bundle(brought.path().to_owned());
+            let heard = catalog.quarantine.hear(Hearing { feed, source, extent, actor }).await?;
+            drop(brought);
+            catalog.sweep(&heard).await;
+            Ok(heard)
+        });
+        imported.await.map_err(|cut| HearError::Cut(cut.to_string()))?
     }
 
     /// Asks the feed once, and looks at what is known here in the light of what it says.
@@ -75,21 +83,28 @@ impl Catalog {
         }
     }
 
-    /// Looks at every package that is known here and of which something else is said now.
-    async fn sweep(self: &Arc<Self>, heard: &Heard) {
+    /// Looks at every package that is known here and of which something else is said now, since the last sweep that came to its end.
+    /// `false`: nothing else is said of anything. That what is cached knows of it does not depend on this.
+    pub(super) async fn sweep(self: &Arc<Self>, heard: &Heard) -> bool {
+        let before = lock(&self.unswept).remove(heard.feed.as_str()).unwrap_or_else(|| heard.before.clone());
+        let told = Told { before, now: Arc::clone(&heard.now) };
+        if told.before.as_ref().is_some_and(|before| before.digest() == told.now.digest()) {
+            return false;
+        }
         let (mut last, mut found) = (None, Vec::new());
         loop {
             let packages = match self.state.packages(last.as_ref(), PAGE).await {
                 Ok(packages) => packages,
                 Err(error) => {
-                    tracing::error!(%error, "what is in use here was not compared with what was heard of advisories; whoever asks for it is refused all the same");
+                    tracing::error!(%error, "what is in use here was not all compared with what was heard of advisories; whoever asks for it is refused all the same, and the next hearing compares it");
+                    lock(&self.unswept).entry(heard.feed.as_str()).or_insert(told.before);
                     break;
                 }
             };
             let Some((package, _)) = packages.last() else { break };
             last = Some(package.clone());
             for (package, state) in packages {
-                match self.look_again(heard, &package, &state).await {
+                match self.look_again(&told, &package, &state).await {
                     Ok(releases) => found.extend(releases),
                     Err(error) => tracing::warn!(%package, %error, "could not be judged in the light of new advisories"),
                 }
@@ -101,20 +116,17 @@ impl Catalog {
             tracing::error!(%release, advisory = id, "what is in use here is known to be malware now: `airlock recall status` says who pulled it");
             self.quarantine.tell(release, NoticeKind::MalwareInUse).await;
         }
+        true
     }
 
     /// Releases of one package that are in use here and are malware by what is said now and was not before.
     async fn look_again(
         self: &Arc<Self>,
-        heard: &Heard,
+        told: &Told,
         package: &PackageId,
         state: &Arc<PackageState>,
     ) -> Result<Vec<(ReleaseId, String)>, CatalogError> {
-        let news = News::of(heard, package, state);
-        if news.bytes {
-            self.quarantine.feeds().touch(package);
-        }
-        if !news.bytes && !news.name {
+        if !told.is_news_of(package, state) {
             return Ok(Vec::new());
         }
         self.find_waiting(package, state).await?;
@@ -125,21 +137,20 @@ impl Catalog {
     }
 }
 
-/// What is said of a package's releases in use now, and was not before.
-struct News {
-    /// Of its name.
-    name: bool,
-    /// Of its bytes, perhaps under another name.
-    bytes: bool,
+/// What was said before, and is said now.
+struct Told {
+    before: Option<Arc<Table>>,
+    now: Arc<Table>,
 }
 
-impl News {
-    fn of(heard: &Heard, package: &PackageId, state: &PackageState) -> News {
-        let before = heard.before.as_deref();
-        let is_new = |digest: &Digest| heard.now.may_name(digest) != before.is_some_and(|table| table.may_name(digest));
+impl Told {
+    /// Whether something else is said of the package's releases in use: of its name, or of their bytes, perhaps under another name.
+    fn is_news_of(&self, package: &PackageId, state: &PackageState) -> bool {
+        let before = self.before.as_deref();
+        let is_new = |digest: &Digest| self.now.stamp_of_bytes(digest) != before.map_or(0, |table| table.stamp_of_bytes(digest));
         let used = || state.releases.values().filter(|one| is_used(one));
-        let name = used().next().is_some() && before.map_or(0, |table| table.stamp(package)) != heard.now.stamp(package);
-        News { name, bytes: used().flat_map(bytes_of).any(is_new) }
+        let is_of_name = || before.map_or(0, |table| table.stamp(package)) != self.now.stamp(package);
+        (used().next().is_some() && is_of_name()) || used().flat_map(bytes_of).any(is_new)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The catalog before an upstream that is slow, and a disk that is full.
 
+mod advisories;
 mod home;
 mod incoming;
 

@@ -17,11 +17,13 @@ pub struct Osv {
     pub refresh_every: Duration,
     /// How old what is known may be for a release to open by it.
     pub age_max: Duration,
+    /// For so long after the newest thing that a feed says, its silence means that there is nothing new.
+    pub quiet_max: Duration,
 }
 
 impl Default for Osv {
     fn default() -> Osv {
         const HOUR: Duration = Duration::from_secs(3_600);
-        Osv { url: None, refresh_every: HOUR, age_max: HOUR * 6 }
+        Osv { url: None, refresh_every: HOUR, age_max: HOUR * 6, quiet_max: HOUR * 24 * 3 }
     }
 }

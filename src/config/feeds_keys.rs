@@ -46,6 +46,15 @@ pub(super) fn keys() -> Vec<Key> {
                 Ok(())
             },
         ),
+        Key::new(
+            "feeds.osv.quiet_max",
+            "how long a feed may say nothing new; what is known gets older from then on, as of a mirror that nobody renews any more",
+            |config| Some(quoted(&write_duration(config.feeds.osv.quiet_max))),
+            |draft, value| {
+                draft.config.feeds.osv.quiet_max = value.duration(REFRESH_LEAST..=AGE_MOST)?;
+                Ok(())
+            },
+        ),
     ]
 }
 

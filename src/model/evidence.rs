@@ -92,4 +92,12 @@ pub struct Evidence {
 impl Evidence {
     /// Of each text.
     pub const TEXT_BYTES_MAX: usize = 512;
+
+    /// Whether nobody can say of any of it.
+    pub fn is_unavailable(&self) -> bool {
+        [&self.signature, &self.provenance].into_iter().any(|proof| match proof {
+            Proof::Unavailable { .. } => true,
+            Proof::Good | Proof::Absent | Proof::Wrong { .. } => false,
+        })
+    }
 }

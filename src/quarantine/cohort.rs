@@ -25,6 +25,7 @@ use crate::quarantine::context::Tie;
 use crate::quarantine::judge::Reason;
 use crate::quarantine::judge::Standings;
 use crate::quarantine::judge::Verdict;
+use crate::quarantine::stamps::Stamps;
 use crate::quarantine::workflow::lock;
 use crate::storage::record::PackageState;
 use crate::storage::record::Sequence;
@@ -56,7 +57,11 @@ pub struct Question<'a> {
 
 /// The releases that may have companions.
 #[derive(Debug, Default)]
-pub struct Cohorts(Mutex<Graph>);
+pub struct Cohorts {
+    graph: Mutex<Graph>,
+    /// What may change the ties of packages that are not judged now.
+    stamps: Stamps,
+}
 
 #[derive(Debug, Default)]
 struct Graph {
@@ -67,11 +72,6 @@ struct Graph {
     pinned_by: HashMap<ReleaseId, BTreeSet<ReleaseId>>,
     /// Of which index each package was looked at last.
     looked_at: HashMap<PackageId, DocumentDigest>,
-    /// By package: another number whenever its ties may have changed.
-    stamps: HashMap<PackageId, u64>,
-    /// The stamp of those that have none.
-    stamp_least: u64,
-    stamp_last: u64,
 }
 
 #[derive(Debug)]
@@ -138,7 +138,7 @@ impl Cohorts {
     /// Takes in which companions the package's young releases name.
     pub fn bind(&self, question: &Question<'_>) {
         let Question { index, state, bonds, now, .. } = *question;
-        if lock(&self.0).looked_at.get(&index.package) == Some(&index.source) {
+        if lock(&self.graph).looked_at.get(&index.package) == Some(&index.source) {
             return;
         }
         let first_seen_at = state.first_seen_at.unwrap_or(now);
@@ -151,14 +151,17 @@ impl Cohorts {
             (row.version.clone(), Node { published_at: row.published_at, counts_from, bonds: bonds(&index.manifest(row)), fate: None })
         });
         let nodes: Vec<(Version, Node)> = nodes.collect();
-        lock(&self.0).take_in(&index.package, index.source, nodes, now);
+        let mut graph = lock(&self.graph);
+        for touched in graph.take_in(&index.package, index.source, nodes, now) {
+            self.stamps.touch(&touched);
+        }
     }
 
     /// The ties of the package's releases, by version; only of those that belong together with others.
     pub fn ties(&self, question: &Question<'_>) -> Ties {
         self.bind(question);
         let Question { index, minimum, now, .. } = *question;
-        let graph = lock(&self.0);
+        let graph = lock(&self.graph);
         let mut ties = BTreeMap::new();
         for version in graph.versions.get(&index.package).into_iter().flatten() {
             let release = ReleaseId { package: index.package.clone(), version: version.clone() };
@@ -172,7 +175,7 @@ impl Cohorts {
 
     /// What became of the package's releases by themselves; their siblings are judged anew where that is something else.
     pub fn hear(&self, index: &Index, standings: &Standings) {
-        let mut graph = lock(&self.0);
+        let mut graph = lock(&self.graph);
         let Some(versions) = graph.versions.get(&index.package) else { return };
         let versions: HashSet<Version> = versions.iter().cloned().collect();
         let mut changed = Vec::new();
@@ -189,14 +192,14 @@ impl Cohorts {
             }
             node.fate = Some(fate);
         }
-        for release in changed {
-            graph.touch_around(&release);
+        for touched in changed.iter().flat_map(|release| graph.around(release)) {
+            self.stamps.touch(&touched);
         }
     }
 
     /// Packages that have to be judged before the ties of this one are settled: never looked at here, or judged too long ago.
     pub fn strangers(&self, package: &PackageId, now: Timestamp) -> Vec<PackageId> {
-        let graph = lock(&self.0);
+        let graph = lock(&self.graph);
         let mut strangers = BTreeSet::new();
         for version in graph.versions.get(package).into_iter().flatten() {
             let circle = graph.circle(&ReleaseId { package: package.clone(), version: version.clone() }, now);
@@ -209,8 +212,7 @@ impl Cohorts {
 
     /// Another number whenever the ties of the package's releases may be others.
     pub fn changes(&self, package: &PackageId) -> u64 {
-        let graph = lock(&self.0);
-        graph.stamps.get(package).copied().unwrap_or(graph.stamp_least)
+        self.stamps.of(package)
     }
 }
 
@@ -225,12 +227,13 @@ impl Node {
 }
 
 impl Graph {
-    /// Only releases that name companions, are named by one, or are for one platform are kept.
-    fn take_in(&mut self, package: &PackageId, source: DocumentDigest, nodes: Vec<(Version, Node)>, now: Timestamp) {
+    /// Only releases that name companions, are named by one, or are for one platform are kept. Gives the packages that have to be
+    /// judged anew by it.
+    fn take_in(&mut self, package: &PackageId, source: DocumentDigest, nodes: Vec<(Version, Node)>, now: Timestamp) -> HashSet<PackageId> {
         self.make_room(now);
         let before = self.take_out(package);
         self.looked_at.insert(package.clone(), source);
-        let (mut kept, mut passed_over) = (Vec::new(), Vec::new());
+        let (mut kept, mut touched) = (Vec::new(), HashSet::new());
         for (version, mut node) in nodes {
             let release = ReleaseId { package: package.clone(), version: version.clone() };
             let is_alone = node.bonds.pins.is_empty() && !node.bonds.is_for_platform && !self.pinned_by.contains_key(&release);
@@ -246,33 +249,20 @@ impl Graph {
                 let was_passed_over =
                     is_new && !self.nodes.contains_key(&pin.release) && self.looked_at.remove(&pin.release.package).is_some();
                 if was_passed_over && are_family(&release, &pin.release) {
-                    passed_over.push(pin.release.package.clone());
+                    touched.insert(pin.release.package.clone());
                 }
             }
             self.nodes.insert(release.clone(), node);
             kept.push(version);
             if is_new {
-                self.touch_around(&release);
+                touched.extend(self.around(&release));
             }
         }
         if !kept.is_empty() {
             self.versions.insert(package.clone(), kept);
         }
-        passed_over.retain(|other| other != package);
-        self.stamp(passed_over);
-    }
-
-    /// The packages are judged anew when they are asked for.
-    fn stamp(&mut self, packages: impl IntoIterator<Item = PackageId>) {
-        for package in packages {
-            if self.stamps.len() >= PACKAGES_MAX {
-                self.stamps.clear();
-                self.stamp_last += 1;
-                self.stamp_least = self.stamp_last;
-            }
-            self.stamp_last += 1;
-            self.stamps.insert(package, self.stamp_last);
-        }
+        touched.remove(package);
+        touched
     }
 
     /// Forgets the package's releases, and says what they were.
@@ -316,8 +306,8 @@ impl Graph {
         }
     }
 
-    /// Everybody who may wait for the release, or it for them, is judged anew when asked for; its own package is being judged.
-    fn touch_around(&mut self, release: &ReleaseId) {
+    /// The packages of everybody who may wait for the release, or it for them, without its own.
+    fn around(&self, release: &ReleaseId) -> HashSet<PackageId> {
         const AROUND_MAX: usize = 4 * SIBLINGS_MAX;
         let mut seen: HashSet<ReleaseId> = HashSet::from([release.clone()]);
         let mut next = VecDeque::from([release.clone()]);
@@ -331,8 +321,7 @@ impl Graph {
                 }
             }
         }
-        let packages: HashSet<PackageId> = seen.into_iter().map(|one| one.package).filter(|one| *one != release.package).collect();
-        self.stamp(packages);
+        seen.into_iter().map(|one| one.package).filter(|one| *one != release.package).collect()
     }
 
     fn tie(&self, release: &ReleaseId, minimum: Duration, now: Timestamp) -> Option<Tie> {

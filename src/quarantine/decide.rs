@@ -167,7 +167,9 @@ impl Quarantine {
         match verb {
             Verb::Reject | Verb::Revoke => self.demote(release).await,
             Verb::Reopen => self.parked.forget(release),
-            Verb::Approve | Verb::Hold => {}
+            // What is a slip away from it is judged anew.
+            Verb::Approve => self.familiar.add(&release.package),
+            Verb::Hold => {}
         }
     }
 

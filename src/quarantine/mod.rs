@@ -24,6 +24,7 @@ pub mod notices;
 mod parked;
 pub mod recalls;
 pub mod requests;
+mod stamps;
 pub mod submission;
 pub mod trial;
 pub mod trust;
@@ -47,7 +48,6 @@ use crate::ecosystem::Bonds;
 use crate::ecosystem::Ecosystem;
 use crate::ecosystem::sigstore::root::TrustRoot;
 use crate::model::actor::Actor;
-use crate::model::decision::Verb;
 use crate::model::digest::DocumentDigest;
 use crate::model::index::Index;
 use crate::model::job::Job;
@@ -76,7 +76,6 @@ use crate::storage::blob::Blobs;
 use crate::storage::record::Command;
 use crate::storage::record::PackageState;
 use crate::storage::record::Rejudged;
-use crate::storage::record::ReleaseState;
 use crate::storage::record::Sequence;
 use crate::storage::state::Batch;
 use crate::storage::state::CommitError;
@@ -184,7 +183,7 @@ impl Quarantine {
             self.state.commit(Batch { at, actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
             begins.insert(at);
         }
-        for package in self.state.locals().await? {
+        for package in self.state.locals().await?.into_iter().chain(self.state.let_in().await?) {
             self.familiar.add(&package);
         }
         for ecosystem in self.ecosystems.values() {
@@ -226,9 +225,8 @@ impl Quarantine {
 
     /// As [`Quarantine::standings`], of what is recorded; whom its releases belong together with hear of it.
     pub fn judged(&self, index: &Index, state: &PackageState, now: Timestamp) -> Standings {
-        let is_let_in = |one: &ReleaseState| one.decisions.iter().any(|decision| decision.verb == Verb::Approve);
-        let is_familiar = state.local.is_some() || state.releases.values().any(is_let_in);
-        if is_familiar {
+        // What people let in is known from the start and from their decisions on.
+        if state.local.is_some() {
             self.familiar.add(&index.package);
         }
         let standings = self.standings(index, state, now);
@@ -315,10 +313,11 @@ impl Quarantine {
 
     /// Another number whenever [`Quarantine::standings`] of the package may come out otherwise at the same revision and time.
     pub fn outside_changes(&self, package: &PackageId) -> u64 {
-        let Self { feeds, parked, waivers, cohorts, bursts, .. } = self;
-        let all = [feeds.changes(package), parked.changes(), waivers.changes(package), cohorts.changes(package), bursts.changes(package)];
+        let Self { feeds, parked, waivers, cohorts, bursts, familiar, .. } = self;
+        let of_it = [feeds.changes(package), waivers.changes(package), cohorts.changes(package), bursts.changes(package)];
+        let all = of_it.into_iter().chain([parked.changes(), familiar.changes()]);
         // Of numbers of which one differs, the sum differs too, as each is spread by what is odd.
-        all.iter().fold(0_u64, |sum, one| sum.rotate_left(21).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(*one))
+        all.fold(0_u64, |sum, one| sum.rotate_left(21).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(one))
     }
 
     pub fn feeds(&self) -> &Feeds {

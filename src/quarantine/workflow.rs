@@ -122,7 +122,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    fn work(&self) -> Work {
+    pub(super) fn work(&self) -> Work {
         Work::Inspect { release: self.release.clone(), file: self.artifact.file.clone() }
     }
 }
@@ -167,6 +167,11 @@ impl Quarantine {
 
     /// Does a job that was leased by [`Quarantine::lease`].
     pub async fn work_off(self: &Arc<Self>, job: &Job, subject: Subject) -> Outcome {
+        match self.ask_again(&subject, job.attempts).await {
+            Some(Ok(())) => return Outcome::Recorded,
+            Some(Err(error)) => return self.fail(subject.work(), job.attempts, error).await,
+            None => {}
+        }
         if job.attempts > ATTEMPTS_MAX {
             // Its workers died without a word: the bytes may be what kills them.
             let error = job.last_error.clone().unwrap_or_else(|| format!("{CRASHED}: the worker died"));
@@ -186,7 +191,7 @@ impl Quarantine {
     async fn finish(self: Arc<Self>, subject: Subject, attempts: u32, fetched: Result<Bytes, InspectError>) -> Outcome {
         let work = subject.work();
         let outcome = match fetched {
-            Ok(bytes) => self.examine(&subject, bytes).await,
+            Ok(bytes) => self.examine(&subject, attempts, bytes).await,
             Err(error) => Err(error),
         };
         match outcome {
@@ -254,7 +259,7 @@ impl Quarantine {
         }
     }
 
-    async fn examine(&self, subject: &Subject, bytes: Bytes) -> Result<(), InspectError> {
+    async fn examine(&self, subject: &Subject, attempts: u32, bytes: Bytes) -> Result<(), InspectError> {
         let Known { pinned, integrity_only } = self.known(subject).await?;
         let mut seen = self.look(subject, bytes, pinned, integrity_only).await?;
         if matches!(seen.outcome, IntegrityOutcome::Disagrees { .. }) {
@@ -285,11 +290,16 @@ impl Quarantine {
         let now = self.clock.now();
         let substance = Some(self.substance(subject.release.package.ecosystem, &subject.manifest));
         let edition = if integrity_only { INTEGRITY_ONLY } else { EDITION };
-        let evidence = if is_looked_into { self.evidence(subject, &digest).await?.map(Box::new) } else { None };
+        let (evidence, is_unanswered) = if is_looked_into {
+            let gathered = self.evidence(subject, &digest).await?;
+            (gathered.evidence.map(Box::new), gathered.is_unanswered)
+        } else {
+            (None, false)
+        };
         let inspection = Inspection { at: now, edition, digest, size, integrity: outcome, facts, substance, evidence };
         let commands = vec![
             Command::Inspected { release: subject.release.clone(), file: subject.artifact.file.clone(), inspection: Box::new(inspection) },
-            Command::JobDone { work: subject.work() },
+            self.asked(subject.work(), is_unanswered, attempts),
         ];
         self.state.commit(Batch { at: now, actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
         Ok(())

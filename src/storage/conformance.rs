@@ -29,6 +29,7 @@ use crate::storage::conformance::hosting::tokens_that_their_users_got_are_forgot
 use crate::storage::conformance::hosting::user;
 use crate::storage::conformance::hosting::users_are_as_their_last_change_left_them;
 use crate::storage::conformance::hosting::what_is_published_here_is_known_as_ours;
+use crate::storage::conformance::hosting::what_people_approved_once_is_let_in;
 use crate::storage::local::LocalState;
 use crate::storage::memory::MemoryState;
 use crate::storage::record::Command;
@@ -90,6 +91,7 @@ conformance! {
         a_user_name_is_taken_for_good_whatever_its_case
         users_are_as_their_last_change_left_them
         what_is_published_here_is_known_as_ours
+        what_people_approved_once_is_let_in
         a_star_is_remembered_of_any_package
         signing_keys_are_kept_for_good
         jobs_are_leased_in_order_once

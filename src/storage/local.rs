@@ -216,6 +216,10 @@ impl State for LocalState {
         Ok(self.shared.shelf.summary().locals.iter().cloned().collect())
     }
 
+    async fn let_in(&self) -> Result<Vec<PackageId>, ReadError> {
+        Ok(self.shared.shelf.summary().let_in.iter().cloned().collect())
+    }
+
     async fn names_alike(&self, package: &PackageId) -> Result<Vec<PackageId>, ReadError> {
         Ok(self.shared.shelf.summary().names_alike(package))
     }

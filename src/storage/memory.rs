@@ -144,6 +144,10 @@ impl State for MemoryState {
         Ok(self.inner().summary.locals.iter().cloned().collect())
     }
 
+    async fn let_in(&self) -> Result<Vec<PackageId>, ReadError> {
+        Ok(self.inner().summary.let_in.iter().cloned().collect())
+    }
+
     async fn names_alike(&self, package: &PackageId) -> Result<Vec<PackageId>, ReadError> {
         Ok(self.inner().summary.names_alike(package))
     }

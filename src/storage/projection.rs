@@ -20,7 +20,7 @@ use crate::storage::record::ReleaseState;
 use crate::storage::record::Sight;
 
 /// Raised when the fold gives another state for the same records: what was kept by another one is built anew.
-pub const EDITION: u16 = 4;
+pub const EDITION: u16 = 5;
 
 /// The package a command changes, if it changes one. Jobs change none: what is known of a package does not depend on them.
 pub fn package(command: &Command) -> Option<&PackageId> {

@@ -149,6 +149,9 @@ pub trait State: Send + Sync {
     /// The packages that are at home here, in order.
     async fn locals(&self) -> Result<Vec<PackageId>, ReadError>;
 
+    /// The packages of which people ever approved a release, in order.
+    async fn let_in(&self) -> Result<Vec<PackageId>, ReadError>;
+
     /// The packages of which anything is recorded and whose names differ from this one's in their case only, in order. Goes over all.
     async fn names_alike(&self, package: &PackageId) -> Result<Vec<PackageId>, ReadError>;
 

@@ -1,5 +1,5 @@
 //! The part of the fold that is kept in memory whole: every package's revision, tokens, users, jobs, the policy's digest,
-//! the signing keys, which packages are at home here, and who starred what.
+//! the signing keys, which packages are at home here or were let in by people, and who starred what.
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::model::actor::is_one_name;
+use crate::model::decision::Verb;
 use crate::model::digest::DocumentDigest;
 use crate::model::job::Work;
 use crate::model::local::NameOwner;
@@ -48,6 +49,9 @@ pub struct Summary {
     /// The packages that are at home here.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub locals: BTreeSet<PackageId>,
+    /// Those of which people ever approved a release.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
+    pub let_in: BTreeSet<PackageId>,
     /// By user; upstream's packages too. Never an empty set.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub stars_of: BTreeMap<String, BTreeSet<PackageId>>,
@@ -92,6 +96,10 @@ impl Summary {
                 Command::JobDone { work } => self.jobs.done(work),
                 Command::JobFailed { work, error, retry_at } => self.jobs.failed(work, error, *retry_at),
                 Command::Submitted { release, .. } => self.is_at_home(&release.package),
+                Command::Decided { release, decision } => match decision.verb {
+                    Verb::Approve if !self.let_in.contains(&release.package) => _ = self.let_in.insert(release.package.clone()),
+                    Verb::Approve | Verb::Reject | Verb::Hold | Verb::Revoke | Verb::Reopen => {}
+                },
                 Command::Amended { package, changes, .. } => self.stars(package, changes),
                 Command::Assigned { package, to: NameOwner::Local } => self.is_at_home(package),
                 Command::Assigned { package, to: NameOwner::Upstream } => _ = self.locals.remove(package),
@@ -121,7 +129,6 @@ impl Summary {
                 Command::FeedHeard { feed, heard } => _ = self.feeds.insert(feed.clone(), heard.clone()),
                 Command::Sight(_)
                 | Command::Inspected { .. }
-                | Command::Decided { .. }
                 | Command::Requested { .. }
                 | Command::Acknowledged { .. }
                 | Command::Rejudged { .. } => {}

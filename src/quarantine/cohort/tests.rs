@@ -250,7 +250,17 @@ fn what_is_remembered_has_a_bound_and_is_met_again() {
     for number in numbers {
         world.0.bind(&World::question(&index(&format!("p{number}@1.0.0"), HOUR, "os"), &PackageState::default(), now()));
     }
-    let graph = lock(&world.0.0);
+    let graph = lock(&world.0.graph);
     assert!(graph.nodes.len() <= NODES_MAX && graph.nodes.len() > NODES_MAX / 2, "{}", graph.nodes.len());
     assert!(graph.looked_at.len() <= PACKAGES_MAX && graph.versions.len() == graph.nodes.len());
+}
+
+#[test]
+fn whoever_asks_whether_something_changed_waits_for_nobody() {
+    let cohorts = Arc::new(Cohorts::default());
+    let _judging = lock(&cohorts.graph);
+    let (told, heard) = std::sync::mpsc::channel();
+    let asked = Arc::clone(&cohorts);
+    std::thread::spawn(move || told.send(asked.changes(&PackageId::npm("left-pad").unwrap())));
+    assert_eq!(heard.recv_timeout(Duration::from_secs(10)), Ok(0));
 }

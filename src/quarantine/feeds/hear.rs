@@ -59,7 +59,8 @@ pub enum Source {
 /// How much of what there is to know it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Extent {
-    /// All, as of then; where that is not said, as of the newest record in it.
+    /// All, as of then or, where that is sooner, of as long after its newest record as silence means that there is nothing new; where
+    /// no instant is said, as of its newest record.
     Whole(Option<Timestamp>),
     /// With what is known already it is all, as of then. It may be nothing.
     Rest(Timestamp),
@@ -175,6 +176,7 @@ impl Quarantine {
         let nothing_new = matches!(&source, Source::Records(records) if records.is_empty());
         let known = before.clone();
         let known_as_of = old.as_ref().map(|old| old.as_of);
+        let quiet_max = self.feeds.config.quiet_max;
         let written = tokio::task::spawn_blocking(move || {
             if let (Some(known), Extent::Rest(as_of), true) = (&known, extent, nothing_new) {
                 return Ok((Arc::clone(known), 0, 0, Vec::new(), as_of));
@@ -192,7 +194,7 @@ impl Quarantine {
             }
             let newest = Timestamp::from_millis(i64::try_from(draft.newest_millis()).unwrap_or(i64::MAX));
             let (is_whole, as_of) = match extent {
-                Extent::Whole(as_of) => (true, as_of.unwrap_or(newest)),
+                Extent::Whole(as_of) => (true, as_of.map_or(newest, |asked_at| asked_at.min(newest.plus(quiet_max)))),
                 Extent::Rest(as_of) => (false, as_of),
                 Extent::Some => (false, newest),
             };
@@ -232,8 +234,9 @@ impl Quarantine {
         self.feeds.advisories.install(feed, Arc::clone(&table));
         lock(&self.feeds.known).heard.insert(feed.as_str().to_owned(), record);
         self.feeds.unreadable.fetch_add(unreadable, Ordering::Relaxed);
-        // While it is fresh all the time, its age changes no judgement.
-        if !was_fresh || !is_fresh() {
+        // What is said of bytes may be about any package, under whatever name. While it is fresh all the time, its age changes no judgement.
+        let is_of_names_only = table.says_the_same_of_bytes(before.as_deref());
+        if !is_of_names_only || !was_fresh || !is_fresh() {
             self.feeds.changes.fetch_add(1, Ordering::SeqCst);
         }
         tracing::info!(feed = feed.as_str(), advisories = heard, unreadable, %as_of, "heard of advisories");

@@ -7,7 +7,6 @@ pub mod refresh;
 pub mod score;
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
@@ -29,9 +28,6 @@ use crate::storage::record::FeedHeard;
 use crate::storage::record::PackageState;
 use crate::upstream::FeedHost;
 
-/// Packages whose bytes were named under another name since the start; beyond it all are judged anew at once.
-const TOUCHED_MAX: usize = 10_000;
-
 /// What is known of advisories.
 #[derive(Debug)]
 pub struct Feeds {
@@ -39,12 +35,12 @@ pub struct Feeds {
     config: config::feeds::Osv,
     host: Option<FeedHost>,
     known: Mutex<Known>,
-    /// One hearing at a time.
+    /// One hearing at a time. Never held while somebody outside is waited for.
     hearing: tokio::sync::Mutex<Round>,
+    /// The feed is asked once at a time.
+    asking: tokio::sync::Mutex<()>,
     /// Counts what may change every judgement.
     changes: AtomicU64,
-    /// Counts, by package, what may change its judgements besides what is said under its name.
-    touched: Mutex<HashMap<PackageId, u64>>,
     unreadable: AtomicU64,
     failures: AtomicU64,
     found: AtomicU64,
@@ -91,8 +87,8 @@ impl Feeds {
             host,
             known: Mutex::new(Known { heard, last_error: None }),
             hearing: tokio::sync::Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
             changes: AtomicU64::new(0),
-            touched: Mutex::default(),
             unreadable: AtomicU64::new(0),
             failures: AtomicU64::new(0),
             found: AtomicU64::new(0),
@@ -123,20 +119,9 @@ impl Feeds {
 
     /// Another number whenever what is known of the package may be another.
     pub fn changes(&self, package: &PackageId) -> u64 {
-        let touched = lock(&self.touched).get(package).copied().unwrap_or(0);
-        let all = [self.advisories.stamp(package), touched, self.changes.load(Ordering::SeqCst)];
+        let all = [self.advisories.stamp(package), self.changes.load(Ordering::SeqCst)];
         // Of numbers of which one differs, the sum differs too, as each is spread by what is odd.
         all.iter().fold(0_u64, |sum, one| sum.rotate_left(21).wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(*one))
-    }
-
-    /// Something is known of its bytes that was said under another name.
-    pub fn touch(&self, package: &PackageId) {
-        let mut touched = lock(&self.touched);
-        if touched.len() >= TOUCHED_MAX && !touched.contains_key(package) {
-            touched.clear();
-            self.changes.fetch_add(1, Ordering::SeqCst);
-        }
-        *touched.entry(package.clone()).or_default() += 1;
     }
 
     /// Counts releases in use here that turned out to be malware.

@@ -5,9 +5,6 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
-use serde_json::value::RawValue;
-
 use crate::model::advisory::Advisory;
 use crate::model::advisory::AdvisoryKind;
 use crate::model::advisory::AffectedRange;
@@ -17,13 +14,16 @@ use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::time::Timestamp;
 use crate::quarantine::feeds::osv::wire::About;
+use crate::quarantine::feeds::osv::wire::Affected;
 use crate::quarantine::feeds::osv::wire::Event;
+use crate::quarantine::feeds::osv::wire::Graveness;
 use crate::quarantine::feeds::osv::wire::OfAffected;
+use crate::quarantine::feeds::osv::wire::OfWhom;
 use crate::quarantine::feeds::osv::wire::Origin;
 use crate::quarantine::feeds::osv::wire::Package;
 use crate::quarantine::feeds::osv::wire::Range;
 use crate::quarantine::feeds::osv::wire::Record;
-use crate::quarantine::feeds::osv::wire::Severity;
+use crate::quarantine::feeds::osv::wire::additions;
 use crate::quarantine::feeds::score;
 
 mod wire;
@@ -55,6 +55,10 @@ pub enum Unreadable {
     Id,
     #[error("its time {0:?} cannot be read")]
     Time(String),
+    #[error("a range of it cannot be read: {0}")]
+    Range(String),
+    #[error("how grave it is cannot be read")]
+    Severity,
     #[error("it has more than {max} {what}")]
     TooMany { what: &'static str, max: usize },
 }
@@ -73,16 +77,24 @@ pub fn read(bytes: &[u8], precedence: &dyn Fn(&Version, &Version) -> Ordering) -
     let published_at = record.published.as_deref().map(time).transpose()?;
     let withdrawn_at = record.withdrawn.as_deref().map(time).transpose()?;
     at_most("affected packages", AFFECTED_MAX, record.affected.len())?;
-    let about: About = lenient(record.database_specific);
+    let about: About<'_> = additions(record.database_specific)?;
+    let kind = kind(&record, &about);
     let aliases: Vec<String> = record.aliases.iter().filter(|id| is_id(id)).take(ALIASES_MAX).map(|id| id.clone().into_owned()).collect();
-    let kind = kind(&record.id, &aliases, &about);
-    let whole_score = record.severity.iter().filter_map(Severity::tenths).max();
+    let of_all = Graveness::of(record.severity);
     let mut said: BTreeMap<PackageId, Advisory> = BTreeMap::new();
     for affected in &record.affected {
-        let Some(package) = affected.package.as_ref().and_then(Package::npm) else { continue };
-        let specific: OfAffected = lenient(affected.database_specific);
-        let score = affected.severity.iter().filter_map(Severity::tenths).max();
-        let score = score.or(whole_score).or_else(|| score::of_word(about.severity.as_deref().or(specific.severity.as_deref())?));
+        let malformed = |fault: serde_json::Error| Unreadable::Malformed(format!("what it is about: {fault}"));
+        let whom: OfWhom<'_> = serde_json::from_str(affected.get()).map_err(malformed)?;
+        let Some(package) = whom.package.as_ref().and_then(Package::npm) else { continue };
+        let affected: Affected<'_> = serde_json::from_str(affected.get()).map_err(malformed)?;
+        let specific: OfAffected = additions(affected.database_specific)?;
+        let of_it = Graveness::of(affected.severity);
+        let words = [about.severity.as_deref(), specific.severity.as_deref()];
+        let score = of_it.score().or(of_all.score()).or_else(|| words.into_iter().flatten().find_map(score::of_word));
+        let is_malware = kind == AdvisoryKind::Malware || specific.has_cwe(MALICIOUS_CODE);
+        if score.is_none() && !is_malware && (of_it == Graveness::Unreadable || of_all == Graveness::Unreadable) {
+            return Err(Unreadable::Severity);
+        }
         let advisory = said.entry(package).or_insert_with_key(|package| Advisory {
             id: record.id.clone().into_owned(),
             aliases: aliases.clone(),
@@ -99,7 +111,7 @@ pub fn read(bytes: &[u8], precedence: &dyn Fn(&Version, &Version) -> Ordering) -
             modified_at,
             withdrawn_at,
         });
-        if specific.has_cwe(MALICIOUS_CODE) {
+        if is_malware {
             advisory.kind = AdvisoryKind::Malware;
         }
         advisory.score = advisory.score.max(score);
@@ -140,20 +152,16 @@ fn time(text: &str) -> Result<Timestamp, Unreadable> {
     Timestamp::parse(text).map_err(|_| Unreadable::Time(printable(text, SOURCE_BYTES_MAX)))
 }
 
-/// What databases say beyond the schema has whatever form they please: another than the known one says nothing.
-fn lenient<T: DeserializeOwned + Default>(raw: Option<&RawValue>) -> T {
-    raw.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
-}
-
-fn kind(id: &str, aliases: &[String], about: &About) -> AdvisoryKind {
-    let is_malware = std::iter::once(id).chain(aliases.iter().map(String::as_str)).any(|id| id.starts_with("MAL-"))
-        || !about.origins.is_empty()
+/// By all of its aliases, however many there are.
+fn kind(record: &Record<'_>, about: &About<'_>) -> AdvisoryKind {
+    let is_malware = std::iter::once(&record.id).chain(&record.aliases).any(|id| id.starts_with("MAL-"))
+        || about.has_origins()
         || about.cwe_ids.iter().any(|cwe| cwe == MALICIOUS_CODE);
     if is_malware { AdvisoryKind::Malware } else { AdvisoryKind::Vulnerability }
 }
 
 /// GitHub's database passes on what a repository's owner wrote; only what was reviewed is somebody else's word too.
-fn is_independent(id: &str, about: &About) -> bool {
+fn is_independent(id: &str, about: &About<'_>) -> bool {
     about.github_reviewed.unwrap_or(!id.starts_with("GHSA-"))
 }
 
@@ -169,8 +177,20 @@ fn ranges(
 ) -> Result<Vec<AffectedRange>, Unreadable> {
     at_most("ranges", RANGES_MAX, listed.len())?;
     let mut all = Vec::new();
-    for range in listed.iter().filter(|range| range.kind == "SEMVER" || range.kind == "ECOSYSTEM") {
+    for range in listed {
+        match &*range.kind {
+            "SEMVER" | "ECOSYSTEM" => {}
+            // Of commits, which nobody installs by.
+            "GIT" => continue,
+            other => return Err(Unreadable::Range(format!("its type {:?} is not known", printable(other, SOURCE_BYTES_MAX)))),
+        }
         at_most("events", EVENTS_MAX, range.events.len())?;
+        if range.events.iter().any(Event::says_nothing) {
+            return Err(Unreadable::Range("one of its events says nothing that is known".to_owned()));
+        }
+        if range.events.iter().all(|event| event.introduced.is_none()) {
+            return Err(Unreadable::Range("it begins nowhere".to_owned()));
+        }
         all.extend(stretches(&range.events, last_known, precedence));
         at_most("ranges", RANGES_MAX, all.len())?;
     }
@@ -232,12 +252,12 @@ fn end(text: &str, precedence: &dyn Fn(&Version, &Version) -> Ordering) -> Optio
 /// Each source once, with what it names by itself. Where none is named it is the database, by the letters its ids begin with.
 fn sources(
     id: &str,
-    about: &About,
+    about: &About<'_>,
     advisory: &Advisory,
     precedence: &dyn Fn(&Version, &Version) -> Ordering,
 ) -> Result<Vec<Source>, Unreadable> {
     let mut named: BTreeMap<String, Source> = BTreeMap::new();
-    for origin in &about.origins {
+    for origin in about.origins() {
         let origin: Origin<'_> = match serde_json::from_str(origin.get()) {
             Ok(origin) => origin,
             Err(fault) => return Err(Unreadable::Malformed(format!("one of its origins: {fault}"))),

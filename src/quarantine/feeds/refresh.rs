@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -42,6 +43,8 @@ const NEW_MAX: usize = 2_000;
 const NEW_BYTES_MAX: usize = 64 * 1_024 * 1_024;
 /// Asked for at the same time.
 const AT_ONCE: usize = 8;
+/// So often what is new is asked for where something else is known by the time it is there; then all is.
+const ASKED_MAX: usize = 2;
 /// The list may lag behind the records, and clocks differ: so far before what was heard last is asked again.
 const OVERLAP: Duration = Duration::from_secs(2 * 3_600);
 const ERROR_BYTES_MAX: usize = 300;
@@ -58,6 +61,15 @@ impl Round {
     }
 }
 
+/// What came of asking for what is new.
+enum ByNews {
+    Heard(Box<Heard>),
+    /// What it is new beside was replaced meanwhile.
+    Overtaken,
+    /// It takes all there is.
+    AllIsNeeded,
+}
+
 /// What is new.
 enum News {
     Some(Vec<(String, Timestamp)>),
@@ -66,7 +78,7 @@ enum News {
 }
 
 impl Quarantine {
-    /// Asks the feed once. What is known afterwards counts from when this began.
+    /// Asks the feed once. What is known afterwards counts from when this began, unless the feed was quiet for too long.
     pub async fn refresh_feed(&self) -> Result<Heard, HearError> {
         let refreshed = Box::pin(self.refreshed()).await;
         let told = match &refreshed {
@@ -95,30 +107,60 @@ impl Quarantine {
 
     async fn refreshed(&self) -> Result<Heard, HearError> {
         let Some(host) = &self.feeds.host else { return Err(HearError::NotConfigured) };
-        let mut round = self.feeds.hearing.lock().await;
-        let began_at = self.clock.now();
-        let is_known = self.feeds.advisories.table(Feed::Osv).is_some();
-        let heard_as_of = lock(&self.feeds.known).heard.get(Feed::Osv.as_str()).map(|heard| heard.as_of);
-        let since = heard_as_of.filter(|as_of| is_known && *as_of > FeedAge::NEVER);
-        if let Some(since) = since
-            && let News::Some(new) = news(host, since.minus(OVERLAP)).await?
-        {
-            let wanted: Vec<(String, Timestamp)> = new.iter().filter(|(id, at)| round.0.get(id) != Some(at)).cloned().collect();
-            let records = if wanted.is_empty() { Some(Vec::new()) } else { records(host, &wanted).await? };
-            if let Some(records) = records {
-                // Joined with what is known they are all there is.
-                let extent = Extent::Rest(began_at);
-                let hearing = Hearing { feed: Feed::Osv, source: Source::Records(records), extent, actor: Actor::Airlock };
-                let heard = self.hear_alone(hearing, &mut round).await?;
-                // Those that cannot be read are asked for again until they can be, or the feed drops them; where more than are told
-                // cannot be, all are.
-                let faulty: HashSet<&str> = heard.faults.iter().filter_map(|fault| hear::id_of(&fault.record)).collect();
-                if heard.unreadable == faulty.len() as u64 {
-                    round.0 = new.into_iter().filter(|(id, _)| !faulty.contains(id.as_str())).collect();
-                }
-                return Ok(heard);
+        let _alone = self.feeds.asking.lock().await;
+        for _ in 0..ASKED_MAX {
+            match self.refreshed_by_news(host).await? {
+                ByNews::Heard(heard) => return Ok(*heard),
+                ByNews::Overtaken => {}
+                ByNews::AllIsNeeded => return self.refreshed_whole(host).await,
             }
         }
+        self.refreshed_whole(host).await
+    }
+
+    async fn refreshed_by_news(&self, host: &FeedHost) -> Result<ByNews, HearError> {
+        let began_at = self.clock.now();
+        let (known, fetched) = {
+            let round = self.feeds.hearing.lock().await;
+            (self.feeds.advisories.table(Feed::Osv), round.0.clone())
+        };
+        let heard_as_of = lock(&self.feeds.known).heard.get(Feed::Osv.as_str()).map(|heard| heard.as_of);
+        let Some(since) = heard_as_of.filter(|as_of| known.is_some() && *as_of > FeedAge::NEVER) else {
+            return Ok(ByNews::AllIsNeeded);
+        };
+        let (News::Some(new), newest) = news(host, since.minus(OVERLAP)).await? else { return Ok(ByNews::AllIsNeeded) };
+        let wanted: Vec<(String, Timestamp)> = new.iter().filter(|(id, at)| fetched.get(id) != Some(at)).cloned().collect();
+        let Some(records) = records(host, &wanted).await? else { return Ok(ByNews::AllIsNeeded) };
+        let mut round = self.feeds.hearing.lock().await;
+        let is_as_it_was = match (&known, self.feeds.advisories.table(Feed::Osv)) {
+            (Some(known), Some(now)) => Arc::ptr_eq(known, &now),
+            (Some(_), None) | (None, Some(_)) | (None, None) => false,
+        };
+        if !is_as_it_was {
+            // Somebody brought another whole meanwhile, and what is new beside that is something else.
+            return Ok(ByNews::Overtaken);
+        }
+        // Joined with what is known they are all there is. A list that says nothing new for long may be one that nobody renews any more.
+        let quiet_max = self.feeds.config.quiet_max;
+        let as_of = newest.map_or(began_at, |newest| began_at.min(newest.plus(quiet_max)));
+        if as_of < began_at {
+            let newest = newest.map(|newest| newest.to_string());
+            tracing::warn!(newest, %as_of, "the feed says nothing new for long; what is known counts as of quiet_max after the newest thing that it says");
+        }
+        let extent = Extent::Rest(as_of);
+        let hearing = Hearing { feed: Feed::Osv, source: Source::Records(records), extent, actor: Actor::Airlock };
+        let heard = self.hear_alone(hearing, &mut round).await?;
+        // Those that cannot be read are asked for again until they can be, or the feed drops them; where more than are told cannot be,
+        // all are.
+        let faulty: HashSet<&str> = heard.faults.iter().filter_map(|fault| hear::id_of(&fault.record)).collect();
+        if heard.unreadable == faulty.len() as u64 {
+            round.0 = new.into_iter().filter(|(id, _)| !faulty.contains(id.as_str())).collect();
+        }
+        Ok(ByNews::Heard(Box::new(heard)))
+    }
+
+    async fn refreshed_whole(&self, host: &FeedHost) -> Result<Heard, HearError> {
+        let began_at = self.clock.now();
         let mut incoming = self.feeds.advisories.incoming();
         if let Some(pieces) = incoming.pieces() {
             let asked = host.pieces(ALL, bundle::BYTES_MAX, &pieces).await;
@@ -128,28 +170,28 @@ impl Quarantine {
             written.map_err(HearError::Incoming)?;
         }
         let source = Source::Bundle(incoming.path().to_owned());
-        let hearing = Hearing { feed: Feed::Osv, source, extent: Extent::Whole(Some(began_at)), actor: Actor::Airlock };
-        self.hear_alone(hearing, &mut round).await
+        self.hear(Hearing { feed: Feed::Osv, source, extent: Extent::Whole(Some(began_at)), actor: Actor::Airlock }).await
     }
 }
 
-/// What was modified since then, by the feed's list.
-async fn news(host: &FeedHost, since: Timestamp) -> Result<News, HearError> {
+/// What was modified since then, by the feed's list, and when the newest thing that it names was.
+async fn news(host: &FeedHost, since: Timestamp) -> Result<(News, Option<Timestamp>), HearError> {
     let (pieces, mut waiting) = mpsc::channel::<Bytes>(4);
     let asked = async {
         let pieces = pieces;
         host.pieces(LIST, LIST_BYTES_MAX, &pieces).await
     };
     let read = async move {
-        let mut list = List { since, new: Vec::new(), last: None, rest: Vec::new() };
+        let mut list = List { since, new: Vec::new(), newest: None, last: None, rest: Vec::new() };
         while let Some(piece) = waiting.recv().await {
             match list.take(&piece) {
                 Ok(ControlFlow::Continue(())) => {}
-                Ok(ControlFlow::Break(news)) => return Ok(news),
+                Ok(ControlFlow::Break(news)) => return Ok((news, list.newest)),
                 Err(why) => return Err(HearError::List(why)),
             }
         }
-        list.end().map_err(HearError::List)
+        let news = list.end().map_err(HearError::List)?;
+        Ok((news, list.newest))
     };
     // The reader goes, with its end of the pieces, as soon as it has heard enough.
     let (asked, news) = tokio::join!(asked, read);
@@ -162,6 +204,8 @@ async fn news(host: &FeedHost, since: Timestamp) -> Result<News, HearError> {
 struct List {
     since: Timestamp,
     new: Vec<(String, Timestamp)>,
+    /// Of the first line.
+    newest: Option<Timestamp>,
     /// When the record before was modified: the newest come first.
     last: Option<Timestamp>,
     /// The beginning of a line.
@@ -198,6 +242,7 @@ impl List {
         if !osv::is_id(folder) || !osv::is_id(id) {
             return Err(wrong());
         }
+        self.newest.get_or_insert(at);
         if self.last.replace(at).is_some_and(|last| last < at) {
             return Ok(ControlFlow::Break(News::Much));
         }
@@ -211,7 +256,7 @@ impl List {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn end(mut self) -> Result<News, String> {
+    fn end(&mut self) -> Result<News, String> {
         let last = std::mem::take(&mut self.rest);
         Ok(match self.line(&last)? {
             ControlFlow::Break(news) => news,
@@ -252,7 +297,7 @@ mod tests {
     use super::*;
 
     fn read(pieces: &[&str], since: &str) -> Result<Option<Vec<String>>, String> {
-        let mut list = List { since: Timestamp::parse(since).unwrap(), new: Vec::new(), last: None, rest: Vec::new() };
+        let mut list = List { since: Timestamp::parse(since).unwrap(), new: Vec::new(), newest: None, last: None, rest: Vec::new() };
         let ids = |news| match news {
             News::Some(new) => Some(new.into_iter().map(|(id, _)| id).collect()),
             News::Much => None,

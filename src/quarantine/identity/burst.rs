@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::model::finding::Finding;
@@ -16,6 +14,7 @@ use crate::model::index::Row;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::time::Timestamp;
+use crate::quarantine::stamps::Stamps;
 use crate::quarantine::workflow::lock;
 
 /// So many packages are many.
@@ -28,35 +27,26 @@ const KEPT: Duration = Duration::from_secs(14 * 24 * 3_600);
 const HANDS_MAX: usize = 4_096;
 /// Releases of one of them; the oldest go first.
 const RELEASES_MAX: usize = 1_024;
-/// Packages that may be judged otherwise by what others did; beyond it all are judged anew at once.
-const TOUCHED_MAX: usize = 10_000;
 const NAMED_MAX: usize = 5;
 
 /// What came out lately.
 #[derive(Default)]
 pub struct Bursts {
     lately: Mutex<Lately>,
-    /// Whether any package was ever touched: asked of every request.
-    any_touched: AtomicBool,
+    /// What may change the judgement of packages that are not judged now.
+    stamps: Stamps,
 }
 
 #[derive(Default)]
 struct Lately {
     /// By scope or publisher, as people write them.
     hands: HashMap<Box<str>, BTreeSet<(Timestamp, PackageId)>>,
-    /// Counts, by package, what may change its judgement.
-    touched: HashMap<PackageId, u64>,
-    all_touched: u64,
 }
 
 impl Bursts {
     /// Another number whenever the package's part in a burst may be another.
     pub fn changes(&self, package: &PackageId) -> u64 {
-        if !self.any_touched.load(Ordering::Acquire) {
-            return 0;
-        }
-        let lately = lock(&self.lately);
-        lately.all_touched.wrapping_add(lately.touched.get(package).copied().unwrap_or(0))
+        self.stamps.of(package)
     }
 
     /// Takes in what is new of a package, and tells which of its releases are part of a burst. `counts_from`: from when each row's age
@@ -71,11 +61,10 @@ impl Bursts {
         let mut lately = lock(&self.lately);
         for (row, at) in young() {
             for hand in hands(&index.package, row) {
-                lately.take_in(&hand, *at, &index.package, since);
+                for other in lately.take_in(&hand, *at, &index.package, since) {
+                    self.stamps.touch(&other);
+                }
             }
-        }
-        if !lately.touched.is_empty() || lately.all_touched > 0 {
-            self.any_touched.store(true, Ordering::Release);
         }
         for (row, at) in young() {
             let burst = hands(&index.package, row).find_map(|hand| {
@@ -93,25 +82,26 @@ impl Bursts {
 }
 
 impl Lately {
-    fn take_in(&mut self, hand: &str, at: Timestamp, package: &PackageId, since: Timestamp) {
+    /// The other packages that are part of a burst by it and may not have been before.
+    fn take_in(&mut self, hand: &str, at: Timestamp, package: &PackageId, since: Timestamp) -> BTreeSet<PackageId> {
         if !self.hands.contains_key(hand) {
             self.make_room(since);
             self.hands.insert(Box::from(hand), BTreeSet::new());
         }
-        let Some(releases) = self.hands.get_mut(hand) else { return };
+        let Some(releases) = self.hands.get_mut(hand) else { return BTreeSet::new() };
         if !releases.insert((at, package.clone())) {
-            return;
+            return BTreeSet::new();
         }
         while releases.len() > RELEASES_MAX || releases.first().is_some_and(|(at, _)| *at < since) {
             releases.pop_first();
         }
         // They may be enough since this one; more than enough they were before.
-        let packages = self.around(hand, at);
-        if (PACKAGES_MIN..PACKAGES_MIN * 2).contains(&packages.len()) {
-            for other in packages.iter().filter(|other| *other != package) {
-                self.touch(other);
-            }
+        let mut packages = self.around(hand, at);
+        if !(PACKAGES_MIN..PACKAGES_MIN * 2).contains(&packages.len()) {
+            return BTreeSet::new();
         }
+        packages.remove(package);
+        packages
     }
 
     /// Packages of a hand with releases around then.
@@ -133,14 +123,6 @@ impl Lately {
         if let Some(oldest) = oldest {
             self.hands.remove(&oldest);
         }
-    }
-
-    fn touch(&mut self, package: &PackageId) {
-        if self.touched.len() >= TOUCHED_MAX && !self.touched.contains_key(package) {
-            self.all_touched += 1 + self.touched.values().sum::<u64>();
-            self.touched.clear();
-        }
-        *self.touched.entry(package.clone()).or_default() += 1;
     }
 }
 
@@ -222,6 +204,16 @@ mod tests {
             assert_eq!(seen(&bursts, &format!("p{number}"), "mal", MINUTE), None);
         }
         assert!(seen(&bursts, "p8", "mal", MINUTE).unwrap().starts_with("10 packages by mal within the hour: "));
+    }
+
+    #[test]
+    fn whoever_asks_whether_something_changed_waits_for_nobody() {
+        let bursts = Arc::new(Bursts::default());
+        let _judging = lock(&bursts.lately);
+        let (told, heard) = std::sync::mpsc::channel();
+        let asked = Arc::clone(&bursts);
+        std::thread::spawn(move || told.send(asked.changes(&PackageId::npm("left-pad").unwrap())));
+        assert_eq!(heard.recv_timeout(Duration::from_secs(10)), Ok(0));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub enum Statements {
     None,
     Bundles(Vec<Value>),
     Unavailable(String),
+    /// The registry did not answer; asked later it may.
+    Unanswered(String),
 }
 
 /// What speaks for the release whose bytes have `digest`. `published_at`: when it was published, as far as that is believed.
@@ -39,7 +41,9 @@ pub fn weigh(
     let wanted = Wanted { name: &vouchers.subject, digest };
     let bundles = match statements {
         Statements::None => return Evidence { signature, provenance: Proof::Absent, ..Evidence::default() },
-        Statements::Unavailable(why) => return Evidence { signature, provenance: unavailable(why), ..Evidence::default() },
+        Statements::Unavailable(why) | Statements::Unanswered(why) => {
+            return Evidence { signature, provenance: unavailable(why), ..Evidence::default() };
+        }
         Statements::Bundles(bundles) => bundles,
     };
     let mut provenance = unavailable("its entry speaks of statements, and none is of provenance");
@@ -57,6 +61,17 @@ pub fn weigh(
         }
     }
     Evidence { signature, provenance, ..Evidence::default() }
+}
+
+/// What is known after asking again: what could be told before, and cannot be now, is known still.
+pub fn joined(before: &Evidence, now: Evidence) -> Evidence {
+    let is_unavailable = |proof: &Proof| match proof {
+        Proof::Unavailable { .. } => true,
+        Proof::Good | Proof::Absent | Proof::Wrong { .. } => false,
+    };
+    let signature = if is_unavailable(&now.signature) { before.signature.clone() } else { now.signature.clone() };
+    let provenance = if is_unavailable(&now.provenance) { before.clone() } else { now };
+    Evidence { signature, ..provenance }
 }
 
 /// Whether the registry signed that these bytes are this release. One good signature is enough; a false one without a good one
@@ -133,6 +148,7 @@ mod tests {
     use crate::ecosystem::signature::PublicKey;
     use crate::ecosystem::voucher::RegistryKey;
     use crate::ecosystem::voucher::Signature;
+    use crate::model::evidence::Source;
 
     const MESSAGE: &str = "@acme/web@1.0.0:sha512-x";
 
@@ -209,6 +225,19 @@ mod tests {
         let wrong = json!({"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json"});
         assert!(matches!(weigh(&Statements::Bundles(vec![wrong.clone()])), Proof::Wrong { .. }));
         assert!(matches!(weigh(&Statements::Bundles(vec![wrong, json!({"mediaType": "x"})])), Proof::Wrong { .. }));
+    }
+
+    #[test]
+    fn what_was_told_before_is_not_forgotten_by_asking_again() {
+        let out = |why: &str| Proof::Unavailable { why: why.to_owned() };
+        let source = Source { repository: Some("https://git.example/acme/web".to_owned()), ..Source::default() };
+        let good = Evidence { signature: out("a"), provenance: Proof::Good, source: Some(source.clone()), ..Evidence::default() };
+        let later = Evidence { signature: Proof::Good, provenance: out("b"), ..Evidence::default() };
+        let whole = Evidence { signature: Proof::Good, provenance: Proof::Good, source: Some(source), ..Evidence::default() };
+        assert_eq!(joined(&good, later.clone()), whole);
+        assert_eq!(joined(&later, good), whole);
+        let wrong = Evidence { signature: Proof::Wrong { why: "x".to_owned() }, ..Evidence::default() };
+        assert_eq!(joined(&later, wrong.clone()), wrong, "what is found is found");
     }
 
     #[test]

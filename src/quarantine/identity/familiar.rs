@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use crate::ecosystem::Ecosystem;
 use crate::ecosystem::likeness::Like;
@@ -19,7 +21,10 @@ use crate::quarantine::workflow::lock;
 const NAMES_MAX: usize = 10_000;
 
 #[derive(Default)]
-pub struct Familiar(Mutex<BTreeMap<EcosystemId, Known>>);
+pub struct Familiar {
+    known: Mutex<BTreeMap<EcosystemId, Known>>,
+    changes: AtomicU64,
+}
 
 #[derive(Default)]
 struct Known {
@@ -30,18 +35,24 @@ struct Known {
 
 impl Familiar {
     pub fn add(&self, package: &PackageId) {
-        let mut all = lock(&self.0);
+        let mut all = lock(&self.known);
         let known = all.entry(package.ecosystem).or_default();
         let name = package.name.as_str();
         if known.names.len() < NAMES_MAX && !known.names.contains(name) {
             known.names.insert(Box::from(name));
             known.built = None;
+            self.changes.fetch_add(1, Ordering::AcqRel);
         }
+    }
+
+    /// Another number whenever [`Familiar::examine`] may come out otherwise.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Acquire)
     }
 
     fn like(&self, package: &PackageId) -> Option<Like> {
         let names = {
-            let mut all = lock(&self.0);
+            let mut all = lock(&self.known);
             let known = all.get_mut(&package.ecosystem)?;
             let names = &known.names;
             let build = || Arc::new(Names::of(names.iter().map(|name| &**name), std::iter::empty()));

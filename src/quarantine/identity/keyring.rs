@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -12,6 +13,7 @@ use crate::model::finding::printable;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
+use crate::quarantine::workflow::lock;
 use crate::upstream::Document;
 use crate::upstream::Upstreams;
 
@@ -40,15 +42,19 @@ struct Held {
     again_at: Timestamp,
 }
 
+/// What is held of one registry. Locked while it is asked: whoever comes meanwhile has the same question.
+type Hook = Arc<tokio::sync::Mutex<Option<Held>>>;
+
 pub struct Keyring {
-    held: tokio::sync::Mutex<BTreeMap<Place, Held>>,
+    /// No more than there are registries in the configuration.
+    hooks: Mutex<BTreeMap<Place, Hook>>,
     upstreams: Arc<Upstreams>,
     clock: Clock,
 }
 
 impl Keyring {
     pub fn new(upstreams: Arc<Upstreams>, clock: Clock) -> Keyring {
-        Keyring { held: tokio::sync::Mutex::default(), upstreams, clock }
+        Keyring { hooks: Mutex::default(), upstreams, clock }
     }
 
     /// The keys of the package's registry. `wanted` are ids that should be among them: where none is, the registry is asked anew, since
@@ -56,10 +62,10 @@ impl Keyring {
     pub async fn keys(self: &Arc<Self>, ecosystem: &Arc<dyn Ecosystem>, package: &PackageId, wanted: &[&str]) -> Keys {
         let scope = self.upstreams.own_scope(package.name.scope()).map(str::to_owned);
         let place = (package.ecosystem, scope);
-        // Held while the registry is asked: whoever comes meanwhile has the same question.
-        let mut held = self.held.lock().await;
+        let hook = Arc::clone(lock(&self.hooks).entry(place.clone()).or_default());
+        let mut held = hook.lock().await;
         let now = self.clock.now();
-        if let Some(known) = held.get_mut(&place) {
+        if let Some(known) = held.as_mut() {
             let is_due = now >= known.again_at || now < known.heard_at;
             let lacks = match &known.keys {
                 Keys::Known(keys) => !wanted.is_empty() && !keys.iter().any(|key| wanted.contains(&key.id.as_str())),
@@ -70,8 +76,8 @@ impl Keyring {
                 Keys::Known(_) if is_due && !lacks => {
                     known.again_at = now.plus(AGAIN_AFTER);
                     let (this, ecosystem) = (Arc::clone(self), Arc::clone(ecosystem));
-                    let keys = known.keys.clone();
-                    tokio::spawn(async move { this.refresh(place, &ecosystem).await });
+                    let (keys, hook) = (known.keys.clone(), Arc::clone(&hook));
+                    tokio::spawn(async move { this.refresh(&hook, &place, &ecosystem).await });
                     return keys;
                 }
                 Keys::Known(_) if !lacks || !is_old => return known.keys.clone(),
@@ -79,17 +85,18 @@ impl Keyring {
                 Keys::Known(_) | Keys::None | Keys::Unavailable(_) => {}
             }
         }
-        let before = held.get(&place).map(|known| known.keys.clone());
+        let before = held.as_ref().map(|known| known.keys.clone());
         let heard = self.heard(&place.1, ecosystem, before).await;
         let keys = heard.keys.clone();
-        held.insert(place, heard);
+        *held = Some(heard);
         keys
     }
 
-    async fn refresh(&self, place: Place, ecosystem: &Arc<dyn Ecosystem>) {
-        let before = self.held.lock().await.get(&place).map(|known| known.keys.clone());
+    /// Without the lock while the registry is asked: the keys that were known serve meanwhile.
+    async fn refresh(&self, hook: &Hook, place: &Place, ecosystem: &Arc<dyn Ecosystem>) {
+        let before = hook.lock().await.as_ref().map(|known| known.keys.clone());
         let heard = self.heard(&place.1, ecosystem, before).await;
-        self.held.lock().await.insert(place, heard);
+        *hook.lock().await = Some(heard);
     }
 
     /// What the registry says now. What was known of its keys stays where it says nothing.

@@ -20,8 +20,6 @@ use crate::model::time::Timestamp;
 const ACT: Duration = Duration::from_secs(14 * 24 * 3_600);
 /// A publisher who was silent for so long is looked at as a new one.
 const SILENCE: Duration = Duration::from_secs(365 * 24 * 3_600);
-/// Releases below one in its line that are looked at for its predecessor.
-const PREDECESSORS_MAX: usize = 256;
 const NAMED_MAX: usize = 3;
 
 /// A package's releases, and how its format orders them.
@@ -69,6 +67,8 @@ struct Publishers<'a> {
     /// The first release of all, and the first by anybody else, of which the publisher is known.
     first: Option<Release<'a>>,
     first_by_another: Option<Release<'a>>,
+    /// Every release of which the publisher is known, oldest first, with the last one before it by anybody but its publisher.
+    known: Vec<(Release<'a>, Option<Release<'a>>)>,
 }
 
 fn key(hand: &Hand) -> (&str, Option<&str>) {
@@ -90,7 +90,18 @@ impl<'a> Publishers<'a> {
         let first = known.first().copied();
         let first_by_another = first.and_then(|(first, _)| known.iter().find(|(hand, _)| !hand.is_same(first)));
         let first_by_another = first_by_another.map(|(_, release)| *release);
-        Publishers { times, first: first.map(|(_, release)| release), first_by_another }
+        let mut before: Vec<Option<Release<'a>>> = Vec::with_capacity(known.len());
+        for (place, (hand, _)) in known.iter().enumerate() {
+            let last = place.checked_sub(1).and_then(|last| known.get(last).copied());
+            // Before a release of the same hand stands whoever stood before that one.
+            before.push(match last {
+                Some((other, release)) if !other.is_same(hand) => Some(release),
+                Some(_) => before.last().copied().flatten(),
+                None => None,
+            });
+        }
+        let known = known.into_iter().map(|(_, release)| release).zip(before).collect();
+        Publishers { times, first: first.map(|(_, release)| release), first_by_another, known }
     }
 
     /// The first release by anybody but `hand`.
@@ -118,11 +129,17 @@ impl<'a> Publishers<'a> {
         }
     }
 
+    /// The last release before then by anybody but `hand`.
+    fn last_besides(&self, hand: &Hand, at: Timestamp) -> Option<Release<'a>> {
+        let earlier = self.known.partition_point(|(release, _)| release.at < at);
+        let (last, by_another) = self.known.get(earlier.checked_sub(1)?)?;
+        let is_anothers = last.row.origin.hand.as_deref().is_some_and(|other| !other.is_same(hand));
+        if is_anothers { Some(*last) } else { *by_another }
+    }
+
     /// A new publisher, beside those of before; and whether these had let them in by then.
     fn introduced(&self, hand: &Hand, release: &Release<'a>, before: &Release<'a>) -> String {
-        let earlier = self.times.values().flatten().filter(|other| other.at < release.at);
-        let last = earlier.filter(|other| other.row.origin.hand.as_deref().is_some_and(|other| !other.is_same(hand)));
-        let last = last.max_by_key(|other| other.at).unwrap_or(before);
+        let last = self.last_besides(hand, release.at).unwrap_or(*before);
         let Some(other) = last.row.origin.hand.as_deref() else { return named(hand) };
         let mut text = format!("{}; {} published {}", named(hand), named(other), last.row.version);
         if hand.workflow.is_none() && !other.maintainers.is_empty() {
@@ -159,21 +176,44 @@ fn lost<'a>(releases: &[Release<'a>], question: &Question<'_>) -> Vec<(Release<'
     let mut lost = Vec::new();
     for line in lines.values_mut() {
         line.sort_by(|left, right| (question.precedence)(&left.row.version, &right.row.version));
-        for (place, release) in line.iter().enumerate() {
-            if release.row.origin.is_vouched_for() {
-                continue;
+        let (mut below, mut vouched) = (Below::default(), Below::default());
+        for release in line.iter() {
+            if !release.row.origin.is_vouched_for() {
+                // What came out in the same act may have lost it as well: it counts only where there is nothing older.
+                let previous = match below.nearest(|other| other.at <= release.at.minus(ACT)) {
+                    Some(settled) => Some(settled).filter(|settled| settled.row.origin.is_vouched_for()),
+                    None => vouched.nearest(|other| other.at < release.at),
+                };
+                lost.extend(previous.map(|previous| (*release, &previous.row.version)));
             }
-            let below = line.get(..place).unwrap_or_default().iter().rev().take(PREDECESSORS_MAX);
-            let below = below.filter(|other| other.at < release.at && other.row.removed_at.is_none());
-            let settled = below.clone().find(|other| other.at <= release.at.minus(ACT));
-            // What came out in the same act may have lost it as well: it counts only where there is nothing older.
-            let previous = settled.or_else(|| below.max_by_key(|other| other.row.origin.is_vouched_for()));
-            if let Some(previous) = previous.filter(|previous| previous.row.origin.is_vouched_for()) {
-                lost.push((*release, &previous.row.version));
+            if release.row.removed_at.is_none() {
+                below.add(*release);
+                if release.row.origin.is_vouched_for() {
+                    vouched.add(*release);
+                }
             }
         }
     }
     lost
+}
+
+/// The releases below one in its line, so that the nearest of those that are old enough is found at once, however many lie between.
+/// The oldest come first: one that has another above it that is as old is nearest to nothing any more.
+#[derive(Default)]
+struct Below<'a>(Vec<Release<'a>>);
+
+impl<'a> Below<'a> {
+    fn add(&mut self, release: Release<'a>) {
+        // Whoever may have those as the nearest has this one, which is nearer and as old.
+        while self.0.pop_if(|other| other.at >= release.at).is_some() {}
+        self.0.push(release);
+    }
+
+    /// `is_old`: true of all up to an age, and of none after.
+    fn nearest(&self, is_old: impl Fn(&Release<'_>) -> bool) -> Option<Release<'a>> {
+        let old = self.0.partition_point(is_old);
+        self.0.get(old.checked_sub(1)?).copied()
+    }
 }
 
 #[cfg(test)]

@@ -165,9 +165,27 @@ impl Table {
         Ok(found)
     }
 
-    /// Whether the bytes may be named: memory only, and once in 2^64 it says so of others.
-    pub fn may_name(&self, digest: &Digest) -> bool {
-        self.keys.binary_search(&key(digest)).is_ok()
+    /// 0 where the bytes are not named, else another number whenever what names them may say something else. Memory only, and once in
+    /// 2^64 it speaks of others.
+    pub fn stamp_of_bytes(&self, digest: &Digest) -> u32 {
+        self.named(equal(&self.keys, key(digest))).fold(0, |all, (_, stamp)| all.rotate_left(1) ^ stamp)
+    }
+
+    /// Whether both say the same of whatever bytes are named. `None`: nothing was ever said.
+    pub fn says_the_same_of_bytes(&self, other: Option<&Table>) -> bool {
+        match other {
+            Some(other) => self.named(0..self.keys.len()).eq(other.named(0..other.keys.len())),
+            None => self.keys.is_empty(),
+        }
+    }
+
+    /// Digests by their place, each with the stamp of what names it.
+    fn named(&self, places: std::ops::Range<usize>) -> impl Iterator<Item = (u64, u32)> {
+        let keys = self.keys.get(places.clone()).unwrap_or_default().iter().copied();
+        let owners = self.owners.get(places).unwrap_or_default().iter();
+        // What leads nowhere is told when it is asked for.
+        let stamp = |owner: &u32| usize::try_from(*owner).ok().and_then(|owner| self.stamps.get(owner)).copied().unwrap_or(0);
+        keys.zip(owners.map(stamp))
     }
 
     /// 0 where nothing is said of the package.
@@ -210,11 +228,6 @@ impl Table {
 
     fn damaged(&self, why: &'static str) -> TableFault {
         TableFault::Damaged { file: self.path.clone(), why }
-    }
-
-    /// Bytes of memory that it takes.
-    pub fn weight(&self) -> usize {
-        self.hashes.len() * 16 + self.keys.len() * 12
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::model::decision::Decision;
+use crate::model::decision::Verb;
 use crate::model::digest::Digest;
 use crate::model::local::NameOwner;
 use crate::model::package::Version;
@@ -175,6 +177,25 @@ pub async fn what_is_published_here_is_known_as_ours(bench: &Bench) {
     commit(&*state, vec![Command::Assigned { package: package("web"), to: NameOwner::Upstream }]).await;
     assert_eq!(state.locals().await.unwrap(), [package("app")]);
     assert_eq!(state.package(&package("web")).await.unwrap().local, None);
+}
+
+pub async fn what_people_approved_once_is_let_in(bench: &Bench) {
+    let state = bench.open();
+    commit(&*state, vec![decided("web")]).await;
+    assert_eq!(state.let_in().await.unwrap(), [], "it was rejected");
+    for name in ["web", "app", "web"] {
+        let approved = match decided(name) {
+            Command::Decided { release, decision } => Command::Decided { release, decision: Decision { verb: Verb::Approve, ..decision } },
+            other => other,
+        };
+        commit(&*state, vec![approved]).await;
+    }
+    let reopened = match decided("app") {
+        Command::Decided { release, decision } => Command::Decided { release, decision: Decision { verb: Verb::Reopen, ..decision } },
+        other => other,
+    };
+    commit(&*state, vec![reopened]).await;
+    assert_eq!(state.let_in().await.unwrap(), [package("app"), package("web")]);
 }
 
 pub async fn a_star_is_remembered_of_any_package(bench: &Bench) {

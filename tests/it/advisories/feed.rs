@@ -111,6 +111,78 @@ async fn nothing_opens_before_it_was_heard() {
     }
 }
 
+#[tokio::test]
+async fn a_mirror_that_nobody_renews_gets_too_old() {
+    let upstream = feed().await;
+    upstream.package("left-pad", |p| _ = p.release("1.2.0").age("3d"));
+    let airlock = before(upstream).await;
+    heard(&airlock).await;
+    let known = "2026-11-20T10:00:00Z,MAL-2099-0001\n2026-11-20T09:00:00Z,GHSA-aaaa-bbbb-cccc\n";
+    airlock.upstream.document(LIST, known);
+    airlock.upstream.document("/feeds/npm/MAL-2099-0001.json", first().to_string());
+    airlock.advance("4d");
+    let airlock = airlock.restart().await;
+    let state = once(&airlock, "the old list", |state| state["as_of"] != "2026-11-20T12:00:00.000Z").await;
+    assert_eq!((&state["as_of"], &state["fresh"]), (&json!("2026-11-23T10:00:00.000Z"), &json!(false)), "{state:#}");
+    let held = airlock.tarball("left-pad", "1.2.0").await;
+    assert!(held.status == 403 && held.text().contains("what is known of malware is too old"), "{}", held.status);
+    assert_eq!(airlock.tarball("left-pad", "1.1.0").await.status, 200, "it opened while the mirror counted");
+
+    let new = malware("MAL-2099-0002", "evil", &["2.0.0"], &["some-inspector"], "2026-11-24T11:00:00Z");
+    airlock.upstream.document(LIST, format!("2026-11-24T11:00:00Z,MAL-2099-0002\n{known}"));
+    airlock.upstream.document("/feeds/npm/MAL-2099-0002.json", new.to_string());
+    airlock.upstream.document("/feeds/npm/GHSA-aaaa-bbbb-cccc.json", "{}");
+    airlock.advance("10m");
+    let airlock = airlock.restart().await;
+    assert_eq!(heard(&airlock).await["as_of"], "2026-11-24T12:10:00.000Z");
+    assert_eq!(airlock.tarball("left-pad", "1.2.0").await.status, 200);
+}
+
+#[tokio::test]
+async fn all_there_is_counts_no_longer_than_its_newest_record_and_a_while() {
+    let upstream = feed().await;
+    let url = upstream.url().join("feeds/npm/").unwrap();
+    let airlock = Airlock::before(upstream, |config| {
+        config.feeds.osv.url = Some(url);
+        config.feeds.osv.quiet_max = std::time::Duration::from_secs(3_600);
+    })
+    .await;
+    assert_eq!(heard(&airlock).await["as_of"], "2026-11-20T11:00:00.000Z");
+}
+
+#[tokio::test]
+async fn what_an_admin_brings_waits_for_no_download() {
+    let upstream = feed().await;
+    let gate = upstream.gate(ALL);
+    let airlock = before(upstream).await;
+    gate.reached(1).await;
+    let own = malware("MAL-2099-0009", "left-pad", &["1.0.0"], &["some-inspector"], "2026-11-20T11:00:00Z");
+    within("what was brought to be heard", airlock.bring(&[own])).await;
+    assert_eq!(airlock.get(&format!("{ADVISORIES}?package=left-pad")).await.json()["advisories"][0]["id"], "MAL-2099-0009");
+    gate.open();
+    heard(&airlock).await;
+    assert_eq!(airlock.tarball("left-pad", "1.0.0").await.status, 403);
+}
+
+#[tokio::test]
+async fn what_is_new_is_asked_for_again_where_all_was_brought_meanwhile() {
+    let airlock = before(feed().await).await;
+    heard(&airlock).await;
+    let known = "2026-11-20T10:00:00Z,MAL-2099-0001\n2026-11-20T09:00:00Z,GHSA-aaaa-bbbb-cccc\n";
+    airlock.upstream.document(LIST, known);
+    airlock.upstream.document("/feeds/npm/MAL-2099-0001.json", first().to_string());
+    let gate = airlock.upstream.gate(LIST);
+    airlock.advance("2h");
+    let airlock = airlock.restart().await;
+    gate.reached(1).await;
+    let all = [first(), vulnerability("GHSA-aaaa-bbbb-cccc", "other", "1.0.0", "2026-11-20T13:00:00Z")];
+    let reply = within("all to be brought", airlock.bring_all(&all)).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    gate.open();
+    once(&airlock, "the list to be heard", |state| state["as_of"] == "2026-11-20T14:00:00.000Z").await;
+    assert_eq!(airlock.upstream.count(LIST), 2);
+}
+
 /// What becomes of a record that could not be read.
 #[derive(Clone, Copy, Debug)]
 enum Mended {

@@ -1,5 +1,6 @@
 //! Imports: what is brought, what is passed over, how old what is known is, and that damage holds instead of opening.
 
+use airlock::model::digest::Digest;
 use serde_json::Value;
 use serde_json::json;
 
@@ -52,6 +53,21 @@ async fn what_is_known_counts_as_of_its_newest_record_and_gets_older() {
     assert_eq!(airlock.tarball("left-pad", "1.1.0").await.status, 200);
     airlock.advance("30d");
     assert_eq!(airlock.tarball("left-pad", "1.1.0").await.status, 200, "and that it opened while the feed was fresh stays so");
+}
+
+#[tokio::test]
+async fn what_is_said_of_bytes_is_known_of_what_nobody_uses_yet() {
+    let airlock = waiting().gated().await;
+    assert_eq!(airlock.listed("left-pad").await, ["1.0.0"]);
+    let bytes = Digest::of(&airlock.upstream.tarball("left-pad", "1.0.0"));
+    let mut record = malware("MAL-2099-0001", "evil", &["1.0.0"], &["some-inspector"], EARLIER);
+    record["affected"][0]["database_specific"] = json!({"indicators": {"package_integrity": [{"hashes": {"sha512_sri": bytes.sri()}}]}});
+    airlock.bring(std::slice::from_ref(&record)).await;
+    assert_eq!(airlock.listed("left-pad").await, [""; 0], "what was judged before is judged anew");
+    record["withdrawn"] = json!(EARLIER);
+    record["modified"] = json!("2026-11-20T07:00:00Z");
+    airlock.bring(&[record]).await;
+    assert_eq!(airlock.listed("left-pad").await, ["1.0.0"], "and when it is taken back");
 }
 
 #[tokio::test]

@@ -11,10 +11,10 @@ use crate::support::scenario::Scenario;
 
 const EARLIER: &str = "2026-11-20T01:00:00Z";
 const LATER: &str = "2026-11-20T02:00:00Z";
-/// Behind the 90 days after which a release is long in use.
-const MONTHS_LATER: &str = "2027-02-22T01:00:00Z";
-const MONTHS_LATER_TOO: &str = "2027-02-22T02:00:00Z";
-const MONTHS_LATER_LAST: &str = "2027-02-22T03:00:00Z";
+/// More than 90 days after the releases came into use.
+const MONTHS_EARLIER: &str = "2027-02-18T13:00:00Z";
+const MONTHS_LATER: &str = "2027-02-18T14:00:00Z";
+const MONTHS_LAST: &str = "2027-02-18T15:00:00Z";
 
 async fn in_use() -> Airlock {
     let scenario = Scenario::new().package("left-pad", |p| {
@@ -80,25 +80,25 @@ async fn what_was_said_outlives_a_restart() {
 #[tokio::test]
 async fn one_source_alone_does_not_take_away_what_is_long_in_use() {
     let airlock = in_use().await;
-    airlock.advance("100d");
-    airlock.bring(&[malware("MAL-2099-0001", "left-pad", &["1.0.0", "1.1.0"], &["some-inspector"], MONTHS_LATER)]).await;
+    airlock.advance("91d");
+    airlock.bring(&[malware("MAL-2099-0001", "left-pad", &["1.0.0", "1.1.0"], &["some-inspector"], MONTHS_EARLIER)]).await;
     assert_eq!(airlock.tarball("left-pad", "1.1.0").await.status, 200);
     assert_eq!(airlock.findings("left-pad", "1.1.0").await, ["malware_unconfirmed: MAL-2099-0001 (some-inspector)"]);
     assert_eq!(airlock.tarball("left-pad", "1.0.0").await.status, 403, "what nobody used here has no such credit");
     assert_eq!(queue(&airlock).await, ["left-pad@1.1.0"], "people are told");
-    airlock.bring(&[malware("MAL-2099-0002", "left-pad", &["1.1.0"], &["ghsa-malware"], MONTHS_LATER_TOO)]).await;
+    airlock.bring(&[malware("MAL-2099-0002", "left-pad", &["1.1.0"], &["ghsa-malware"], MONTHS_LATER)]).await;
     assert_eq!(airlock.tarball("left-pad", "1.1.0").await.status, 403);
     assert_eq!(airlock.standing("left-pad", "1.1.0").await, "rejected");
-    let third = malware("MAL-2099-0002", "left-pad", &["1.1.0"], &["ghsa-malware"], MONTHS_LATER_LAST);
-    airlock.bring(&[with(third, "withdrawn", json!(MONTHS_LATER_LAST))]).await;
+    let third = malware("MAL-2099-0002", "left-pad", &["1.1.0"], &["ghsa-malware"], MONTHS_LAST);
+    airlock.bring(&[with(third, "withdrawn", json!(MONTHS_LAST))]).await;
     assert_eq!(airlock.standing("left-pad", "1.1.0").await, "approved");
 }
 
 #[tokio::test]
 async fn people_decide_what_one_source_alone_says() {
     let airlock = in_use().await;
-    airlock.advance("100d");
-    let named = |id: &str, package: &str| malware(id, package, &["1.0.0", "1.1.0"], &["some-inspector"], MONTHS_LATER);
+    airlock.advance("91d");
+    let named = |id: &str, package: &str| malware(id, package, &["1.0.0", "1.1.0"], &["some-inspector"], MONTHS_EARLIER);
     airlock.bring(&[named("MAL-2099-0001", "left-pad"), named("MAL-2099-0002", "right-pad")]).await;
     assert_eq!(queue(&airlock).await, ["left-pad@1.1.0", "right-pad@1.0.0"]);
     let explained = airlock.release("left-pad", "1.1.0").await["would_change"].to_string();
@@ -115,7 +115,7 @@ async fn people_decide_what_one_source_alone_says() {
     assert_eq!(airlock.tarball("right-pad", "1.0.0").await.status, 403);
 
     // What people answered was about the word of one.
-    airlock.bring(&[malware("MAL-2099-0003", "left-pad", &["1.1.0"], &["ghsa-malware"], MONTHS_LATER_TOO)]).await;
+    airlock.bring(&[malware("MAL-2099-0003", "left-pad", &["1.1.0"], &["ghsa-malware"], MONTHS_LATER)]).await;
     assert_eq!(airlock.standing("left-pad", "1.1.0").await, "rejected");
     assert_eq!(airlock.tarball("left-pad", "1.1.0").await.status, 403);
 }

@@ -2,6 +2,7 @@
 
 use airlock::config::Config;
 use airlock::config::policy::Submissions;
+use airlock::config::upstream::Scope;
 use airlock::model::digest::Digest;
 use serde_json::Value;
 use serde_json::json;
@@ -11,6 +12,7 @@ use crate::support::scenario::Scenario;
 use crate::support::sigstore::Made;
 use crate::support::sigstore::Sigstore;
 use crate::support::upstream::Fault;
+use crate::support::within;
 
 const KEYS: &str = "/-/npm/v1/keys";
 const STATEMENTS: &str = "/-/npm/v1/attestations/@acme/web@1.0.0";
@@ -85,6 +87,65 @@ async fn what_cannot_be_had_is_unavailable_and_never_good() {
         let other = if what == "signature" { "provenance" } else { "signature" };
         assert_eq!(seen[other]["is"], "good", "{seen:#}");
     }
+}
+
+#[tokio::test]
+async fn what_the_registry_did_not_say_is_asked_for_again() {
+    for (path, what) in [(KEYS, "signature"), (STATEMENTS, "provenance")] {
+        let sigstore = Sigstore::new();
+        let airlock = attested(&sigstore).await;
+        airlock.upstream.fault(path, Fault::status(503));
+        assert_eq!(evidence(&airlock).await[what]["is"], "unavailable");
+        airlock.upstream.heal(path);
+        let airlock = airlock.restart().await;
+        airlock.advance("1m");
+        within("the registry to be asked again", async {
+            while airlock.release("@acme/web", "1.0.0").await["evidence"][what]["is"] != "good" {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        let seen = airlock.release("@acme/web", "1.0.0").await["evidence"].clone();
+        assert_eq!((&seen["signature"]["is"], &seen["provenance"]["is"]), (&json!("good"), &json!("good")), "{seen:#}");
+        assert_eq!(airlock.upstream.count("/@acme/web/-/web-1.0.0.tgz"), 1, "its bytes are known");
+    }
+}
+
+#[tokio::test]
+async fn what_turns_out_to_be_false_counts_when_it_is_heard_late() {
+    let (sigstore, another) = (Sigstore::new(), Sigstore::new());
+    let airlock = attested(&sigstore).await;
+    airlock.upstream.fault(STATEMENTS, Fault::status(503));
+    evidence(&airlock).await;
+    let bytes = airlock.upstream.tarball("@acme/web", "1.0.0");
+    let made = Made::of("pkg:npm/%40acme/web@1.0.0", &Digest::of(&bytes).hex());
+    airlock.upstream.document(STATEMENTS, another.attestations(&made).to_string());
+    airlock.upstream.heal(STATEMENTS);
+    airlock.advance("1m");
+    within("the registry to be asked again", async {
+        while airlock.tarball("@acme/web", "1.0.0").await.status != 403 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_registry_that_never_answers_is_asked_a_few_times() {
+    let sigstore = Sigstore::new();
+    let airlock = attested(&sigstore).await;
+    airlock.upstream.fault(STATEMENTS, Fault::status(503));
+    evidence(&airlock).await;
+    within("the job to end", async {
+        while !airlock.get("/-/airlock/metrics").await.text().contains("airlock_jobs_waiting 0") {
+            airlock.advance("6h");
+        }
+    })
+    .await;
+    // Fewer where the clock went on before an answer was there.
+    let asked = airlock.upstream.count(STATEMENTS);
+    assert!((2..=5).contains(&asked), "{asked}");
+    assert!(airlock.get("/-/airlock/metrics").await.text().contains("airlock_jobs_parked 0"), "it is nothing for people");
 }
 
 #[tokio::test]
@@ -189,6 +250,56 @@ async fn a_name_like_one_of_our_own_is_looked_at() {
     let release = airlock.release("acme-teaspoons", "1.0.0").await;
     assert_eq!(release["standing"], "in_review", "{release:#}");
     assert_eq!(release["findings"][0]["evidence"], "acme-teaspoon, which is in use here: one letter differs");
+}
+
+#[tokio::test]
+async fn a_name_like_one_that_people_let_in_is_looked_at_from_then_on_and_after_a_restart() {
+    let mut scenario = Scenario::new().package("acme-teaspoon", |p| _ = p.release("1.0.0").age("3d"));
+    for name in ["acme-teaspoons", "acme-tea-spoon"] {
+        scenario = scenario.package(name, |p| _ = p.release("1.0.0"));
+    }
+    let airlock = scenario.gated().await;
+    assert_eq!(airlock.listed("acme-teaspoons").await, ["1.0.0"]);
+    airlock.tarball("acme-teaspoon", "1.0.0").await;
+    assert_eq!(airlock.decide("acme-teaspoon", "1.0.0", "approve", "it is what we use").await.status, 200);
+    assert_eq!(airlock.listed("acme-teaspoons").await, [""; 0], "what was judged before is judged anew");
+    let airlock = airlock.restart().await;
+    let release = airlock.release("acme-tea-spoon", "1.0.0").await;
+    assert_eq!(release["standing"], "in_review", "{release:#}");
+    assert!(release["findings"][0]["evidence"].as_str().unwrap().starts_with("acme-teaspoon, which is in use here: "), "{release:#}");
+}
+
+#[tokio::test]
+async fn a_registry_whose_keys_do_not_come_holds_up_no_other() {
+    let (sigstore, mut message) = (Sigstore::new(), String::new());
+    let of_scope = Scenario::new().package("@acme/web", |p| {
+        let release = p.release("1.0.0");
+        message = format!("@acme/web@1.0.0:{}", release.tarball().integrity);
+        release.dist("signatures", sigstore.signatures(&message));
+    });
+    let acme = of_scope.start().await;
+    acme.document(KEYS, sigstore.keys());
+    let scenario = Scenario::new().package("left-pad", |p| {
+        let release = p.release("1.0.0");
+        let message = format!("left-pad@1.0.0:{}", release.tarball().integrity);
+        release.dist("signatures", sigstore.signatures(&message));
+    });
+    let url = acme.url();
+    let airlock = scenario.gated_by(|config| _ = config.upstream.scopes.insert("@acme".to_owned(), Scope { url, token: None })).await;
+    let gate = airlock.upstream.gate(KEYS);
+    let slow = airlock.tarball("left-pad", "1.0.0");
+    let other = async {
+        gate.reached(1).await;
+        airlock.tarball("@acme/web", "1.0.0").await
+    };
+    tokio::pin!(slow);
+    tokio::select! {
+        _ = &mut slow => panic!("the other one waited for the keys that do not come"),
+        served = other => assert_eq!(served.status, 200),
+    }
+    assert_eq!(airlock.release("@acme/web", "1.0.0").await["evidence"]["signature"], json!({"is": "good"}));
+    gate.open();
+    slow.await;
 }
 
 #[tokio::test]

@@ -137,6 +137,11 @@ fn what_a_packages_owner_wrote_is_not_independent() {
 fn malware_is_known_by_more_than_its_id() {
     let kind = |change: fn(&mut Value)| one(&vulnerability(change)).kind;
     assert_eq!(kind(|record| record["aliases"] = json!(["MAL-2099-1"])), AdvisoryKind::Malware);
+    let many = |record: &mut Value| {
+        let ids = (0..ALIASES_MAX + 8).map(|number| json!(format!("CVE-2099-{number}"))).chain([json!("MAL-2099-1")]);
+        record["aliases"] = ids.collect();
+    };
+    assert_eq!(kind(many), AdvisoryKind::Malware, "however many other names it has");
     assert_eq!(kind(|record| record["database_specific"]["cwe_ids"] = json!(["CWE-506"])), AdvisoryKind::Malware);
     assert_eq!(
         kind(|record| record["database_specific"]["malicious-packages-origins"] = json!([{ "source": "x", "sha256": "00" }])),
@@ -186,7 +191,6 @@ fn events_become_stretches_in_whatever_order_they_stand() {
     check(&mixed, &[range("", "", "1.2.0", ""), range("2.0.0", "2.3.0", "", "")]);
     check(&json!([{ "introduced": "1.0.0" }, { "limit": "2.0.0" }, { "limit": "1.5.0" }]), &[range("1.0.0", "", "", "2.0.0")]);
     check(&json!([{ "introduced": "1.0.0" }, { "limit": "*" }]), &[range("1.0.0", "", "", "")]);
-    check(&json!([{ "fixed": "1.0.0" }]), &[]);
     check(&json!([{ "introduced": "not a version" }, { "fixed": "ä" }]), &[range("", "", "", "")]);
     let git = vulnerability(|record| record["affected"][0]["ranges"][0]["type"] = json!("GIT"));
     assert_eq!(one(&git).ranges, []);
@@ -254,6 +258,70 @@ fn what_databases_add_in_other_forms_says_nothing() {
         }));
         assert_eq!(advisory.sources[0].name, "mal", "{odd}");
     }
+}
+
+#[test]
+fn what_cannot_be_read_takes_nothing_beside_it_away() {
+    let advisory = one(&vulnerability(|record| {
+        record["summary"] = json!({ "en": "Prototype pollution" });
+        record["aliases"] = json!([7, "CVE-2099-1", { "id": "x" }]);
+        record["severity"] = json!([{ "type": "OTHER", "score": 9.8 }, record["severity"][0], "x"]);
+        record["database_specific"] = json!({ "severity": 3, "github_reviewed": "yes", "cwe_ids": [1_321, "CWE-506"] });
+        record["affected"][0]["database_specific"] = json!({
+            "severity": ["HIGH"],
+            "last_known_affected_version_range": 7,
+            "cwes": [506, { "id": 506 }, { "cweId": "CWE-1" }],
+            "indicators": { "package_integrity": [
+                "x",
+                { "hashes": 7 },
+                { "hashes": { "sha512": { "a": 1 }, "sha512_sri": Digest::of(b"tarball").sri() } },
+            ] },
+        });
+    }));
+    assert_eq!((advisory.kind, advisory.score), (AdvisoryKind::Malware, Some(98)), "by its cwe_ids, and the vector that can be read");
+    assert_eq!((advisory.aliases, advisory.summary.as_str()), (vec!["CVE-2099-1".to_owned()], ""));
+    assert_eq!(advisory.digests, [Digest::of(b"tarball")]);
+    let word = one(&vulnerability(|record| {
+        record["severity"] = json!("9.8");
+        record["affected"][0]["database_specific"] = json!({ "severity": 3, "cwes": "x" });
+    }));
+    assert_eq!(word.score, Some(90), "a word is enough");
+    let origins = one(&vulnerability(|record| record["database_specific"]["malicious-packages-origins"] = json!({ "a": "form of 2100" })));
+    assert_eq!(origins.kind, AdvisoryKind::Malware);
+}
+
+#[test]
+fn what_matters_and_cannot_be_read_makes_the_record_unreadable() {
+    #[track_caller]
+    fn check(expect: &str, change: impl FnOnce(&mut Value)) {
+        let fault = read_value(&vulnerability(change)).unwrap_err().to_string();
+        assert!(fault.starts_with(expect), "{fault}");
+    }
+    let range = |range: Value| move |record: &mut Value| record["affected"][0]["ranges"] = json!([range]);
+    check("a range of it cannot be read: its type \"SEMVER2\"", range(json!({ "type": "SEMVER2", "events": [{ "introduced": "0" }] })));
+    check("a range of it cannot be read: its type \"\"", range(json!({ "events": [{ "introduced": "0" }] })));
+    check("a range of it cannot be read: it begins nowhere", range(json!({ "type": "SEMVER", "events": [] })));
+    check("a range of it cannot be read: it begins nowhere", range(json!({ "type": "SEMVER", "events": [{ "fixed": "1.0.0" }] })));
+    let odd = json!({ "type": "SEMVER", "events": [{ "introduced": "0" }, { "mended": "1.0.0" }] });
+    check("a range of it cannot be read: one of its events", range(odd));
+    check("it is not an OSV record", range(json!("0 - 1.0.0")));
+    check("it is not an OSV record", |record| record["affected"][0]["package"] = json!("left-pad"));
+    check("it is not an OSV record", |record| record["withdrawn"] = json!(2_099));
+    for unreadable in [json!([{ "type": "CVSS_V9", "score": "CVSS:9.9/AV:N" }]), json!([9.8]), json!("9.8")] {
+        check("how grave it is cannot be read", |record| {
+            record["severity"] = unreadable;
+            record["database_specific"]["severity"] = json!("GRAVE");
+        });
+    }
+    // What is about others is theirs.
+    let others = one(&vulnerability(|record| {
+        let range = json!({ "type": "SEMVER2", "events": 7 });
+        let other = json!({ "package": { "ecosystem": "Other", "name": "x" }, "ranges": range });
+        record["affected"].as_array_mut().unwrap().push(other);
+    }));
+    assert_eq!(others.ranges.len(), 1);
+    let twice = r#"{"id":"GHSA-1","modified":"2099-01-01T00:00:00Z","database_specific":{"cwe_ids":[],"cwe_ids":["CWE-506"]}}"#;
+    assert!(matches!(read(twice.as_bytes(), &order::precedence), Err(Unreadable::Malformed(_))));
 }
 
 #[test]

@@ -122,3 +122,25 @@ fn provenance_is_lost_within_a_major_line() {
     // What was published earlier lost nothing, whatever its number.
     assert_eq!(kinds(&["1.0.0 ann+ 10", "1.0.1 ann 90"]), [""; 0]);
 }
+
+#[test]
+fn any_number_of_releases_between_hides_nothing() {
+    let mut lines = vec!["1.0.0 ann+ 90".to_owned()];
+    lines.extend((1..=300).map(|number| format!("1.0.{number} ann 3")));
+    lines.push("1.1.0 ann 1".to_owned());
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let found = found(&lines);
+    assert_eq!(found.iter().filter(|text| text.contains("provenance_lost: 1.0.0 had it")).count(), 301, "{found:?}");
+    assert!(found.contains(&"1.1.0 provenance_lost: 1.0.0 had it".to_owned()), "{found:?}");
+    // All in one act.
+    let lines: Vec<String> = lines.iter().map(|line| line.replace("ann+ 90", "ann+ 5")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert!(self::found(&lines).contains(&"1.1.0 provenance_lost: 1.0.0 had it".to_owned()));
+}
+
+#[test]
+fn the_last_release_by_another_is_named_whoever_came_between() {
+    let found = found(&["1.0.0 ann 900", "1.1.0 bob 500", "1.2.0 mal 5", "1.2.1 mal 4", "1.2.2 mal 3"]);
+    let named: Vec<&String> = found.iter().filter(|text| text.contains("new_publisher: mal; bob published 1.1.0")).collect();
+    assert_eq!(named.len(), 3, "{found:?}");
+}
