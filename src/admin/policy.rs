@@ -49,6 +49,7 @@ fn shown(replayed: Replayed) -> Replay {
         hit: replayed.hit.into_iter().map(hit).collect(),
         hit_total: replayed.hit_total,
         unknown: replayed.unknown,
+        unknown_pulls: replayed.unknown_pulls,
         complete: replayed.complete,
     }
 }

@@ -12,10 +12,12 @@ use tokio::time::Instant;
 use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::catalog::queue::Walk;
+use crate::model::index::Index;
 use crate::model::job::Job;
 use crate::model::job::Work;
 use crate::model::package::PackageId;
 use crate::model::release::ReleaseId;
+use crate::quarantine::judge::Standings;
 use crate::quarantine::workflow::ATTEMPTS_MAX;
 use crate::quarantine::workflow::Subject;
 use crate::storage::record::PackageState;
@@ -186,10 +188,14 @@ impl Catalog {
         self.walked(if missed == 0 { Walk::Over } else { Walk::Incomplete });
     }
 
-    /// Without bringing the package into memory, where its document is there.
-    pub(super) async fn find_waiting(self: &Arc<Self>, package: &PackageId, state: &Arc<PackageState>) -> Result<(), CatalogError> {
-        if self.look_through(package, state).await? {
-            return Ok(());
+    /// Without bringing the package into memory, where its document is there. How it was judged.
+    pub(super) async fn find_waiting(
+        self: &Arc<Self>,
+        package: &PackageId,
+        state: &Arc<PackageState>,
+    ) -> Result<(Arc<Index>, Standings), CatalogError> {
+        if let Some(judged) = self.look_through(package, state).await? {
+            return Ok(judged);
         }
         // It changed meanwhile, or its document is lost and is asked for again.
         let state = self.state.package(package).await?;
@@ -197,6 +203,7 @@ impl Catalog {
             Some(shelf) => shelf,
             None => self.shelf(package).await?,
         };
-        self.view(&shelf).await.map(drop)
+        let view = self.view(&shelf).await?;
+        Ok((Arc::clone(&shelf.index), view.standings.clone()))
     }
 }

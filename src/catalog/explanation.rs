@@ -264,9 +264,10 @@ impl Catalog {
         if order.verb == Verb::Approve {
             self.know_bytes(&shelf, release).await?;
         }
+        let before = self.explain_on(&shelf, release).await;
         self.quarantine.decide(&shelf.index, &release.version, order, person).await?;
         self.quarantine.ring();
-        let explanation = self.explain_on(&shelf, release).await?;
+        let explanation = self.explain_recorded(&shelf, release, before).await?;
         if order.verb != Verb::Approve || explanation.verdict.standing != Standing::Admissible {
             return Ok(explanation);
         }
@@ -276,7 +277,25 @@ impl Catalog {
                 tracing::warn!(%release, %error, "approved, but its bytes could not be inspected yet; the first download tries again");
             }
         }
-        Ok(self.explain_on(&shelf, release).await?)
+        Ok(self.explain_recorded(&shelf, release, Ok(explanation)).await?)
+    }
+
+    /// The release as it stands once something of it was recorded. What is recorded is no failure, whatever can be read of it:
+    /// where that is nothing, it is told as it stood before, and that this is so.
+    pub(super) async fn explain_recorded(
+        &self,
+        shelf: &Arc<Shelf>,
+        release: &ReleaseId,
+        before: Result<Explanation, CatalogError>,
+    ) -> Result<Explanation, CatalogError> {
+        match (self.explain_on(shelf, release).await, before) {
+            (Err(error), Ok(before)) => {
+                tracing::error!(%release, %error, "recorded, but where it stands now could not be read");
+                let sentence = format!("This is recorded; where {release} stands now could not be read, and what is told is from before.");
+                Ok(Explanation { sentence, ..before })
+            }
+            (now, _) => now,
+        }
     }
 }
 

@@ -159,15 +159,28 @@ impl Catalog {
             let conditions = vec![Condition::Revision { package: package.clone(), is: before.revision }];
             self.residents.foretell(&package, &after);
             let committed = self.state.commit(Batch { at, actor, conditions, commands }).await;
-            self.settle(&package).await.map_err(CatalogError::from)?;
+            let settled = self.settle(&package).await;
             committed?;
+            if let Err(error) = settled {
+                tracing::error!(package = %package, %error, "recorded, but it could not be read back; it holds as it was recorded");
+                self.settle_as(&package, &after).await;
+            }
         }
-        let state = self.state.package(&package).await.map_err(CatalogError::from)?;
         self.unknown.remove(&package);
-        if let Some(document) = document {
-            self.shelve(index, document, at, &before).await?;
+        // From here on it is recorded: whatever fails, it is so, and whoever made it so is not told otherwise.
+        if let Some(document) = document
+            && let Err(error) = self.shelve(index, document, at, &before).await
+        {
+            tracing::error!(package = %package, %error, "recorded, but not in memory yet; whoever asks for it next reads what was kept");
+            self.shelves.remove(&package);
         }
-        Ok(state)
+        Ok(match self.state.package(&package).await {
+            Ok(state) => state,
+            Err(error) => {
+                tracing::error!(package = %package, %error, "recorded, but it could not be read back");
+                Arc::new(after)
+            }
+        })
     }
 
     /// The shelf of a package that is at home here, composed from what the ledger has of it now. `None`: nothing is published.

@@ -14,6 +14,7 @@ use crate::model::notice::NoticeKind;
 use crate::model::notice::NoticePuller;
 use crate::model::release::ReleaseId;
 use crate::quarantine::judge::pin;
+use crate::quarantine::recalls::recalled;
 
 /// Of an error that is kept of an attempt.
 const ERROR_BYTES_MAX: usize = 300;
@@ -36,7 +37,7 @@ impl Catalog {
     }
 
     async fn notice(self: &Arc<Self>, job: &Job, release: &ReleaseId, event: NoticeKind, hook: &HookId) -> Result<Notice, CatalogError> {
-        let recall = self.recall(release).await?;
+        let pulls = self.pulls(release).await?;
         let state = self.state.package(&release.package).await?;
         let released = state.releases.get(&release.version);
         let file = released.and_then(|one| one.inspections.keys().chain(one.pins.keys()).next());
@@ -46,7 +47,7 @@ impl Catalog {
             count: pull.count,
             last_at: pull.last_at,
         };
-        let decision = recall.decision.as_ref().filter(|_| event == NoticeKind::Recalled);
+        let decision = released.and_then(|one| recalled(one, self.clock.now())).filter(|_| event == NoticeKind::Recalled);
         Ok(Notice {
             id: notice_id(&[event.as_str(), &release.to_string(), hook, &job.queued_at.to_string()]),
             event,
@@ -57,9 +58,9 @@ impl Catalog {
             at: decision.map(|one| one.at),
             by: decision.map(|one| one.by.clone()),
             reason: decision.map(|one| one.reason.clone()),
-            pulls: recall.pulls.iter().map(|pull| pull.count).sum(),
-            pullers: recall.pulls.iter().rev().take(Notice::PULLERS_MAX).map(puller).collect(),
-            pullers_total: recall.pulls.len() as u64,
+            pulls: pulls.iter().map(|pull| pull.count).sum(),
+            pullers: pulls.iter().rev().take(Notice::PULLERS_MAX).map(puller).collect(),
+            pullers_total: pulls.len() as u64,
         })
     }
 

@@ -21,6 +21,7 @@ use crate::quarantine::workflow::lock;
 use crate::storage::record::LocalRelease;
 use crate::storage::record::PackageState;
 use crate::storage::record::ReleaseState;
+use crate::storage::record::Sequence;
 
 /// Releases whose demand is counted.
 const WANTED_MAX: usize = 20_000;
@@ -30,8 +31,17 @@ const PER_PACKAGE_MAX: usize = 200;
 /// Which releases wait for people, by package.
 #[derive(Debug, Default)]
 pub struct Board {
-    waiting: BTreeMap<PackageId, Vec<Version>>,
+    waiting: BTreeMap<PackageId, Waiting>,
     walk: Walk,
+}
+
+/// What of one package waits for people.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// The package's, when that was known.
+    revision: Sequence,
+    /// With how many people asked for it in so many words.
+    releases: Vec<(Version, usize)>,
 }
 
 /// How far the walk over all known packages came since the start.
@@ -46,7 +56,7 @@ pub enum Walk {
 
 impl Board {
     pub fn len(&self) -> usize {
-        self.waiting.values().map(Vec::len).sum()
+        self.waiting.values().map(|one| one.releases.len()).sum()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -97,6 +107,11 @@ pub(super) fn waits(verdict: &Verdict, submission: Option<&LocalRelease>, state:
     }
 }
 
+/// How many people ask for a release in so many words and had no answer.
+fn asked_for_by(state: &PackageState, version: &Version) -> usize {
+    state.releases.get(version).map_or(0, |one| unanswered(one).count())
+}
+
 impl Catalog {
     /// Remembers which releases of a package wait for people. One that was neither asked for nor ever used here is not
     /// worth a person's time and is left out.
@@ -114,13 +129,14 @@ impl Catalog {
         let people = rows
             .filter(|(row, verdict)| waits(verdict, state.submission(&row.version), state.releases.get(&row.version)))
             .map(|(row, _)| &row.version);
-        let waiting: Vec<Version> = people.filter(|version| is_worth_it(version)).take(PER_PACKAGE_MAX).cloned().collect();
+        let waiting = people.filter(|version| is_worth_it(version)).take(PER_PACKAGE_MAX);
+        let releases: Vec<(Version, usize)> = waiting.map(|version| (version.clone(), asked_for_by(state, version))).collect();
         drop(wanted);
         let mut board = lock(&self.board);
-        if waiting.is_empty() {
+        if releases.is_empty() {
             board.waiting.remove(&index.package);
         } else {
-            board.waiting.insert(index.package.clone(), waiting);
+            board.waiting.insert(index.package.clone(), Waiting { revision: state.revision, releases });
         }
     }
 
@@ -144,8 +160,10 @@ impl Catalog {
         if is_new && standing == Standing::InReview {
             let mut board = lock(&self.board);
             let waiting = board.waiting.entry(release.package.clone()).or_default();
-            if waiting.len() < PER_PACKAGE_MAX && !waiting.contains(&release.version) {
-                waiting.push(release.version.clone());
+            if waiting.releases.len() < PER_PACKAGE_MAX && waiting.releases.iter().all(|(version, _)| *version != release.version) {
+                waiting.releases.push((release.version.clone(), 0));
+                // How many asked for it is not known.
+                waiting.revision = Sequence::default();
             }
         }
     }
@@ -157,21 +175,34 @@ impl Catalog {
     /// What waited for people when its package was judged last, in order of packages.
     pub(super) fn posted(&self) -> Posted {
         let board = lock(&self.board);
-        let of = |(package, versions): (&PackageId, &Vec<Version>)| {
+        let of = |(package, waiting): (&PackageId, &Waiting)| {
             let package = package.clone();
-            versions.clone().into_iter().map(move |version| ReleaseId { package: package.clone(), version })
+            let versions: Vec<Version> = waiting.releases.iter().map(|(version, _)| version.clone()).collect();
+            versions.into_iter().map(move |version| ReleaseId { package: package.clone(), version })
         };
         Posted { releases: board.waiting.iter().flat_map(of).collect(), walk: board.walk }
     }
 
     /// What waits for people, most wanted first, at most `limit` releases.
     pub async fn queue(self: &std::sync::Arc<Self>, limit: usize) -> Result<Queue, CatalogError> {
-        let Posted { releases, walk } = self.posted();
-        let mut ordered: Vec<(Demand, ReleaseId)> = Vec::with_capacity(releases.len());
-        for release in releases {
-            let state = self.state.package(&release.package).await?;
-            let people = state.releases.get(&release.version).map_or(0, |one| unanswered(one).count());
-            ordered.push((Demand { people, tries: self.wanted(&release) }, release));
+        let (posted, walk) = {
+            let board = lock(&self.board);
+            let posted: Vec<(PackageId, Sequence, Vec<(Version, usize)>)> =
+                board.waiting.iter().map(|(package, one)| (package.clone(), one.revision, one.releases.clone())).collect();
+            (posted, board.walk)
+        };
+        let mut ordered: Vec<(Demand, ReleaseId)> = Vec::with_capacity(posted.iter().map(|(.., releases)| releases.len()).sum());
+        for (package, revision, releases) in posted {
+            // Only of what moved since it was judged.
+            let moved = match self.state.revision(&package).await? == revision {
+                true => None,
+                false => Some(self.state.package(&package).await?),
+            };
+            for (version, people) in releases {
+                let people = moved.as_ref().map_or(people, |state| asked_for_by(state, &version));
+                let release = ReleaseId { package: package.clone(), version };
+                ordered.push((Demand { people, tries: self.wanted(&release) }, release));
+            }
         }
         ordered.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| left.1.cmp(&right.1)));
         let mut waiting = Vec::new();

@@ -7,7 +7,6 @@ use crate::catalog::CatalogError;
 use crate::model::actor::is_one_name;
 use crate::model::decision::Decision;
 use crate::model::job::Job;
-use crate::model::job::Work;
 use crate::model::pull::PullCount;
 use crate::model::pull::Puller;
 use crate::model::release::ReleaseId;
@@ -70,8 +69,7 @@ impl Catalog {
                 missing.push(whose);
             }
         }
-        let mut notices = self.quarantine.jobs().await?;
-        notices.retain(|job| matches!(&job.work, Work::Notify { release: about, .. } if about == release));
+        let notices = self.quarantine.notices_of(release).await?;
         Ok(Recall { decision, pulls, acknowledgements, missing, notices })
     }
 }

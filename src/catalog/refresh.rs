@@ -29,6 +29,7 @@ use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::quarantine::intake::Before;
 use crate::quarantine::intake::join;
+use crate::quarantine::judge::Standings;
 use crate::storage::ledger::file::is_full;
 use crate::storage::record::LastSight;
 use crate::storage::record::PackageState;
@@ -163,15 +164,19 @@ impl Catalog {
         Ok(kept.as_ref().and_then(kept::read).filter(|index| index.package == *package))
     }
 
-    /// Looks what of a package waits for people, as of `state`, and leaves nothing of it in memory. `false` where that
-    /// cannot be told from what is kept.
-    pub(crate) async fn look_through(&self, package: &PackageId, state: &Arc<PackageState>) -> Result<bool, CatalogError> {
+    /// Looks what of a package waits for people, as of `state`, and leaves nothing of it in memory; how it was judged. `None` where
+    /// that cannot be told from what is kept.
+    pub(crate) async fn look_through(
+        &self,
+        package: &PackageId,
+        state: &Arc<PackageState>,
+    ) -> Result<Option<(Arc<Index>, Standings)>, CatalogError> {
         let Some(sight) = state.last_sight.as_ref().filter(|_| !self.is_never_asked(package) || state.local.is_some()) else {
-            return Ok(false);
+            return Ok(None);
         };
-        let Some(index) = self.kept_index(package, sight).await? else { return Ok(false) };
+        let Some(index) = self.kept_index(package, sight).await?.map(Arc::new) else { return Ok(None) };
         let (quarantine, judged, now) = (Arc::clone(&self.quarantine), Arc::clone(state), self.clock.now());
-        self.meet_siblings(&index, state, now).await;
+        self.meet_siblings(&index, state, now).await?;
         let (ecosystem, outside_changes) = (self.ecosystem(package)?, self.quarantine.outside_changes(package));
         let judge = move || {
             let standings = quarantine.judged(&index, &judged, now);
@@ -180,11 +185,11 @@ impl Catalog {
         let (exposed, standings, index) =
             tokio::task::spawn_blocking(judge).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
         if self.state.revision(package).await? != state.revision {
-            return Ok(false);
+            return Ok(None);
         }
         self.post(&index, &standings, state);
         self.card(state, &exposed, &standings, outside_changes);
-        Ok(true)
+        Ok(Some((index, standings)))
     }
 
     async fn refresh(self: Arc<Self>, package: &PackageId, older_than: Duration) -> Result<Refreshed, CatalogError> {

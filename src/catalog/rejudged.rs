@@ -13,6 +13,7 @@ use crate::model::digest::DocumentDigest;
 use crate::model::package::PackageId;
 use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
+use crate::quarantine::trial::OnTrial;
 use crate::storage::record::Command;
 use crate::storage::record::PackageState;
 use crate::storage::record::Rejudged;
@@ -25,11 +26,11 @@ const RECORDS: usize = 1_000;
 const RESTS: u32 = 3;
 
 impl Catalog {
-    /// Once after a start whose policy is not the one that judged before.
+    /// After a start, until what the policy changed is recorded: once, unless it is stopped before it is done.
     pub(super) async fn rejudge(self: Arc<Self>, stop: watch::Receiver<bool>) {
         let Some(before) = self.quarantine.policy_before() else { return };
         let old = match self.recorded_policy(before).await {
-            Ok(Some(old)) => Arc::new(old),
+            Ok(Some(old)) => Arc::new((OnTrial::of(Arc::new(old)), OnTrial::of(Arc::new(self.quarantine.policy().clone())))),
             Ok(None) => {
                 tracing::warn!(policy = %before, "the policy that judged before cannot be read any more: what the new one opened is not recorded");
                 return;
@@ -55,17 +56,17 @@ impl Catalog {
     /// The policy that the ledger has under this digest; `None` where it has none that this version can read.
     async fn recorded_policy(&self, digest: DocumentDigest) -> Result<Option<Policy>, CatalogError> {
         let mut after = Sequence(0);
-        let mut found = None;
+        let text_of = |command: &Command| {
+            let Command::Policy { digest: recorded, text } = command else { return None };
+            (*recorded == digest).then(|| text.clone())
+        };
         loop {
             let entries = self.state.entries(after, RECORDS).await?;
-            let Some(last) = entries.last() else { return Ok(found) };
+            let Some(last) = entries.last() else { return Ok(None) };
             after = last.record.sequence;
-            for command in entries.iter().flat_map(|entry| &entry.record.commands) {
-                if let Command::Policy { digest: recorded, text } = command
-                    && *recorded == digest
-                {
-                    found = serde_json::from_str(text).ok();
-                }
+            // Wherever else it stands, it is the same text.
+            if let Some(text) = entries.iter().flat_map(|entry| &entry.record.commands).find_map(text_of) {
+                return Ok(serde_json::from_str(&text).ok());
             }
             tokio::task::yield_now().await;
         }
@@ -74,7 +75,7 @@ impl Catalog {
     /// `None` where it was stopped before it had looked at everything.
     async fn compared_with(
         self: &Arc<Self>,
-        old: &Arc<Policy>,
+        sides: &Arc<(OnTrial, OnTrial)>,
         before: DocumentDigest,
         stop: watch::Receiver<bool>,
     ) -> Result<Option<Rejudged>, CatalogError> {
@@ -89,7 +90,7 @@ impl Catalog {
                 if *stop.borrow() {
                     return Ok(None);
                 }
-                self.compare_package(old, package, state, &mut rejudged).await?;
+                self.compare_package(sides, package, state, &mut rejudged).await?;
             }
             tokio::time::sleep(began.elapsed() * RESTS).await;
         }
@@ -97,7 +98,7 @@ impl Catalog {
 
     async fn compare_package(
         self: &Arc<Self>,
-        old: &Arc<Policy>,
+        sides: &Arc<(OnTrial, OnTrial)>,
         package: PackageId,
         state: Arc<PackageState>,
         rejudged: &mut Rejudged,
@@ -106,13 +107,15 @@ impl Catalog {
             return Ok(());
         }
         let Some(sight) = &state.last_sight else { return Ok(()) };
-        let Some(index) = self.kept_index(&package, sight).await? else { return Ok(()) };
-        let (quarantine, old, now) = (Arc::clone(&self.quarantine), Arc::clone(old), self.clock.now());
+        let Some(index) = self.kept_index(&package, sight).await?.map(Arc::new) else { return Ok(()) };
+        let now = self.clock.now();
+        self.meet_on(sides, &index, &state, now).await?;
+        let (quarantine, sides) = (Arc::clone(&self.quarantine), Arc::clone(sides));
         let judged = move || {
             let is_used = |version| state.releases.get(version).is_some_and(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
             let used = index.rows.iter().enumerate().filter(|(_, row)| is_used(&row.version));
             let points: Vec<(usize, Timestamp)> = used.map(|(row, _)| (row, now)).collect();
-            let compared = quarantine.compare((&old, quarantine.policy()), &index, &state, &points, now);
+            let compared = quarantine.compare(&sides, &index, &state, &points, now);
             let moved =
                 points.iter().zip(compared).filter_map(|((row, _), compared)| Some((index.rows.get(*row)?.version.clone(), compared?)));
             moved.filter(|(_, one)| one.is_newly_allowed() || one.is_newly_blocked()).collect::<Vec<_>>()

@@ -2,6 +2,7 @@
 //! through. Off the serving path, one at a time, and nothing of it is remembered.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,12 +17,14 @@ use crate::config::policy::Policy;
 use crate::config::read_policy;
 use crate::model::digest::DocumentDigest;
 use crate::model::package::PackageId;
+use crate::model::package::Version;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::quarantine::judge::Verdict;
 use crate::quarantine::text_of;
 use crate::quarantine::trial::Compared;
+use crate::quarantine::trial::OnTrial;
 use crate::quarantine::wording;
 use crate::storage::pulls::since::DayPulls;
 use crate::storage::record::PackageState;
@@ -75,9 +78,10 @@ pub struct Replayed {
     pub to: Timestamp,
     pub baseline: DocumentDigest,
     pub candidate: DocumentDigest,
-    /// Pulls that were looked at, and how many of them the candidate would have refused.
+    /// Pulls that were judged, each once, and how many of them the candidate would have refused.
     pub pulls: u64,
     pub refused_pulls: u64,
+    /// Releases that were judged as of now: all of every package that was looked at.
     pub releases: u64,
     /// Most pulled first.
     pub blocked: Vec<Moved>,
@@ -88,8 +92,10 @@ pub struct Replayed {
     /// Who would have been refused something, most often first.
     pub hit: Vec<Hit>,
     pub hit_total: u64,
-    /// Releases of which nothing is known here any more.
+    /// Releases of which nothing is known here any more, each once however often it was pulled, and their pulls: neither policy
+    /// says anything of them.
     pub unknown: u64,
+    pub unknown_pulls: u64,
     /// Whether everything was looked at.
     pub complete: bool,
 }
@@ -123,6 +129,7 @@ pub struct Hit {
 type Who = (Option<String>, IpAddr);
 
 /// What is found, as it is gathered.
+#[derive(Default)]
 struct Gathered {
     blocked: BTreeMap<ReleaseId, (Moved, HashMap<Who, Hit>)>,
     allowed: Vec<Moved>,
@@ -130,7 +137,10 @@ struct Gathered {
     pulls: u64,
     releases: u64,
     unknown: u64,
+    unknown_pulls: u64,
 }
+
+type Sides = Arc<(OnTrial, OnTrial)>;
 
 impl Catalog {
     /// # Errors
@@ -146,14 +156,14 @@ impl Catalog {
         }
         let Ok(_turn) = self.trials.try_acquire() else { return Err(TrialError::Busy) };
         let (began, now) = (Instant::now(), self.clock.now());
-        let mut gathered = Gathered { blocked: BTreeMap::new(), allowed: Vec::new(), allowed_total: 0, pulls: 0, releases: 0, unknown: 0 };
-        let policies = (Arc::clone(&baseline), Arc::clone(&candidate));
+        let mut gathered = Gathered::default();
+        let sides = Arc::new((OnTrial::of(Arc::clone(&baseline)), OnTrial::of(Arc::clone(&candidate))));
         let (from, complete) = match trial.on {
             On::Days(days) => {
                 let from = now.minus(DAY * days);
-                (Some(from), self.over_pulls(from, &policies, &mut gathered, began).await?)
+                (Some(from), self.over_pulls(from, &sides, &mut gathered, began).await?)
             }
-            On::Known => (None, self.over_known(&policies, &mut gathered, began).await?),
+            On::Known => (None, self.over_known(&sides, &mut gathered, began).await?),
         };
         let digest = |policy: &Policy| DocumentDigest::of(text_of(policy).as_bytes());
         Ok(gathered.summed_up(from, now, (digest(&baseline), digest(&candidate)), complete))
@@ -162,7 +172,7 @@ impl Catalog {
     async fn over_pulls(
         self: &Arc<Self>,
         from: Timestamp,
-        policies: &(Arc<Policy>, Arc<Policy>),
+        sides: &Sides,
         gathered: &mut Gathered,
         began: Instant,
     ) -> Result<bool, CatalogError> {
@@ -176,17 +186,12 @@ impl Catalog {
                 return Ok(false);
             }
             let state = self.state.package(&package).await?;
-            self.try_package(package, state, pulls, policies, gathered).await?;
+            self.try_package(package, state, pulls, sides, gathered).await?;
         }
         Ok(since.left_out == 0)
     }
 
-    async fn over_known(
-        self: &Arc<Self>,
-        policies: &(Arc<Policy>, Arc<Policy>),
-        gathered: &mut Gathered,
-        began: Instant,
-    ) -> Result<bool, CatalogError> {
+    async fn over_known(self: &Arc<Self>, sides: &Sides, gathered: &mut Gathered, began: Instant) -> Result<bool, CatalogError> {
         let mut last = None;
         loop {
             let packages = self.state.packages(last.as_ref(), PAGE).await?;
@@ -196,7 +201,7 @@ impl Catalog {
                 if began.elapsed() > TIME_MAX {
                     return Ok(false);
                 }
-                self.try_package(package, state, Vec::new(), policies, gathered).await?;
+                self.try_package(package, state, Vec::new(), sides, gathered).await?;
             }
         }
     }
@@ -207,7 +212,7 @@ impl Catalog {
         package: PackageId,
         state: Arc<PackageState>,
         pulls: Vec<DayPulls>,
-        (before, after): &(Arc<Policy>, Arc<Policy>),
+        sides: &Sides,
         gathered: &mut Gathered,
     ) -> Result<(), CatalogError> {
         let began = Instant::now();
@@ -215,24 +220,35 @@ impl Catalog {
             Some(sight) => self.kept_index(&package, sight).await?,
             None => None,
         };
-        let Some(index) = index else {
-            gathered.unknown += 1;
+        let Some(index) = index.map(Arc::new) else {
+            gathered.lost(&state, &pulls);
             return Ok(());
         };
-        let (quarantine, before, after, now) = (Arc::clone(&self.quarantine), Arc::clone(before), Arc::clone(after), self.clock.now());
+        let now = self.clock.now();
+        self.meet_on(sides, &index, &state, now).await?;
+        let (quarantine, sides) = (Arc::clone(&self.quarantine), Arc::clone(sides));
         let judged = move || {
             let row = |one: &DayPulls| index.rows.iter().position(|row| row.version == one.release.version);
             let points: Vec<(usize, Timestamp)> = pulls.iter().map(|one| (row(one).unwrap_or(usize::MAX), one.first_at)).collect();
-            let then = quarantine.compare((&before, &after), &index, &state, &points, now);
+            let then = quarantine.compare(&sides, &index, &state, &points, now);
             let today: Vec<(usize, Timestamp)> = (0..index.rows.len()).map(|row| (row, now)).collect();
-            let today = quarantine.compare((&before, &after), &index, &state, &today, now);
-            (index, pulls, then, today, now)
+            let today = quarantine.compare(&sides, &index, &state, &today, now);
+            (index, pulls, then, today)
         };
-        let (index, pulls, then, today, now) =
+        let (index, pulls, then, today) =
             tokio::task::spawn_blocking(judged).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
         let is_of_pulls = !pulls.is_empty();
+        // In order of releases.
+        let mut last_unknown = None;
         for (one, compared) in pulls.into_iter().zip(then) {
-            gathered.pulled(one, compared.as_ref());
+            match compared {
+                Some(compared) => gathered.pulled(&one, &compared),
+                None => {
+                    gathered.unknown += u64::from(last_unknown.as_ref() != Some(&one.release));
+                    gathered.unknown_pulls += one.count;
+                    last_unknown = Some(one.release);
+                }
+            }
         }
         gathered.releases += index.rows.len() as u64;
         for (row, compared) in index.rows.iter().zip(&today) {
@@ -257,12 +273,18 @@ fn moved(release: ReleaseId, compared: &Compared, keeping: &Verdict, at: Timesta
 }
 
 impl Gathered {
-    fn pulled(&mut self, one: DayPulls, compared: Option<&Compared>) {
-        self.pulls += one.count;
-        let Some(compared) = compared else {
-            self.unknown += 1;
-            return;
+    /// A package whose index is gone: of what was pulled of it, else of all that the ledger names.
+    fn lost(&mut self, state: &PackageState, pulls: &[DayPulls]) {
+        let releases: BTreeSet<&Version> = match pulls {
+            [] => state.releases.keys().collect(),
+            pulls => pulls.iter().map(|one| &one.release.version).collect(),
         };
+        self.unknown += releases.len() as u64;
+        self.unknown_pulls += pulls.iter().map(|one| one.count).sum::<u64>();
+    }
+
+    fn pulled(&mut self, one: &DayPulls, compared: &Compared) {
+        self.pulls += one.count;
         if !compared.is_newly_blocked() {
             return;
         }
@@ -337,6 +359,7 @@ impl Gathered {
             hit: most(hit, NAMED_MAX),
             hit_total,
             unknown: self.unknown,
+            unknown_pulls: self.unknown_pulls,
             complete,
         }
     }

@@ -22,7 +22,8 @@ impl Catalog {
     /// Records that somebody asks for a release; the release as it stands then.
     pub async fn request(self: &Arc<Self>, release: &ReleaseId, reason: &str, person: &Principal) -> Result<Explanation, RequestOrFind> {
         let shelf = self.known_or_asked(&release.package).await?;
+        let before = self.explain_on(&shelf, release).await;
         self.quarantine.request(&shelf.index, &release.version, reason, person).await?;
-        Ok(self.explain_on(&shelf, release).await?)
+        Ok(self.explain_recorded(&shelf, release, before).await?)
     }
 }

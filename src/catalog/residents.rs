@@ -112,6 +112,12 @@ impl Catalog {
         Ok(())
     }
 
+    /// The same of a package that is recorded so and could not be read back.
+    pub(super) async fn settle_as(&self, package: &PackageId, state: &PackageState) {
+        let _alone = self.residents.settling.lock().await;
+        self.residents.set(package, state);
+    }
+
     /// Whether only callers with a name are told of the package.
     pub fn is_restricted(&self, package: &PackageId) -> bool {
         let known = self.residents.known.load();

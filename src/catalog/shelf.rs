@@ -189,7 +189,7 @@ impl Catalog {
     async fn judged(&self, shelf: &Arc<Shelf>, last: Option<Arc<View>>, now: Timestamp) -> Result<Arc<View>, CatalogError> {
         let package = &shelf.index.package;
         let state = self.state.package(package).await?;
-        self.meet_siblings(&shelf.index, &state, now).await;
+        self.meet_siblings(&shelf.index, &state, now).await?;
         let outside_changes = self.quarantine.outside_changes(package);
         let ecosystem = self.ecosystem(package)?;
         let quarantine = Arc::clone(&self.quarantine);

@@ -78,7 +78,8 @@ pub struct Submitted {
     pub id: StageId,
     /// As in the offer; whether it is so is said by the explanation.
     pub asked_restricted: bool,
-    pub explanation: Explanation,
+    /// `None` where it could not be read once it was recorded.
+    pub explanation: Option<Explanation>,
 }
 
 /// The bytes of a submission, before and after they are kept.
@@ -123,7 +124,13 @@ impl Catalog {
             recorded
         });
         recording.await??;
-        let explanation = self.explain_known(&release).await?;
+        let explanation = match self.explain_known(&release).await {
+            Ok(explanation) => Some(explanation),
+            Err(error) => {
+                tracing::error!(%release, %error, "published, but where it stands now could not be read");
+                None
+            }
+        };
         Ok(Submitted { id: StageId::of(&release), asked_restricted, explanation, release })
     }
 

@@ -113,14 +113,7 @@ async fn world() -> World {
     let config = crate::config::upstream::Upstream { fresh_for: FRESH_FOR, ..crate::config::upstream::Upstream::default() };
     let upstreams = Arc::new(Upstreams::new(&config, url, "test", clock.clone()).unwrap());
     let state = Arc::new(MemoryState::new());
-    let npm: Arc<dyn Ecosystem> = Arc::new(Npm);
-    let ecosystems: Ecosystems = [(EcosystemId::Npm, npm)].into();
-    let blobs = Arc::new(DiskBlobs::open(folder.path()).unwrap());
-    let advisories = Advisories::open(folder.path(), &BTreeMap::new()).unwrap();
-    let feeds = Feeds::new(advisories, BTreeMap::new(), &crate::config::feeds::Osv::default(), None);
-    let policy = Arc::new(Policy::default());
-    let quarantine =
-        Quarantine::new(state.clone(), blobs, upstreams.clone(), ecosystems, policy, clock.clone(), feeds, Arc::new(TrustRoot::public()));
+    let quarantine = gate(&state, Policy::default(), folder.path(), &upstreams, &clock);
     let disk = Arc::new(Disk { documents: DiskDocuments::open(folder.path()).unwrap(), is_full: AtomicBool::new(false) });
     let pulls = Pulls::open(&folder.path().join("pulls")).unwrap();
     let catalog = Catalog::new(
@@ -134,6 +127,16 @@ async fn world() -> World {
         &config,
     );
     World { catalog: Arc::new(catalog), disk, state, clock, answer, folder }
+}
+
+fn gate(state: &Arc<MemoryState>, policy: Policy, folder: &std::path::Path, upstreams: &Arc<Upstreams>, clock: &Clock) -> Quarantine {
+    let npm: Arc<dyn Ecosystem> = Arc::new(Npm);
+    let ecosystems: Ecosystems = [(EcosystemId::Npm, npm)].into();
+    let blobs = Arc::new(DiskBlobs::open(folder).unwrap());
+    let advisories = Advisories::open(folder, &BTreeMap::new()).unwrap();
+    let feeds = Feeds::new(advisories, BTreeMap::new(), &crate::config::feeds::Osv::default(), None);
+    let root = Arc::new(TrustRoot::public());
+    Quarantine::new(state.clone(), blobs, upstreams.clone(), ecosystems, Arc::new(policy), clock.clone(), feeds, root)
 }
 
 impl World {

@@ -10,12 +10,13 @@ use crate::catalog::Catalog;
 use crate::catalog::CatalogError;
 use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
+use crate::model::index::Index;
 use crate::model::package::PackageId;
 use crate::model::pattern::PackagePattern;
 use crate::model::principal::Principal;
-use crate::model::time::Timestamp;
 use crate::model::waiver::Waiver;
 use crate::quarantine::judge::Judged;
+use crate::quarantine::judge::Standings;
 use crate::quarantine::waivers::WaiveError;
 use crate::quarantine::waivers::WaiverOrder;
 use crate::storage::record::PackageState;
@@ -148,35 +149,20 @@ impl Catalog {
                 return Ok(());
             }
             *left -= 1;
-            self.find_waiting(&package, &state).await?;
-            self.seek_in(&package, &state, waiver, sought).await?;
+            let (index, standings) = self.find_waiting(&package, &state).await?;
+            sought.look_at(&index, &standings, &state, waiver);
         }
         Ok(())
     }
+}
 
-    async fn seek_in(
-        &self,
-        package: &PackageId,
-        state: &Arc<PackageState>,
-        waiver: &Waiver,
-        sought: &mut Sought,
-    ) -> Result<(), CatalogError> {
-        let kept = match &state.last_sight {
-            Some(sight) => self.kept_index(package, sight).await?,
-            None => None,
-        };
-        let Some(index) = kept else {
-            sought.incomplete = true;
-            return Ok(());
-        };
-        let (quarantine, judged, now): (_, _, Timestamp) = (Arc::clone(&self.quarantine), Arc::clone(state), self.clock.now());
-        let judge = move || (quarantine.standings(&index, &judged, now), index);
-        let (standings, index) = tokio::task::spawn_blocking(judge).await.map_err(|error| CatalogError::Storage(error.to_string()))?;
-        for (row, verdict) in index.rows.iter().zip(&standings.verdicts).filter(|(row, _)| waiver.is_about(package, &row.version)) {
-            sought.found |= verdict.findings.iter().any(|one| is_about(waiver, one));
-            sought.inspected |= state.releases.get(&row.version).is_some_and(|one| !one.inspections.is_empty());
+impl Sought {
+    fn look_at(&mut self, index: &Index, standings: &Standings, state: &PackageState, waiver: &Waiver) {
+        let about = index.rows.iter().zip(&standings.verdicts).filter(|(row, _)| waiver.is_about(&index.package, &row.version));
+        for (row, verdict) in about {
+            self.found |= verdict.findings.iter().any(|one| is_about(waiver, one));
+            self.inspected |= state.releases.get(&row.version).is_some_and(|one| !one.inspections.is_empty());
         }
-        Ok(())
     }
 }
 

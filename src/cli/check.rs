@@ -90,6 +90,7 @@ fn show(lockfile: &LockfileView, path: &str, server: &str, look: Look) -> String
         out.push('\n');
     }
     out.push_str(&summary(lockfile, path, look));
+    out.push_str(&observing(lockfile, look));
     out.push_str(&rewriting(&red, path, server, look));
     out.push_str(&plan(&lockfile.plan, look));
     out
@@ -127,6 +128,21 @@ fn summary(lockfile: &LockfileView, path: &str, look: Look) -> String {
     };
     let told = page::paragraph(look, &format!("{path} ({} {}), {entries}{of}.", lockfile.format, lockfile.edition));
     format!("{told}{}: {rest}\n", look.paint(word, shade))
+}
+
+/// Where policy only observes, red is what enforcing would make of it, and not what an install meets now.
+fn observing(lockfile: &LockfileView, look: Look) -> String {
+    if !lockfile.observing {
+        return String::new();
+    }
+    let served = lockfile.entries.iter().filter(|entry| entry.observed).count();
+    let of = match served {
+        0 => "No entry is served only because of that.".to_owned(),
+        1 => "1 entry above is served now all the same, and would be kept back if policy were enforced.".to_owned(),
+        many => format!("{many} entries above are served now all the same, and would be kept back if policy were enforced."),
+    };
+    let told = format!("Policy only observes (policy.mode = \"observe\"): this is what enforcing it would make of the lockfile. {of}");
+    page::paragraph(look, &told)
 }
 
 /// What is a registry's and goes past this one can be pointed here.
@@ -238,6 +254,21 @@ Nothing stands in for
   d@1.0.0  no release of it is open
 ";
         assert_eq!(show(&red, "yarn.lock", "http://a/", PLAIN), expect);
+    }
+
+    #[test]
+    fn a_gate_that_only_observes_says_so() {
+        let told = |observed: &str| {
+            let text = format!(
+                r#"{{"format":"package-lock","edition":"3","green":false,"observing":true,"counts":{{"held":1}},"plan":{{"complete":true,"changes":[],"stuck":[],"steps":[]}},
+                "entries":[{{"package":"a","version":"1.0.0","line":5,"verdict":"held","sentence":"It is held.","integrity":"agrees"{observed}}}]}}"#
+            );
+            show(&lockfile(&text), "package-lock.json", "http://a/", Look { colour: false, width: 400 })
+        };
+        let of = "Policy only observes (policy.mode = \"observe\"): this is what enforcing it would make of the lockfile.";
+        let one = "1 entry above is served now all the same, and would be kept back if policy were enforced.";
+        assert!(told(r#","observed":true"#).contains(&format!("{of} {one}")), "{}", told(r#","observed":true"#));
+        assert!(told("").contains(&format!("{of} No entry is served only because of that.")), "{}", told(""));
     }
 
     #[test]

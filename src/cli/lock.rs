@@ -14,7 +14,7 @@ use crate::cli::page;
 use crate::cli::page::Cell;
 use crate::cli::page::Look;
 use crate::cli::page::Tone;
-use crate::cli::remote::own_address;
+use crate::cli::remote::place::own_address;
 use crate::config;
 use crate::config::Config;
 use crate::protocol::npm::lockfile::rewrite;

@@ -263,7 +263,11 @@ fn show_replay(replay: &Replay, look: Look) -> String {
     }
     section(&mut out, look, "Newly allowed", replay.newly_allowed_total, &replay.newly_allowed, false);
     if replay.unknown > 0 {
-        out.push_str(&format!("\nOf {} nothing is known here any more.\n", count(replay.unknown, "of them", "of them")));
+        let pulls = match replay.unknown_pulls {
+            0 => String::new(),
+            pulls => format!(", {} and not counted above", count(pulls, "pull", "pulls")),
+        };
+        out.push_str(&format!("\nOf {}{pulls}, nothing is known here any more.\n", count(replay.unknown, "release", "releases")));
     }
     if !replay.complete {
         out.push_str("\nThere was more than could be looked at: fewer days take less time.\n");

@@ -1,9 +1,8 @@
 //! The client of Airlock's own API: finds the server and the token, asks, and says in words what went wrong.
 
-use std::fs::File;
+pub mod place;
+
 use std::io;
-use std::io::Read;
-use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,12 +13,16 @@ use reqwest::Method;
 use reqwest::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use url::Host;
 use url::Url;
 
 use crate::admin::wire::ProblemView;
 use crate::cli::failure::Failure;
 use crate::cli::pieces::Pieces;
+use crate::cli::remote::place::TokenSource;
+use crate::cli::remote::place::is_local;
+use crate::cli::remote::place::own_address;
+use crate::cli::remote::place::parse_base;
+use crate::cli::remote::place::read_token;
 use crate::config;
 use crate::config::Config;
 use crate::model::finding::printable;
@@ -29,7 +32,6 @@ const CONNECT_WAIT: Duration = Duration::from_secs(10);
 const ANSWER_WAIT: Duration = Duration::from_secs(600);
 const READY_WAIT: Duration = Duration::from_secs(4);
 const ANSWER_BYTES_MAX: usize = 64_000_000;
-const TOKEN_BYTES_MAX: u64 = 4_096;
 const PROBLEM_BYTES_MAX: usize = 1_000;
 /// Everything but what RFC 3986 leaves as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
@@ -49,14 +51,6 @@ pub struct RemoteFlags {
     /// Answer in JSON, for programs
     #[arg(long)]
     pub json: bool,
-}
-
-/// Where the token came from, for the words of a refusal.
-enum TokenSource {
-    Given,
-    File(PathBuf),
-    /// Why there is none.
-    None(String),
 }
 
 pub struct Remote {
@@ -157,11 +151,8 @@ impl Remote {
     ) -> Result<Answer<T>, Failure> {
         let (writing, waiting) = Pieces::written_by(write);
         let pieces = futures_util::stream::unfold(waiting, |mut waiting| async { waiting.recv().await.map(|piece| (piece, waiting)) });
-        let request = self.http.post(self.url(path, query)).header("content-type", content_type);
-        let mut request = request.header("accept", "application/json, application/problem+json").body(reqwest::Body::wrap_stream(pieces));
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
+        let request = self.request(&Method::POST, path, query)?.header("content-type", content_type);
+        let request = request.body(reqwest::Body::wrap_stream(pieces));
         let answered = self.runtime.block_on(fetch(request));
         match (writing.join(), answered) {
             (_, Ok((status, text))) if status.is_success() => self.read(text),
@@ -204,15 +195,21 @@ impl Remote {
         url
     }
 
-    fn ask(&self, method: Method, path: &[&str], query: &[(&str, String)], body: Option<(&str, Vec<u8>)>) -> Result<String, Failure> {
-        let mut request =
-            self.http.request(method.clone(), self.url(path, query)).header("accept", "application/json, application/problem+json");
+    /// A question with the token; what may change something has a key of its own, so that sent twice it is done once.
+    fn request(&self, method: &Method, path: &[&str], query: &[(&str, String)]) -> Result<reqwest::RequestBuilder, Failure> {
+        let mut request = self.http.request(method.clone(), self.url(path, query));
+        request = request.header("accept", "application/json, application/problem+json");
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        if method != Method::GET {
+        if *method != Method::GET {
             request = request.header("idempotency-key", random_key()?);
         }
+        Ok(request)
+    }
+
+    fn ask(&self, method: Method, path: &[&str], query: &[(&str, String)], body: Option<(&str, Vec<u8>)>) -> Result<String, Failure> {
+        let mut request = self.request(&method, path, query)?;
         if let Some((media_type, body)) = body {
             request = request.header("content-type", media_type).body(body);
         }
@@ -331,180 +328,5 @@ fn random_key() -> Result<String, Failure> {
     Ok(data_encoding::HEXLOWER.encode(&key))
 }
 
-fn parse_base(text: &str) -> Result<Url, Failure> {
-    // Not echoed: it may hold a password.
-    let wrong = |what: &str| {
-        Failure::usage(format!("the address of the server {what}"), "write it in full, such as --server http://127.0.0.1:4873/")
-    };
-    let mut url = Url::parse(text).map_err(|_| wrong("is not a URL"))?;
-    if url.scheme() != "http" && url.scheme() != "https" || url.host().is_none() {
-        return Err(wrong("is neither http nor https"));
-    }
-    if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-        return Err(wrong("holds credentials, a query or a fragment"));
-    }
-    if !url.path().ends_with('/') {
-        url.set_path(&format!("{}/", url.path()));
-    }
-    Ok(url)
-}
-
-/// Where the server of this configuration is reached from this machine. With TLS by its public name, which is what its
-/// certificate is for.
-pub fn own_address(config: &Config) -> Result<Url, Failure> {
-    let mut listen = config.server.listen;
-    if listen.ip().is_unspecified() {
-        listen.set_ip(if listen.is_ipv4() { std::net::Ipv4Addr::LOCALHOST.into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
-    }
-    match (&config.server.tls, &config.server.public_url) {
-        (Some(_), Some(public)) => parse_base(public),
-        (Some(_), None) => parse_base(&format!("https://{listen}/")),
-        (None, Some(_) | None) => parse_base(&format!("http://{listen}/")),
-    }
-}
-
-/// A proxy of the environment is not asked for what is on this machine.
-fn is_local(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
-fn read_token(path: &Path) -> (Option<String>, TokenSource) {
-    let mut text = String::new();
-    match File::open(path).and_then(|file| file.take(TOKEN_BYTES_MAX).read_to_string(&mut text)) {
-        Ok(_) if !text.trim().is_empty() => (Some(text.trim().to_owned()), TokenSource::File(path.to_path_buf())),
-        Ok(_) => (None, TokenSource::None(format!("{} is empty", path.display()))),
-        Err(error) => (None, TokenSource::None(format!("{} cannot be read ({error})", path.display()))),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::admin::wire::Tokens;
-    use std::io::BufRead;
-    use std::io::BufReader;
-    use std::io::Write;
-    use std::net::TcpListener;
-    use std::thread::JoinHandle;
-
-    /// A server that answers one request, and gives back the request's head.
-    fn answering(status: &str, kind: &str, body: &str) -> (RemoteFlags, JoinHandle<String>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let server = format!("http://{}/", listener.local_addr().unwrap());
-        let answer =
-            format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
-        let heard = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let lines = BufReader::new(stream.try_clone().unwrap()).lines().map(Result::unwrap).take_while(|line| !line.is_empty());
-            let head = lines.collect::<Vec<_>>().join("\n");
-            stream.write_all(answer.as_bytes()).unwrap();
-            head
-        });
-        (RemoteFlags { server: Some(server), token: Some("s3cret".to_owned()), ..RemoteFlags::default() }, heard)
-    }
-
-    fn told(status: &str, body: &str) -> String {
-        let (flags, heard) = answering(status, "application/problem+json", body);
-        let failure = Remote::new(&flags).unwrap().get::<Tokens>(&["tokens"], &[]).map(|_| ()).unwrap_err();
-        heard.join().unwrap();
-        assert_eq!(failure.code(), 1);
-        failure.to_string()
-    }
-
-    #[test]
-    fn a_question_carries_the_token_and_an_encoded_name() {
-        let (flags, heard) = answering("200 OK", "application/json", r#"{"tokens":[]}"#);
-        let answer =
-            Remote::new(&flags).unwrap().get::<Tokens>(&["releases", "@acme/web", "1.0.0+b"], &[("after", "a b".to_owned())]).unwrap();
-        assert_eq!(answer.text, r#"{"tokens":[]}"#);
-        let head = heard.join().unwrap();
-        assert!(head.starts_with("GET /-/airlock/v1/releases/@acme%2Fweb/1.0.0%2Bb?after=a+b HTTP/1.1"), "{head}");
-        assert!(head.contains("authorization: Bearer s3cret"), "{head}");
-    }
-
-    #[test]
-    fn a_change_carries_a_key_of_its_own() {
-        let (flags, heard) = answering("204 No Content", "text/plain", "");
-        Remote::new(&flags).unwrap().delete(&["tokens", "x"]).unwrap();
-        let head = heard.join().unwrap();
-        assert!(head.starts_with("DELETE /-/airlock/v1/tokens/x ") && head.contains("idempotency-key: "), "{head}");
-    }
-
-    #[test]
-    fn a_refusal_is_told_in_the_servers_words_with_what_to_do() {
-        let problem = |status: u16, detail: &str| format!(r#"{{"type":"about:blank","title":"No","status":{status},"detail":"{detail}"}}"#);
-        let forbidden = told("403 Forbidden", &problem(403, "this needs the role approver"));
-        assert!(forbidden.starts_with("this needs the role approver\n") && forbidden.contains("--token"), "{forbidden}");
-        assert_eq!(told("409 Conflict", &problem(409, "the name is taken \\u001b[31m")), "the name is taken \u{fffd}[31m");
-        let (flags, _) = answering("409 Conflict", "application/problem+json", &problem(409, "the bytes moved"));
-        let decided = Remote::new(&flags).unwrap().post::<Tokens>(&["releases", "x", "1.0.0", "decisions"], &()).map(|_| ());
-        let decided = decided.unwrap_err().to_string();
-        assert!(decided.starts_with("the bytes moved\n") && decided.contains("airlock explain"), "{decided}");
-        assert_eq!(told("404 Not Found", &problem(404, "left-pad@9.9.9 was never seen")), "left-pad@9.9.9 was never seen");
-        assert!(!told("401 Unauthorized", &problem(401, "no")).contains("s3cret"));
-    }
-
-    #[test]
-    fn what_is_not_airlock_is_told() {
-        for (status, body) in [("200 OK", "<html>"), ("404 Not Found", "<html>"), ("302 Found", ""), ("200 OK", r#"{"token":1}"#)] {
-            let told = told(status, body);
-            assert!(
-                told.contains("--server") && (told.contains("not Airlock") || told.contains("not what this version")),
-                "{status}: {told}"
-            );
-        }
-    }
-
-    #[test]
-    fn nobody_there_is_told() {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let flags = RemoteFlags { server: Some(format!("http://127.0.0.1:{port}")), token: Some("x".to_owned()), ..RemoteFlags::default() };
-        let told = Remote::new(&flags).unwrap().get::<Tokens>(&["tokens"], &[]).map(|_| ()).unwrap_err().to_string();
-        assert!(told.starts_with(&format!("no Airlock answers at http://127.0.0.1:{port}/: ")) && told.contains("airlock serve"), "{told}");
-    }
-
-    #[test]
-    fn a_server_and_a_token_are_checked_before_anything_is_sent() {
-        let check = |server: &str, token: &str| {
-            let flags = RemoteFlags { server: Some(server.to_owned()), token: Some(token.to_owned()), ..RemoteFlags::default() };
-            Remote::new(&flags).map(|_| ()).map_err(|failure| (failure.code(), failure.to_string()))
-        };
-        for (server, token) in [
-            ("airlock", "x"),
-            ("ftp://a.example", "x"),
-            ("http://me:hunter2@a.example/", "x"),
-            ("http://a.example/?q", "x"),
-            ("http://a.example/", "a b"),
-        ] {
-            let (code, text) = check(server, token).unwrap_err();
-            assert!(code == 2 && !text.contains("hunter2"), "{server}: {text}");
-        }
-        assert_eq!(check("https://a.example/npm", "x"), Ok(()));
-    }
-
-    #[test]
-    fn the_server_of_a_configuration_is_found() {
-        let mut config = Config::default();
-        let address = |config: &Config| own_address(config).unwrap().to_string();
-        assert_eq!(address(&config), "http://127.0.0.1:4873/");
-        config.server.listen = "0.0.0.0:80".parse().unwrap();
-        config.server.public_url = Some("https://airlock.example/npm".to_owned());
-        assert_eq!(address(&config), "http://127.0.0.1/");
-        config.server.tls = Some(config::server::Tls { cert: PathBuf::new(), key: PathBuf::new() });
-        assert_eq!(address(&config), "https://airlock.example/npm/");
-    }
-
-    #[test]
-    fn a_token_is_read_from_the_data_dir() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("admin-token");
-        assert!(matches!(read_token(&path), (None, TokenSource::None(why)) if why.contains("admin-token")));
-        std::fs::write(&path, "airlock_1_2\n").unwrap();
-        assert!(matches!(read_token(&path), (Some(token), TokenSource::File(_)) if token == "airlock_1_2"));
-    }
-}
+mod tests;

@@ -2,6 +2,8 @@
 //! this configuration, and a table of what was caught. Nothing of the real data dir, upstream or ledger is touched.
 
 mod said;
+mod trials;
+mod watch;
 
 use std::fs;
 use std::net::Ipv4Addr;
@@ -10,12 +12,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
 use url::Url;
 
-use crate::admin::wire::DecisionOrder;
 use crate::admin::wire::FindingView;
-use crate::admin::wire::ReleaseView;
 use crate::admin::wire::Standing;
 use crate::cli::failure::Failure;
 use crate::cli::failure::Outcome;
@@ -26,26 +25,20 @@ use crate::cli::page::Tone;
 use crate::cli::queue::words;
 use crate::cli::remote::Remote;
 use crate::cli::remote::RemoteFlags;
-use crate::cli::selftest::said::record;
-use crate::cli::selftest::said::tell;
+use crate::cli::selftest::trials::Trial;
+use crate::cli::selftest::trials::trials;
+use crate::cli::selftest::watch::Seen;
+use crate::cli::selftest::watch::is_inspected;
+use crate::cli::selftest::watch::watch;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::Config;
 use crate::config::Flags;
 use crate::config::policy::Mode;
 use crate::config::policy::Policy;
-use crate::config::rules::Subject;
-use crate::model::decision::Verb;
 use crate::model::finding::Action;
-use crate::model::finding::FindingKind;
 use crate::model::package::PackageId;
-use crate::model::package::PackageName;
 use crate::model::time::Timestamp;
-use crate::protocol::npm::violation;
-use crate::protocol::npm::violation::Advisory;
-use crate::protocol::npm::violation::BAD;
-use crate::protocol::npm::violation::Offer;
-use crate::protocol::npm::violation::Times;
 use crate::server;
 use crate::server::Options;
 use crate::server::scenario::ScenarioUpstream;
@@ -53,11 +46,8 @@ use crate::server::scenario::ScenarioUpstream;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// Long enough that an index is asked for again.
 const LATER: Duration = Duration::from_secs(3_600);
-/// Of what is published, where nothing is to be said of its age: older than any age that policy may ask.
-const OLD: Duration = Duration::from_secs(4_000 * 24 * 3_600);
 /// What one source alone calls malware has been in use for longer than that.
 const LONG_IN_USE: Duration = Duration::from_secs(100 * 24 * 3_600);
-const FILLING: &str = "airlock-selftest";
 
 #[derive(clap::Args, Debug)]
 pub struct SelftestFlags {
@@ -67,18 +57,6 @@ pub struct SelftestFlags {
     /// Answer in JSON, for programs
     #[arg(long)]
     pub json: bool,
-}
-
-/// One violation, and what is to be seen of it.
-struct Trial {
-    /// `malware`, `policy.rules[0]: native_binary`, `release_age.minimum`.
-    name: String,
-    package: PackageName,
-    kind: Option<FindingKind>,
-    /// The place of the rule that is tried.
-    rule: Option<usize>,
-    offer: Offer,
-    advisory: Option<Advisory>,
 }
 
 /// What became of it.
@@ -170,94 +148,8 @@ fn try_all(config: &Config, now: Timestamp) -> Result<Vec<Caught>, Failure> {
     let tried = Remote::new(&flags).and_then(|remote| watch(&remote, &upstream, &clock, &trials, (now, config.policy.release_age.minimum)));
     runtime.block_on(running.shutdown());
     let seen = tried?;
-    caught.extend(trials.iter().zip(seen).map(|(trial, view)| judge(&config.policy, trial, view.as_ref())));
+    caught.extend(trials.iter().zip(&seen).map(|(trial, seen)| judge(&config.policy, trial, seen)));
     Ok(caught)
-}
-
-/// What is to be tried, and what cannot be.
-fn trials(config: &Config, base: &str, now: Timestamp) -> (Vec<Trial>, Vec<Caught>) {
-    let policy = &config.policy;
-    let old = Times { good: now.minus(OLD), bad: now.minus(OLD - DAY) };
-    let license =
-        policy.licenses.allow.iter().map(ToString::to_string).find(|name| !name.contains('*')).unwrap_or_else(|| "MIT".to_owned());
-    let mut trials = Vec::new();
-    let mut untried = Vec::new();
-    for (name, wanted, times) in ages(policy, now) {
-        match (PackageName::npm(&format!("{FILLING}-{}", name.replace(['.', '_'], "-"))), wanted) {
-            (Ok(package), true) => {
-                let offer = violation::plain(&package, base, &license, times);
-                trials.push(Trial { name, package, kind: None, rule: None, offer, advisory: None });
-            }
-            (_, false) => untried.push(red(name, "it is 0: nothing waits")),
-            (Err(_), true) => {}
-        }
-    }
-    let mut add = |name: String, package: String, kind: FindingKind, rule: Option<usize>| {
-        let Ok(package) = PackageName::npm(&package) else {
-            return untried.push(not_tried(name, "no package could be made up that it is about"));
-        };
-        if let Some(why) = not_to_be_tried(config, &package, kind) {
-            return untried.push(not_tried(name, why));
-        }
-        let times = if kind == FindingKind::FeedStale { Times { good: now.minus(OLD), bad: now } } else { old };
-        match violation::offer(kind, &package, base, &license, times) {
-            Some(offer) => {
-                let advisory = violation::recipe(kind).and_then(|recipe| recipe.advisory);
-                trials.push(Trial { name, package, kind: Some(kind), rule, offer, advisory });
-            }
-            None => untried.push(not_tried(name, "no violation of it is made up")),
-        }
-    };
-    for kind in FindingKind::ALL {
-        add(kind.to_string(), format!("{FILLING}-{}", kind.as_str().replace('_', "-")), *kind, None);
-    }
-    for (at, rule) in policy.rules.iter().enumerate() {
-        for kind in rule.findings.keys() {
-            let name = format!("policy.rules[{at}]: {kind}");
-            let filling = format!("{FILLING}-{at}-{}", kind.as_str().replace('_', "-"));
-            let package = rule.packages.first().map_or_else(|| filling.clone(), |glob| glob.example(&filling));
-            add(name, package, *kind, Some(at));
-        }
-    }
-    (trials, untried)
-}
-
-/// Each age that policy asks, whether it asks any, and a release that is too young for it.
-fn ages(policy: &Policy, now: Timestamp) -> [(String, bool, Times); 2] {
-    let age = &policy.release_age;
-    let minimum = age.minimum.max(age.floor);
-    let of_release = Times { good: now.minus(OLD), bad: now.minus(minimum / 2) };
-    let of_name = Times { good: now.minus(age.new_package / 2), bad: now.minus(age.new_package / 2) };
-    [
-        ("release_age.minimum".to_owned(), !minimum.is_zero(), of_release),
-        ("release_age.new_package".to_owned(), !age.new_package.is_zero(), of_name),
-    ]
-}
-
-/// Why policy cannot come to find this, where that is what it says.
-fn not_to_be_tried(config: &Config, package: &PackageName, kind: FindingKind) -> Option<&'static str> {
-    let policy = &config.policy;
-    let held_for = policy.release_age.minimum.max(policy.release_age.floor);
-    let is_private = package.scope().is_some_and(|scope| policy.private_scopes.iter().any(|own| own.eq_ignore_ascii_case(scope)));
-    let is_trusted = policy.trusted.iter().flat_map(|one| &one.packages).any(|pattern| pattern.matches(package));
-    let no_licenses = policy.licenses.allow.is_empty() && policy.licenses.deny.is_empty();
-    let by_deny_only = policy.licenses.allow.is_empty();
-    let is = |other: FindingKind, reason: bool| kind == other && reason;
-    if is_private {
-        Some("its scope is private: nothing of it comes from upstream")
-    } else if is_trusted {
-        Some("it is trusted")
-    } else if is(FindingKind::NewPackage, !policy.review.new_packages) {
-        Some("policy.review.new_packages is false")
-    } else if is(FindingKind::FeedStale, held_for <= config.feeds.osv.age_max) {
-        Some("nothing is held for longer than feeds.osv.age_max")
-    } else if is(FindingKind::LicenseDenied, no_licenses) {
-        Some("policy.licenses names none")
-    } else if is(FindingKind::LicenseDenied, by_deny_only) {
-        Some("policy.licenses allows what it does not deny")
-    } else {
-        None
-    }
 }
 
 fn not_tried(rule: String, why: &str) -> Caught {
@@ -268,85 +160,14 @@ fn red(rule: String, why: &str) -> Caught {
     Caught { rule, verdict: Word::Red, action: None, standing: None, why: why.to_owned() }
 }
 
-/// Looks at every package twice, as time passes and others speak; what is seen of each at last.
-fn watch(
-    remote: &Remote,
-    upstream: &ScenarioUpstream,
-    clock: &Clock,
-    trials: &[Trial],
-    (began, minimum): (Timestamp, Duration),
-) -> Result<Vec<Option<ReleaseView>>, Failure> {
-    for trial in trials {
-        look(remote, trial)?;
-    }
-    // What happens at once needs no more time; only what is later is asked for again.
-    upstream.say(trials.iter().flat_map(|trial| trial.offer.later.clone()));
-    let said: Vec<Value> = trials.iter().filter_map(|trial| record(trial, began, false)).collect();
-    tell(remote, &said, false)?;
-    clock.advance(LATER);
-    let is_late = |trial: &Trial| matches!(trial.advisory, Some(Advisory::MalwareLater | Advisory::Silence));
-    let mut seen = Vec::new();
-    for trial in trials {
-        if is_late(trial) {
-            seen.push(None);
-            continue;
+fn judge(policy: &Policy, trial: &Trial, seen: &Seen) -> Caught {
+    let view = match seen {
+        Seen::Release(view) => view,
+        Seen::Nothing => return red(trial.name.clone(), "Airlock does not know the release"),
+        Seen::WithoutGood => {
+            return not_tried(trial.name.clone(), "the release before it is kept back, so that there is nothing to compare with");
         }
-        fetch(remote, trial)?;
-        let view = look(remote, trial)?;
-        seen.push(if view.as_ref().is_some_and(waits_only_as_new) { approve_and_look(remote, trial)? } else { view });
-    }
-    // In use from now on.
-    for trial in trials.iter().filter(|trial| trial.advisory == Some(Advisory::MalwareLater)) {
-        fetch(remote, trial)?;
-    }
-    clock.advance(LONG_IN_USE.max(minimum + DAY));
-    let late: Vec<Value> = trials.iter().filter_map(|trial| record(trial, began, true)).collect();
-    tell(remote, &late, true)?;
-    for (trial, seen) in trials.iter().zip(&mut seen).filter(|(trial, _)| is_late(trial)) {
-        fetch(remote, trial)?;
-        *seen = look(remote, trial)?;
-    }
-    Ok(seen)
-}
-
-/// As the API tells of it; `None` where it is not known.
-fn look(remote: &Remote, trial: &Trial) -> Result<Option<ReleaseView>, Failure> {
-    match remote.get::<ReleaseView>(&["releases", trial.package.as_str(), BAD], &[]) {
-        Ok(answer) => Ok(Some(answer.read)),
-        // It is there later, or never: then nothing is found of it.
-        Err(Failure::Failed(_)) => Ok(None),
-        Err(failure) => Err(failure),
-    }
-}
-
-/// Whether its bytes were not looked into because every new package waits for people.
-fn waits_only_as_new(view: &ReleaseView) -> bool {
-    let minded = || view.findings.iter().filter(|one| one.action > Action::Note);
-    !is_inspected(view) && minded().next().is_some() && minded().all(|one| one.kind == FindingKind::NewPackage)
-}
-
-fn is_inspected(view: &ReleaseView) -> bool {
-    view.artifacts.iter().all(|one| one.inspected_at.is_some())
-}
-
-/// A person lets the package in; what its bytes are is found then.
-fn approve_and_look(remote: &Remote, trial: &Trial) -> Result<Option<ReleaseView>, Failure> {
-    if trial.kind == Some(FindingKind::NewPackage) {
-        return look(remote, trial);
-    }
-    let order = DecisionOrder { decision: Verb::Approve, reason: "selftest".to_owned(), digest: None, revision: None, expires_at: None };
-    remote.post::<ReleaseView>(&["releases", trial.package.as_str(), BAD, "decisions"], &order)?;
-    look(remote, trial)
-}
-
-/// What a client would do: its bytes are looked into before they leave.
-fn fetch(remote: &Remote, trial: &Trial) -> Result<u16, Failure> {
-    let package = &trial.package;
-    remote.fetch_file(&format!("{package}/-/{}-{BAD}.tgz", package.unscoped()))
-}
-
-fn judge(policy: &Policy, trial: &Trial, seen: Option<&ReleaseView>) -> Caught {
-    let Some(view) = seen else { return red(trial.name.clone(), "Airlock does not know the release") };
+    };
     let caught = |verdict, action, why: &str| Caught {
         rule: trial.name.clone(),
         verdict,
@@ -369,7 +190,7 @@ fn judge(policy: &Policy, trial: &Trial, seen: Option<&ReleaseView>) -> Caught {
         let by_it = |found: &FindingView| found.rule.as_ref().is_some_and(|rule| rule.starts_with(&format!("policy.rules[{at}]:")));
         if !by_it(found) {
             let package = PackageId { ecosystem: crate::model::package::EcosystemId::Npm, name: trial.package.clone() };
-            let other = policy.ruling(kind, &Subject { package: &package, published_by: None }).rule;
+            let other = policy.of_package(&package).ruling(kind, None).rule;
             let why = match other {
                 Some((other, _)) if other != at => format!("policy.rules[{other}] decides before it"),
                 Some(_) | None => "it does not decide".to_owned(),
@@ -440,7 +261,26 @@ mod tests {
         assert_eq!(of("malware"), Some((Word::Caught, Some(Standing::Rejected))));
         assert_eq!(of("install_script"), Some((Word::Noted, Some(Standing::Approved))));
         assert_eq!(of("release_age.minimum"), Some((Word::Caught, Some(Standing::Held))));
-        assert_eq!(of("license_denied").map(|(word, _)| word), Some(Word::NotTried));
+        let untried: Vec<&str> = caught.iter().filter(|one| one.verdict == Word::NotTried).map(|one| one.rule.as_str()).collect();
+        assert_eq!(untried, ["new_package", "rego_denied", "rego_review", "rego_failed", "license_denied"], "what policy does not look for");
+    }
+
+    #[test]
+    fn what_cannot_be_tried_says_why() {
+        let policy = r#"
+            policy.release_age = { new_package = "1h" }
+            [[policy.rules]]
+            packages = ["@acme/*"]
+            findings = { typosquat = "reject" }
+            reason = "x"
+        "#;
+        let caught = tried(policy);
+        let of = |rule: &str| caught.iter().find(|one| one.rule == rule).map(|one| (one.verdict, one.why.as_str()));
+        let no_name = "no name that it is about is like one that many know";
+        assert_eq!(of("policy.rules[0]: typosquat"), Some((Word::NotTried, no_name)));
+        let not_young = "policy.release_age.new_package makes no name young for long";
+        assert_eq!(of("young_dependency"), Some((Word::NotTried, not_young)));
+        assert_eq!(of("typosquat").map(|(word, _)| word), Some(Word::Caught));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::config::policy::Policy;
+use crate::config::policy::TrustedPackages;
 use crate::model::actor::is_one_name;
 use crate::model::finding::Action;
 use crate::model::finding::FindingKind;
@@ -14,7 +15,7 @@ use crate::model::glob::NameGlob;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
 
-/// Of a list; each is looked at for each finding of a package, and compared with every other when it is read.
+/// Of a list; each is looked at for each package that is judged, and compared with every other when it is read.
 pub const RULES_MAX: usize = 100;
 pub const PATTERNS_MAX: usize = 50;
 
@@ -36,14 +37,6 @@ pub struct Rule {
     pub reason: String,
 }
 
-/// What a rule may ask of a release.
-#[derive(Clone, Copy, Debug)]
-pub struct Subject<'s> {
-    pub package: &'s PackageId,
-    /// Of what was published here.
-    pub published_by: Option<&'s str>,
-}
-
 /// What policy does with a kind of finding, and by which rule.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Ruling<'p> {
@@ -52,12 +45,35 @@ pub struct Ruling<'p> {
     pub rule: Option<(usize, &'p Rule)>,
 }
 
+/// What policy says of one package, found once for all of its releases and their findings.
+#[derive(Debug)]
+pub struct PackageRules<'p> {
+    policy: &'p Policy,
+    /// Those that are about the package, whoever published it.
+    rules: Vec<(usize, &'p Rule)>,
+    /// The list that trusts it, if one does.
+    pub trusted: Option<&'p TrustedPackages>,
+}
+
+impl<'p> PackageRules<'p> {
+    /// What becomes of such a finding of a release. `published_by`: of one that was published here.
+    pub fn ruling(&self, kind: FindingKind, published_by: Option<&str>) -> Ruling<'p> {
+        let mut speaking = self.rules.iter().filter_map(|(at, rule)| Some((*at, *rule, *rule.findings.get(&kind)?)));
+        match speaking.find(|(_, rule, _)| rule.is_about_publisher(published_by)) {
+            Some((at, rule, action)) => Ruling { action, rule: Some((at, rule)) },
+            None => Ruling { action: self.policy.action(kind), rule: None },
+        }
+    }
+}
+
 impl Rule {
-    pub fn is_about(&self, subject: &Subject<'_>) -> bool {
-        let of_group = || subject.published_by.is_some_and(|by| self.publishers.iter().any(|one| is_one_name(one, by)));
-        self.ecosystem.is_none_or(|ecosystem| ecosystem == subject.package.ecosystem)
-            && (self.packages.is_empty() || self.packages.iter().any(|pattern| pattern.matches(&subject.package.name)))
-            && (self.published_by.is_empty() || of_group())
+    fn is_about_package(&self, package: &PackageId) -> bool {
+        self.ecosystem.is_none_or(|ecosystem| ecosystem == package.ecosystem)
+            && (self.packages.is_empty() || self.packages.iter().any(|pattern| pattern.matches(&package.name)))
+    }
+
+    fn is_about_publisher(&self, published_by: Option<&str>) -> bool {
+        self.published_by.is_empty() || published_by.is_some_and(|by| self.publishers.iter().any(|one| is_one_name(one, by)))
     }
 
     /// Whether it is about every release of these packages that `other` is about.
@@ -89,14 +105,14 @@ impl Rule {
 }
 
 impl Policy {
-    /// What it does with such a finding of this release.
-    pub fn ruling(&self, kind: FindingKind, subject: &Subject<'_>) -> Ruling<'_> {
-        let speaking = self.rules.iter().enumerate().filter_map(|(at, rule)| Some((at, rule, *rule.findings.get(&kind)?)));
-        let mut about = speaking.filter(|(_, rule, _)| rule.is_about(subject));
-        match about.next() {
-            Some((at, rule, action)) => Ruling { action, rule: Some((at, rule)) },
-            None => Ruling { action: self.action(kind), rule: None },
-        }
+    pub fn of_package(&self, package: &PackageId) -> PackageRules<'_> {
+        let rules = self.rules.iter().enumerate().filter(|(_, rule)| rule.is_about_package(package)).collect();
+        PackageRules { policy: self, rules, trusted: self.trusting(package) }
+    }
+
+    /// The list of trusted packages that it is on.
+    pub fn trusting(&self, package: &PackageId) -> Option<&TrustedPackages> {
+        self.trusted.iter().find(|one| one.packages.iter().any(|pattern| pattern.matches(&package.name)))
     }
 }
 
@@ -136,7 +152,8 @@ mod tests {
 
     fn ruled(policy: &Policy, kind: FindingKind, package: &str, published_by: Option<&str>) -> (Action, Option<usize>) {
         let package = PackageId::npm(package).unwrap();
-        let ruling = policy.ruling(kind, &Subject { package: &package, published_by });
+        let rules = policy.of_package(&package);
+        let ruling = rules.ruling(kind, published_by);
         (ruling.action, ruling.rule.map(|(at, _)| at))
     }
 

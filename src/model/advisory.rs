@@ -81,7 +81,7 @@ pub struct Advisory {
     /// Each counts as one source. Never none.
     pub sources: Vec<Source>,
     /// Somebody looked at it who is not the package's owner.
-    #[serde(skip_serializing_if = "is_false", default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub independent: bool,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub published_at: Option<Timestamp>,
@@ -95,11 +95,6 @@ impl Advisory {
     pub fn counts_at(&self, now: Timestamp) -> bool {
         self.withdrawn_at.is_none_or(|withdrawn_at| now < withdrawn_at)
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-fn is_false(is: &bool) -> bool {
-    !*is
 }
 
 /// A record of a feed that could not be read.

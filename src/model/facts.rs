@@ -27,7 +27,7 @@ pub struct Facts {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unsafe_archive: Option<String>,
     /// Whether the archive brings along what exactly is to be installed with it.
-    #[serde(skip_serializing_if = "is_false", default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub has_shrinkwrap: bool,
     /// Why the manifest inside cannot be read; then nothing was compared.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -76,9 +76,4 @@ pub struct Facts {
     /// Against the last approved release of its major line, where there is one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub change: Option<Change>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-fn is_false(is: &bool) -> bool {
-    !*is
 }

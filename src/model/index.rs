@@ -82,7 +82,7 @@ pub struct Origin {
     #[serde(skip)]
     pub hand: Option<Arc<Hand>>,
     /// Whether its registry has a statement of where and from what it was built.
-    #[serde(skip_serializing_if = "is_false", default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub has_provenance: bool,
 }
 
@@ -96,11 +96,6 @@ impl Origin {
     fn is_kept_elsewhere(&self) -> bool {
         !self.has_provenance
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-fn is_false(is: &bool) -> bool {
-    !*is
 }
 
 /// One release of the index. `manifest` is where its text lies in [`Index::text`].

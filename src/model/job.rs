@@ -18,6 +18,28 @@ pub enum Work {
     Notify { release: ReleaseId, event: NoticeKind, hook: HookId },
 }
 
+/// Jobs that are asked for apart from the others.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Sort {
+    /// Inspections that were given up and wait for people.
+    GivenUp,
+    /// Not given up.
+    Waiting,
+    /// Notices of one release. Nobody reopens one that was given up: its recall shows it.
+    NoticesOf(ReleaseId),
+}
+
+impl Sort {
+    pub fn has(&self, job: &Job) -> bool {
+        match (self, &job.work) {
+            (Sort::GivenUp, Work::Inspect { .. }) => job.parked,
+            (Sort::GivenUp, Work::Notify { .. }) | (Sort::NoticesOf(_), Work::Inspect { .. }) => false,
+            (Sort::Waiting, Work::Inspect { .. } | Work::Notify { .. }) => !job.parked,
+            (Sort::NoticesOf(release), Work::Notify { release: about, .. }) => about == release,
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Job {
     pub work: Work,

@@ -49,6 +49,8 @@ pub struct Locked {
 pub enum Source {
     /// The registry that the client is configured with, or the one at `address` whatever is configured.
     Registry { release: ReleaseId, address: Option<String> },
+    /// The registry that the client is configured with, at this path of it, which begins with a slash.
+    Beneath { release: ReleaseId, path: String },
     /// Another place: a repository, a file at a web address.
     Elsewhere { address: String },
     /// The project itself: a folder, a file, a part of a workspace.
@@ -97,7 +99,7 @@ impl Locked {
     /// The release of a registry that it names.
     pub fn release(&self) -> Option<&ReleaseId> {
         match &self.source {
-            Source::Registry { release, .. } => Some(release),
+            Source::Registry { release, .. } | Source::Beneath { release, .. } => Some(release),
             Source::Elsewhere { .. } | Source::Local | Source::Bundled => None,
         }
     }

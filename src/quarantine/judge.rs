@@ -7,8 +7,8 @@ use crate::config::policy::Licenses;
 use crate::config::policy::Listing;
 use crate::config::policy::Mode;
 use crate::config::policy::Policy;
+use crate::config::rules::PackageRules;
 use crate::config::rules::Ruling;
-use crate::config::rules::Subject;
 use crate::model::advisory::AdvisoryKind;
 use crate::model::change::Change;
 use crate::model::decision::Decision;
@@ -75,6 +75,8 @@ pub struct Case<'a> {
     /// Findings that are taken as given, where a policy is tried on a release that nobody has. Of real releases none.
     pub alleged: &'a [(Finding, Stage)],
     pub policy: &'a Policy,
+    /// What policy says of the package.
+    pub rules: &'a PackageRules<'a>,
     pub context: &'a Context,
     pub now: Timestamp,
 }
@@ -191,7 +193,7 @@ pub enum Reason {
 /// Judges one release.
 pub fn judge(case: &Case<'_>) -> Verdict {
     let Case { row, state, submission, policy, now, .. } = *case;
-    let trust = Trust::of(policy, case.package, submission);
+    let trust = Trust::listed(policy, case.rules.trusted, submission);
     let age = Age::of(row, state, case.first_seen_at);
     let digest = bound_digest(row, state);
 
@@ -398,8 +400,7 @@ fn contradicts_pin(row: &Row, state: Option<&ReleaseState>) -> Option<Finding> {
 
 /// What policy does with a finding of this release, and the rule that says so, in words.
 fn ruled(case: &Case<'_>, trust: Trust<'_>, finding: &Finding) -> (Action, Option<Box<str>>) {
-    let subject = Subject { package: case.package, published_by: case.submission.map(|one| one.by.as_str()) };
-    let Ruling { action: asked, rule } = case.policy.ruling(finding.kind, &subject);
+    let Ruling { action: asked, rule } = case.rules.ruling(finding.kind, case.submission.map(|one| one.by.as_str()));
     let action = trust.action(finding.kind, action(asked, finding, case.row, case.state));
     let decides = rule.filter(|_| action == asked);
     (action, decides.map(|(at, rule)| format!("policy.rules[{at}]: {}", rule.reason).into()))
@@ -496,6 +497,7 @@ pub struct Around<'a> {
     index: &'a Index,
     state: &'a PackageState,
     policy: &'a Policy,
+    rules: PackageRules<'a>,
     context: &'a Context,
     first_seen_at: Timestamp,
     name_counts_from: Timestamp,
@@ -510,12 +512,13 @@ impl<'a> Around<'a> {
         let needed = policy.review.approvals.max(1);
         let is_approved = |(version, release)| is_vouched_for(release, needed, not_by_themselves(policy, state.submission(version)), now);
         let approved_before = state.releases.iter().any(is_approved);
-        Around { index, state, policy, context, first_seen_at, name_counts_from, approved_before, now }
+        let rules = policy.of_package(&index.package);
+        Around { index, state, policy, rules, context, first_seen_at, name_counts_from, approved_before, now }
     }
 
     /// One release. `substance`: [`crate::ecosystem::Ecosystem::substance`].
-    pub fn case(&self, row: &'a Row, substance: &impl Fn(&[u8]) -> DocumentDigest) -> Case<'a> {
-        let Around { index, state, policy, context, first_seen_at, name_counts_from, approved_before, now } = *self;
+    pub fn case(&'a self, row: &'a Row, substance: &impl Fn(&[u8]) -> DocumentDigest) -> Case<'a> {
+        let Around { index, state, policy, ref rules, context, first_seen_at, name_counts_from, approved_before, now } = *self;
         let known = state.releases.get(&row.version).filter(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
         Case {
             package: &index.package,
@@ -528,6 +531,7 @@ impl<'a> Around<'a> {
             approved_before,
             alleged: &[],
             policy,
+            rules,
             context,
             now,
         }

@@ -51,10 +51,12 @@ use crate::model::actor::Actor;
 use crate::model::digest::DocumentDigest;
 use crate::model::index::Index;
 use crate::model::job::Job;
+use crate::model::job::Sort;
 use crate::model::job::Work;
 use crate::model::notice::HookId;
 use crate::model::package::EcosystemId;
 use crate::model::package::PackageId;
+use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
 use crate::quarantine::age::Age;
 use crate::quarantine::checks::inspection::EDITION;
@@ -98,7 +100,7 @@ pub struct Quarantine {
     policy: Arc<Policy>,
     /// Of the policy, as the ledger has it.
     policy_digest: DocumentDigest,
-    /// The one that judged before this start, where it was another.
+    /// The one that judged before, where it is still to be compared with this one.
     policy_before: OnceLock<DocumentDigest>,
     clock: Clock,
     inspections: Flights<Work, Outcome>,
@@ -125,6 +127,18 @@ pub struct Quarantine {
     trust_root: Arc<TrustRoot>,
     /// Set when it begins.
     editions: OnceLock<Arc<Editions>>,
+}
+
+/// What a policy asks of whom a package's releases belong together with.
+fn question<'a>(
+    policy: &Policy,
+    index: &'a Index,
+    state: &'a PackageState,
+    bonds: &'a dyn Fn(&[u8]) -> Bonds,
+    now: Timestamp,
+) -> cohort::Question<'a> {
+    let rules = &policy.release_age;
+    cohort::Question { index, state, minimum: rules.minimum.max(rules.floor), bonds, now }
 }
 
 impl Quarantine {
@@ -173,9 +187,12 @@ impl Quarantine {
     /// To be called once before anything is served: remembers what was given up, and records which edition inspects and which policy
     /// judges from here on.
     pub async fn begin(&self) -> Result<(), BeginError> {
-        let jobs = self.state.jobs(workflow::JOBS_MAX).await?;
-        let given_up = jobs.into_iter().filter(is_given_up);
-        let given_up = given_up.map(|job| (job.work, job.last_error.unwrap_or_default()));
+        let given_up = self
+            .state
+            .jobs_of(Sort::GivenUp, workflow::JOBS_MAX)
+            .await?
+            .into_iter()
+            .map(|job| (job.work, job.last_error.unwrap_or_default()));
         self.parked.add(given_up);
         let mut editions = self.state.editions().await?;
         if let btree_map::Entry::Vacant(begins) = editions.entry(EDITION) {
@@ -198,16 +215,17 @@ impl Quarantine {
         let digest = self.policy_digest;
         let recorded = self.state.policy().await?;
         if recorded != Some(digest) {
-            if let Some(before) = recorded {
-                _ = self.policy_before.set(before);
-            }
             let commands = vec![Command::Policy { digest, text }];
             self.state.commit(Batch { at: self.clock.now(), actor: Actor::Airlock, conditions: Vec::new(), commands }).await?;
+        }
+        // Of an earlier start too, that did not come to compare them.
+        if let Some(before) = self.state.policy_before().await? {
+            _ = self.policy_before.set(before);
         }
         Ok(())
     }
 
-    /// The policy that judged before this start, by its digest, where it was another one.
+    /// The policy that judged before, by its digest, where what this one changed is not recorded yet.
     pub fn policy_before(&self) -> Option<DocumentDigest> {
         self.policy_before.get().copied()
     }
@@ -237,24 +255,13 @@ impl Quarantine {
     /// Takes in whom the package's young releases belong together with.
     pub fn bind(&self, index: &Index, state: &PackageState, now: Timestamp) {
         if let Some(ecosystem) = self.ecosystem(index.package.ecosystem) {
-            self.cohorts.bind(&self.question(index, state, &|manifest| ecosystem.bonds(manifest), now));
+            self.cohorts.bind(&question(&self.policy, index, state, &|manifest| ecosystem.bonds(manifest), now));
         }
     }
 
     /// Packages that have to be judged before the ties of this one are settled.
     pub fn strangers(&self, package: &PackageId, now: Timestamp) -> Vec<PackageId> {
         self.cohorts.strangers(package, now)
-    }
-
-    fn question<'a>(
-        &self,
-        index: &'a Index,
-        state: &'a PackageState,
-        bonds: &'a dyn Fn(&[u8]) -> Bonds,
-        now: Timestamp,
-    ) -> cohort::Question<'a> {
-        let rules = &self.policy.release_age;
-        cohort::Question { index, state, minimum: rules.minimum.max(rules.floor), bonds, now }
     }
 
     /// Where every release of a package stands at `now`.
@@ -276,17 +283,22 @@ impl Quarantine {
 
     /// What is known beyond the package's own index and records.
     fn context(&self, index: &Index, state: &PackageState, now: Timestamp) -> Context {
+        self.context_by((&self.policy, &self.cohorts), index, state, now)
+    }
+
+    /// The same where another policy judges, with what it makes of the companions.
+    fn context_by(&self, (policy, cohorts): (&Policy, &Cohorts), index: &Index, state: &PackageState, now: Timestamp) -> Context {
         let editions = self.editions.get().cloned().unwrap_or_default();
         let Some(ecosystem) = self.ecosystem(index.package.ecosystem) else { return Context::default() };
-        let is_named_outside = state.local.is_none() && self.is_of_public_registry(&index.package);
+        let is_named_outside = state.local.is_none() && self.is_public(policy, &index.package);
         let (advised, feed) = self.feeds.advised(index, state, &**ecosystem, is_named_outside, now);
-        let ties = self.cohorts.ties(&self.question(index, state, &|manifest| ecosystem.bonds(manifest), now));
-        let identity = Arc::new(self.identity(index, state, &**ecosystem, now));
+        let ties = cohorts.ties(&question(policy, index, state, &|manifest| ecosystem.bonds(manifest), now));
+        let identity = Arc::new(self.identity(policy, index, state, &**ecosystem, now));
         Context { advised, feed, waivers: self.waivers.of(&index.package), ties, identity, editions }
     }
 
     /// Who published its releases, and as what.
-    fn identity(&self, index: &Index, state: &PackageState, ecosystem: &dyn Ecosystem, now: Timestamp) -> Identity {
+    fn identity(&self, policy: &Policy, index: &Index, state: &PackageState, ecosystem: &dyn Ecosystem, now: Timestamp) -> Identity {
         let first_seen_at = state.first_seen_at.unwrap_or(now);
         let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
         let counts_from: Vec<Timestamp> = counts_from.collect();
@@ -299,15 +311,19 @@ impl Quarantine {
         for (version, finding) in self.bursts.examine(index, &counts_from, now) {
             findings.entry(version).or_default().push(finding);
         }
-        let may_imitate = state.local.is_none() && self.is_of_public_registry(&index.package);
+        let may_imitate = state.local.is_none() && self.is_public(policy, &index.package);
         let typosquat = may_imitate.then(|| self.familiar.examine(&index.package, ecosystem)).flatten();
         Identity { findings, typosquat }
     }
 
     /// Whether the name is the one that feeds speak of: neither of a private scope nor of one that has a registry of its own.
     pub fn is_of_public_registry(&self, package: &PackageId) -> bool {
+        self.is_public(&self.policy, package)
+    }
+
+    fn is_public(&self, policy: &Policy, package: &PackageId) -> bool {
         let Some(scope) = package.name.scope() else { return true };
-        let is_private = self.policy.private_scopes.iter().any(|private| private.eq_ignore_ascii_case(scope));
+        let is_private = policy.private_scopes.iter().any(|private| private.eq_ignore_ascii_case(scope));
         !is_private && self.upstreams.own_scope(Some(scope)).is_none()
     }
 
@@ -345,21 +361,17 @@ impl Quarantine {
 
     /// Inspections that were given up and wait for people, oldest first.
     pub async fn parked(&self) -> Result<Vec<Job>, ReadError> {
-        Ok(self.jobs().await?.into_iter().filter(is_given_up).collect())
+        self.state.jobs_of(Sort::GivenUp, workflow::JOBS_MAX).await
     }
 
-    /// Work that is not done, given up or not, oldest first.
-    pub async fn jobs(&self) -> Result<Vec<Job>, ReadError> {
-        self.state.jobs(workflow::JOBS_MAX).await
+    /// How many jobs are not done and not given up; at most [`workflow::JOBS_MAX`] are counted.
+    pub async fn jobs_waiting(&self) -> Result<usize, ReadError> {
+        Ok(self.state.jobs_of(Sort::Waiting, workflow::JOBS_MAX).await?.len())
     }
-}
 
-/// Whether it is an inspection that waits for people.
-fn is_given_up(job: &Job) -> bool {
-    match &job.work {
-        Work::Inspect { .. } => job.parked,
-        // Nobody reopens a notice: a recall shows it.
-        Work::Notify { .. } => false,
+    /// Notices of a release that are not delivered yet, or were given up, oldest first.
+    pub async fn notices_of(&self, release: &ReleaseId) -> Result<Vec<Job>, ReadError> {
+        self.state.jobs_of(Sort::NoticesOf(release.clone()), workflow::JOBS_MAX).await
     }
 }
 

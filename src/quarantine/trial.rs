@@ -1,7 +1,9 @@
 //! Trying a policy: the same judgement by another policy, of releases that are known here at some time that was, or of releases
 //! that are only described.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::Mutex;
 
 use crate::config::cases::TrialAdvisory;
 use crate::config::cases::TrialCase;
@@ -22,6 +24,7 @@ use crate::model::index::Claims;
 use crate::model::index::Index;
 use crate::model::index::Origin;
 use crate::model::index::Row;
+use crate::model::package::PackageId;
 use crate::model::release::ReleaseId;
 use crate::model::stage::StageId;
 use crate::model::time::Timestamp;
@@ -29,17 +32,47 @@ use crate::quarantine::Quarantine;
 use crate::quarantine::advised::Advised;
 use crate::quarantine::advised::Said;
 use crate::quarantine::checks::inspection::EDITION;
+use crate::quarantine::cohort::Cohorts;
 use crate::quarantine::context::Context;
 use crate::quarantine::judge::Around;
 use crate::quarantine::judge::Case;
 use crate::quarantine::judge::Stage;
 use crate::quarantine::judge::Verdict;
 use crate::quarantine::judge::judge;
+use crate::quarantine::judge::judge_all;
+use crate::quarantine::question;
+use crate::quarantine::workflow::lock;
 use crate::storage::record::Inspection;
 use crate::storage::record::LocalRelease;
 use crate::storage::record::PackageState;
 use crate::storage::record::ReleaseState;
 use crate::storage::record::Sequence;
+
+/// Packages that a trial remembers to have met.
+const MET_MAX: usize = 20_000;
+
+/// A policy on trial, with what it makes of companions: what a release belongs together with opens by this policy too.
+pub struct OnTrial {
+    pub policy: Arc<Policy>,
+    cohorts: Cohorts,
+    /// Packages that were judged because they are known here to belong together with others.
+    met: Mutex<BTreeSet<PackageId>>,
+}
+
+impl OnTrial {
+    pub fn of(policy: Arc<Policy>) -> OnTrial {
+        OnTrial { policy, cohorts: Cohorts::default(), met: Mutex::default() }
+    }
+
+    /// Whether it is to be judged still. What is forgotten is judged again.
+    fn meets(&self, package: &PackageId) -> bool {
+        let mut met = lock(&self.met);
+        if met.len() >= MET_MAX {
+            met.clear();
+        }
+        met.insert(package.clone())
+    }
+}
 
 /// Where one release stands under two policies.
 #[derive(Clone, PartialEq, Debug)]
@@ -59,18 +92,44 @@ impl Compared {
 }
 
 impl Quarantine {
+    /// Packages whose releases this policy has to judge before it says what becomes of this one's. Their companions belong
+    /// together as of now, whenever a release is judged as of.
+    pub fn strangers_on(&self, trial: &OnTrial, index: &Index, state: &PackageState, now: Timestamp) -> Vec<PackageId> {
+        let Some(ecosystem) = self.ecosystem(index.package.ecosystem) else { return Vec::new() };
+        let bonds = |manifest: &[u8]| ecosystem.bonds(manifest);
+        trial.cohorts.bind(&question(&trial.policy, index, state, &bonds, now));
+        // Those too that name this one, which it does not know of by itself.
+        let ties = self.cohorts.ties(&question(&self.policy, index, state, &bonds, now));
+        let known = ties.values().flat_map(|tie| &tie.siblings).filter_map(|one| one.rsplit_once('@'));
+        let known = known.filter_map(|(name, _)| PackageId::parse(&format!("{}/{name}", index.package.ecosystem)).ok());
+        let known: BTreeSet<PackageId> = known.filter(|one| *one != index.package).collect();
+        let mut strangers: Vec<PackageId> = known.into_iter().filter(|one| trial.meets(one)).collect();
+        strangers.extend(trial.cohorts.strangers(&index.package, now));
+        strangers
+    }
+
+    /// A companion, judged by this policy.
+    pub fn hear_on(&self, trial: &OnTrial, index: &Index, state: &PackageState, now: Timestamp) {
+        let substance = |manifest: &[u8]| self.substance(index.package.ecosystem, manifest);
+        let context = self.context_by((&trial.policy, &trial.cohorts), index, state, now);
+        let mut standings = judge_all(index, state, &trial.policy, &context, substance, now);
+        self.parked.set_aside(index, &mut standings);
+        trial.cohorts.hear(index, &standings);
+    }
+
     /// Releases of one package under two policies, each as of an instant: its age and people's decisions are as they were then, and
     /// everything else (inspections, advisories) is as it is known now. `points`: rows of the index, with when.
     pub fn compare(
         &self,
-        (before, after): (&Policy, &Policy),
+        (before, after): &(OnTrial, OnTrial),
         index: &Index,
         state: &PackageState,
         points: &[(usize, Timestamp)],
         now: Timestamp,
     ) -> Vec<Option<Compared>> {
         let substance = |manifest: &[u8]| self.substance(index.package.ecosystem, manifest);
-        let context = self.context(index, state, now);
+        let context_of = |side: &OnTrial| self.context_by((&side.policy, &side.cohorts), index, state, now);
+        let (old_context, new_context) = (context_of(before), context_of(after));
         let mut instants: Vec<Timestamp> = points.iter().map(|(_, at)| *at).collect();
         instants.sort_unstable();
         instants.dedup();
@@ -78,8 +137,8 @@ impl Quarantine {
         for at in instants {
             let then = as_of(state, at);
             let then = then.as_ref().unwrap_or(state);
-            let old = Around::of(index, then, before, &context, at);
-            let new = Around::of(index, then, after, &context, at);
+            let old = Around::of(index, then, &before.policy, &old_context, at);
+            let new = Around::of(index, then, &after.policy, &new_context, at);
             for (place, (row, _)) in points.iter().enumerate().filter(|(_, (_, when))| *when == at) {
                 let Some(row) = index.rows.get(*row) else { continue };
                 let one = Compared { before: judge(&old.case(row, &substance)), after: judge(&new.case(row, &substance)) };
@@ -143,6 +202,7 @@ pub fn try_case(policy: &Policy, case: &TrialCase, now: Timestamp) -> Verdict {
         approved_before: case.approved_before,
         alleged: &alleged,
         policy,
+        rules: &policy.of_package(package),
         context: &context(case),
         now,
     })

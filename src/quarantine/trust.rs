@@ -23,11 +23,15 @@ impl<'p> Trust<'p> {
     /// `submission`: of a release that was published here. Whoever staged it asked that people look at it, so that nothing
     /// else opens it.
     pub fn of(policy: &'p Policy, package: &PackageId, submission: Option<&LocalRelease>) -> Trust<'p> {
+        Trust::listed(policy, policy.trusting(package), submission)
+    }
+
+    /// The same, of a package that is known to be on this list, or on none.
+    pub fn listed(policy: &Policy, list: Option<&'p TrustedPackages>, submission: Option<&LocalRelease>) -> Trust<'p> {
         if submission.is_some_and(|one| one.staged) {
             return Trust::Nothing;
         }
-        let lists = |one: &&TrustedPackages| one.packages.iter().any(|pattern| pattern.matches(&package.name));
-        match (policy.trusted.iter().find(lists), submission, policy.submissions) {
+        match (list, submission, policy.submissions) {
             (Some(listed), None, _) => Trust::Listed(listed),
             (_, Some(_), Submissions::Trusted) => Trust::Submission,
             // The list is of what comes from a registry of one's own. What is published here has a policy of its own.

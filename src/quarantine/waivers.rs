@@ -230,7 +230,10 @@ impl Quarantine {
             return Err(WaiveError::TooMany { max: WAIVERS_MAX });
         }
         let command = Command::Waived { waiver: waiver.clone() };
-        self.settle(Batch { at: now, actor: Actor::Person(by.to_owned()), conditions: Vec::new(), commands: vec![command] }).await?;
+        let mut all: Vec<Waiver> = known.iter().map(|one| Waiver::clone(one)).collect();
+        all.push(waiver.clone());
+        let batch = Batch { at: now, actor: Actor::Person(by.to_owned()), conditions: Vec::new(), commands: vec![command] };
+        self.settle(batch, all).await?;
         tracing::info!(waiver = waiver.id, by, "waived");
         Ok(Arc::new(waiver))
     }
@@ -262,19 +265,26 @@ impl Quarantine {
             one.ended_at = Some(now);
             one.ended_by = Some(by.to_owned());
         }
-        self.waivers.know(known);
-        let settled = self.settle(Batch { at: now, actor, conditions: Vec::new(), commands: vec![command] }).await;
-        if settled.is_err() {
-            self.waivers.know(self.state.waivers().await?);
+        self.waivers.know(known.clone());
+        let settled = self.settle(Batch { at: now, actor, conditions: Vec::new(), commands: vec![command] }, known).await;
+        if settled.is_err()
+            && let Ok(recorded) = self.state.waivers().await
+        {
+            self.waivers.know(recorded);
         }
         settled?;
         tracing::info!(waiver = id, by, "a waiver ended");
         Ok(of_id(self.waivers.all()).unwrap_or(waiver))
     }
 
-    async fn settle(&self, batch: Batch) -> Result<(), WaiveError> {
+    /// `after`: all of them once it is recorded, where that cannot be read back. What is recorded is no failure.
+    async fn settle(&self, batch: Batch, after: Vec<Waiver>) -> Result<(), WaiveError> {
         self.state.commit(batch).await?;
-        self.waivers.know(self.state.waivers().await?);
+        let recorded = self.state.waivers().await;
+        self.waivers.know(recorded.unwrap_or_else(|error| {
+            tracing::error!(%error, "waivers were recorded, but could not be read back; they hold as they were recorded");
+            after
+        }));
         Ok(())
     }
 

@@ -19,9 +19,6 @@ use crate::telemetry::numbers::Sample;
 /// Source: the OpenMetrics specification.
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Jobs that are counted; a queue as long as this is trouble whatever its length.
-const JOBS_MAX: usize = 10_000;
-
 /// Where other rooms' numbers come from.
 pub type Source = Box<dyn Fn() -> BoxFuture<'static, Vec<Sample>> + Send + Sync>;
 
@@ -72,8 +69,7 @@ pub async fn of_app(app: Arc<App>, bodies: Arc<BodyCache>) -> Vec<Sample> {
         Sample::gauge("airlock_jobs_parked", "Jobs that were given up and wait for people", quarantine.parked as f64),
     ]);
     samples.extend(of_feeds(&app));
-    if let Ok(jobs) = app.state.jobs(JOBS_MAX).await {
-        let waiting = jobs.iter().filter(|job| !job.parked).count();
+    if let Ok(waiting) = app.quarantine.jobs_waiting().await {
         samples.push(Sample::gauge("airlock_jobs_waiting", "Jobs that are not done yet", waiting as f64));
     }
     for upstream in app.upstreams.condition() {

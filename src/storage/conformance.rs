@@ -1,5 +1,6 @@
 //! What every `State` must do: one list, run against each implementation. A check makes its own store through `Bench`.
 
+mod duties;
 mod hosting;
 
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use crate::model::release::ReleaseId;
 use crate::model::time::Timestamp;
 use crate::model::token::Role;
 use crate::model::token::Token;
+use crate::storage::conformance::duties::notices_crowd_out_no_inspection;
+use crate::storage::conformance::duties::the_policy_before_stays_until_it_was_compared;
 use crate::storage::conformance::hosting::a_star_is_remembered_of_any_package;
 use crate::storage::conformance::hosting::a_user_name_is_taken_for_good_whatever_its_case;
 use crate::storage::conformance::hosting::key;
@@ -100,6 +103,8 @@ conformance! {
         pages_are_in_order_and_meet_every_package
         a_page_is_one_snapshot
         entries_are_chained
+        the_policy_before_stays_until_it_was_compared
+        notices_crowd_out_no_inspection
         the_policy_is_the_last_one
         notes_are_kept
         a_closed_store_takes_nothing;
@@ -417,7 +422,7 @@ async fn all(state: &dyn State) -> impl PartialEq + std::fmt::Debug + use<> {
         state.tokens().await.unwrap(),
         (state.users().await.unwrap(), state.keys().await.unwrap(), state.locals().await.unwrap(), state.stars_of("ann").await.unwrap()),
         state.jobs(1_000).await.unwrap(),
-        state.policy().await.unwrap(),
+        (state.policy().await.unwrap(), state.policy_before().await.unwrap()),
         state.entries(Sequence(0), 1_000).await.unwrap(),
         state.verify().await.unwrap(),
     )
@@ -430,7 +435,8 @@ async fn fill(state: &dyn State) {
     state.lease(at(3), Duration::from_secs(3), 5).await.unwrap();
     commit(state, vec![Command::JobFailed { work: work("1.0.0"), error: "e".into(), retry_at: None }]).await;
     commit(state, vec![Command::JobDone { work: work("0.0.0") }, Command::TokenCreated { token: token("1", "ann") }]).await;
-    commit(state, vec![Command::Policy { digest: DocumentDigest::of(b"p"), text: "p".into() }]).await;
+    let policy = |text: &str| Command::Policy { digest: DocumentDigest::of(text.as_bytes()), text: text.into() };
+    commit(state, vec![policy("o"), policy("p")]).await;
     let ours = vec![submitted("p1", "1.0.0"), starred("p2", "ann", true), Command::KeyMade { key: key("one") }];
     commit(state, ours).await;
     commit(state, vec![Command::UserMade { user: user("ann") }]).await;

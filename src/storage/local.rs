@@ -19,6 +19,7 @@ use tokio::task::spawn_blocking;
 
 use crate::model::digest::DocumentDigest;
 use crate::model::job::Job;
+use crate::model::job::Sort;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
@@ -248,12 +249,20 @@ impl State for LocalState {
         Ok(self.shared.shelf.summary().jobs.iter().take(limit).cloned().collect())
     }
 
+    async fn jobs_of(&self, sort: Sort, limit: usize) -> Result<Vec<Job>, ReadError> {
+        Ok(self.shared.shelf.summary().jobs.iter().filter(|job| sort.has(job)).take(limit).cloned().collect())
+    }
+
     async fn entries(&self, after: Sequence, limit: usize) -> Result<Vec<Entry>, ReadError> {
         self.blocking(move |shared| shared.ledger.entries(after, limit.min(PAGE_MAX))).await
     }
 
     async fn policy(&self) -> Result<Option<DocumentDigest>, ReadError> {
         Ok(self.shared.shelf.summary().policy)
+    }
+
+    async fn policy_before(&self) -> Result<Option<DocumentDigest>, ReadError> {
+        Ok(self.shared.shelf.summary().policy_before)
     }
 
     async fn verify(&self) -> Result<Proof, ReadError> {

@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use crate::model::actor::Actor;
 use crate::model::digest::DocumentDigest;
 use crate::model::job::Job;
+use crate::model::job::Sort;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
@@ -52,6 +53,11 @@ struct Inner {
     faults: std::collections::VecDeque<CommitError>,
     #[cfg(test)]
     is_stalled: bool,
+    /// Packages and waivers cannot be read: not now, and not from the next commit on.
+    #[cfg(test)]
+    is_blind: bool,
+    #[cfg(test)]
+    blinds_next: bool,
 }
 
 impl MemoryState {
@@ -69,6 +75,26 @@ impl MemoryState {
     #[cfg(test)]
     pub fn stall_next(&self) {
         self.inner().is_stalled = true;
+    }
+
+    /// From the next commit on, which is recorded, packages and waivers cannot be read.
+    #[cfg(test)]
+    pub fn blind_after_next(&self) {
+        self.inner().blinds_next = true;
+    }
+
+    #[cfg(test)]
+    pub fn see_again(&self) {
+        self.inner().is_blind = false;
+    }
+
+    fn readable(&self) -> Result<MutexGuard<'_, Inner>, ReadError> {
+        let inner = self.inner();
+        #[cfg(test)]
+        if inner.is_blind {
+            return Err(ReadError::Damaged("nothing can be read".to_owned()));
+        }
+        Ok(inner)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -110,11 +136,15 @@ impl State for MemoryState {
         if let Some(condition) = Staged::on(&inner.summary).refused(&batch.conditions, batch.at) {
             return Err(CommitError::Conflict(condition));
         }
+        #[cfg(test)]
+        if std::mem::take(&mut inner.blinds_next) {
+            inner.is_blind = true;
+        }
         inner.push(batch.at, batch.actor, batch.commands)
     }
 
     async fn package(&self, package: &PackageId) -> Result<Arc<PackageState>, ReadError> {
-        Ok(self.inner().packages.get(package).cloned().unwrap_or_default())
+        Ok(self.readable()?.packages.get(package).cloned().unwrap_or_default())
     }
 
     async fn revision(&self, package: &PackageId) -> Result<Sequence, ReadError> {
@@ -153,7 +183,7 @@ impl State for MemoryState {
     }
 
     async fn waivers(&self) -> Result<Vec<Waiver>, ReadError> {
-        Ok(self.inner().summary.waivers.all().to_vec())
+        Ok(self.readable()?.summary.waivers.all().to_vec())
     }
 
     async fn feeds(&self) -> Result<BTreeMap<String, FeedHeard>, ReadError> {
@@ -187,6 +217,10 @@ impl State for MemoryState {
         Ok(self.inner().summary.jobs.iter().take(limit).cloned().collect())
     }
 
+    async fn jobs_of(&self, sort: Sort, limit: usize) -> Result<Vec<Job>, ReadError> {
+        Ok(self.inner().summary.jobs.iter().filter(|job| sort.has(job)).take(limit).cloned().collect())
+    }
+
     async fn entries(&self, after: Sequence, limit: usize) -> Result<Vec<Entry>, ReadError> {
         let inner = self.inner();
         let from = usize::try_from(after.0).unwrap_or(usize::MAX);
@@ -195,6 +229,10 @@ impl State for MemoryState {
 
     async fn policy(&self) -> Result<Option<DocumentDigest>, ReadError> {
         Ok(self.inner().summary.policy)
+    }
+
+    async fn policy_before(&self) -> Result<Option<DocumentDigest>, ReadError> {
+        Ok(self.inner().summary.policy_before)
     }
 
     async fn verify(&self) -> Result<Proof, ReadError> {

@@ -15,6 +15,7 @@ pub mod memory;
 pub mod projection;
 pub mod pulls;
 pub mod record;
+mod revisions;
 pub mod shelf;
 pub mod sled;
 pub mod state;

@@ -227,7 +227,7 @@ pub struct Submission {
     /// The submitter's name and those of all who could have submitted it under that name: none of them may approve it.
     pub behind: Vec<String>,
     /// It waits for people even where submissions are trusted.
-    #[serde(skip_serializing_if = "is_false", default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub staged: bool,
     pub digest: Digest,
     /// 40 lower-case hexadecimal digits.
@@ -246,7 +246,7 @@ pub struct Submission {
     pub provenance: Option<String>,
     /// Its publisher's client asked that callers without a name are told nothing of the package. Whether that is so is said
     /// by [`Amendment::Restricted`].
-    #[serde(skip_serializing_if = "is_false", default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub asked_restricted: bool,
 }
 
@@ -297,11 +297,6 @@ pub struct SealKey {
     pub made_at: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub expires_at: Option<Timestamp>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-fn is_false(is: &bool) -> bool {
-    !*is
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
@@ -401,7 +396,7 @@ pub struct Local {
     /// The first publisher, until the owners say otherwise; none before the first release.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", default)]
     pub owners: BTreeSet<String>,
-    #[serde(skip_serializing_if = "is_false", default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub restricted: bool,
     /// What each tag was wished to point at, the newest wish first; never an empty list.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
@@ -425,7 +420,7 @@ pub struct LocalRelease {
     pub at: Timestamp,
     pub by: String,
     pub behind: Vec<String>,
-    #[serde(skip_serializing_if = "is_false", default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub staged: bool,
     /// Of the record that holds its manifest: `State::entries(sequence - 1, 1)`.
     pub sequence: Sequence,

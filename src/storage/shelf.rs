@@ -108,8 +108,7 @@ impl Shelf {
             let from = after.map_or(Bound::Unbounded, Bound::Excluded);
             let known: Vec<(PackageId, Sequence)> = {
                 let summary = self.summary();
-                let range = summary.revisions.range((from, Bound::Unbounded));
-                range.take(limit).map(|(package, revision)| (package.clone(), *revision)).collect()
+                summary.revisions.after(from).take(limit).map(|(package, revision)| (package.clone(), *revision)).collect()
             };
             let states = known.into_iter().map(|(package, revision)| {
                 let state = self.read(rack, &package, revision)?;

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use crate::model::actor::Actor;
 use crate::model::digest::DocumentDigest;
 use crate::model::job::Job;
+use crate::model::job::Sort;
 use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::model::token::Token;
@@ -173,11 +174,17 @@ pub trait State: Send + Sync {
     /// Every job that is not done, parked ones too, oldest first, at most `limit`.
     async fn jobs(&self, limit: usize) -> Result<Vec<Job>, ReadError>;
 
+    /// Those of them of one sort, oldest first, at most `limit`: no other sort crowds them out.
+    async fn jobs_of(&self, sort: Sort, limit: usize) -> Result<Vec<Job>, ReadError>;
+
     /// Ledger entries after `after`, oldest first, at most `limit`; fewer when they are large. Only an empty page is the end.
     async fn entries(&self, after: Sequence, limit: usize) -> Result<Vec<Entry>, ReadError>;
 
     /// The digest of the policy recorded last.
     async fn policy(&self) -> Result<Option<DocumentDigest>, ReadError>;
+
+    /// The digest of the policy that judged before it, until a record says what that changed.
+    async fn policy_before(&self) -> Result<Option<DocumentDigest>, ReadError>;
 
     /// Proves the whole ledger again from disk.
     async fn verify(&self) -> Result<Proof, ReadError>;

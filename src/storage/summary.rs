@@ -29,6 +29,7 @@ use crate::storage::record::FeedHeard;
 use crate::storage::record::Record;
 use crate::storage::record::SealKey;
 use crate::storage::record::Sequence;
+use crate::storage::revisions::Revisions;
 use crate::storage::state::Condition;
 use crate::storage::users::Users;
 use crate::storage::waivers::Waivers;
@@ -37,10 +38,13 @@ use crate::storage::waivers::Waivers;
 pub struct Summary {
     /// The last record that was folded.
     pub sequence: Sequence,
-    pub revisions: BTreeMap<PackageId, Sequence>,
+    pub revisions: Revisions,
     pub tokens: Tokens,
     pub jobs: Jobs,
     pub policy: Option<DocumentDigest>,
+    /// The policy that judged before, while what the present one changed is not recorded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub policy_before: Option<DocumentDigest>,
     #[serde(skip_serializing_if = "Users::is_empty", default)]
     pub users: Users,
     /// Oldest first.
@@ -67,30 +71,27 @@ pub struct Summary {
 
 impl Summary {
     pub fn revision(&self, package: &PackageId) -> Sequence {
-        self.revisions.get(package).copied().unwrap_or_default()
+        self.revisions.of(package).unwrap_or_default()
     }
 
     pub fn names_alike(&self, package: &PackageId) -> Vec<PackageId> {
-        let is_alike = |other: &&PackageId| {
-            other.ecosystem == package.ecosystem
-                && other.name != package.name
-                && other.name.as_str().eq_ignore_ascii_case(package.name.as_str())
-        };
-        self.revisions.keys().filter(is_alike).cloned().collect()
+        self.revisions.alike(package)
+    }
+
+    /// Of several that took over before what they changed was recorded, the first counts: nothing was compared with those between.
+    fn takes_over(&mut self, policy: DocumentDigest) {
+        let last = self.policy.replace(policy);
+        self.policy_before = self.policy_before.or(last).filter(|before| *before != policy);
     }
 
     pub fn apply(&mut self, record: &Record) {
         for command in &record.commands {
             if let Some(package) = projection::package(command) {
-                match self.revisions.get_mut(package) {
-                    Some(revision) => *revision = record.sequence,
-                    None => {
-                        self.revisions.insert(package.clone(), record.sequence);
-                    }
-                }
+                self.revisions.set(package, record.sequence);
             }
             match command {
-                Command::Policy { digest, .. } => self.policy = Some(*digest),
+                Command::Policy { digest, .. } => self.takes_over(*digest),
+                Command::Rejudged { policy, .. } if self.policy == Some(*policy) => self.policy_before = None,
                 Command::JobQueued { work, due_at } => self.jobs.queue(work, record.at, *due_at),
                 Command::JobLeased { work, until } => self.jobs.lease(work, *until),
                 Command::JobDone { work } => self.jobs.done(work),

@@ -32,8 +32,12 @@ pub struct LockfileView {
     #[schema(example = "3")]
     pub edition: String,
     /// Whether an install of it goes through: every release in it is open here, nothing is fetched from elsewhere, and nothing
-    /// states other bytes than are served.
+    /// states other bytes than are served. Where policy only observes: whether it would, if policy were enforced.
     pub green: bool,
+    /// Policy only observes (`policy.mode = "observe"`): every verdict is the one that enforcing would make, and what is
+    /// `observed` among the entries is served all the same. Absent where policy is enforced.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub observing: bool,
     /// When it will be green by itself: when the last of what is held opens. Absent where it is green, and where that takes more
     /// than time.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -122,6 +126,9 @@ pub struct LockedView {
     /// Of the release, where it is known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub standing: Option<Standing>,
+    /// It would be kept back, and is served only because policy observes. Absent of every other.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub observed: bool,
     /// When it opens by itself, if it does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(schema_with = schema::time)]

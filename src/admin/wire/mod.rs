@@ -123,11 +123,6 @@ impl std::fmt::Display for Standing {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-fn is_false(is: &bool) -> bool {
-    !*is
-}
-
 /// A release in a list.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Summary {
@@ -140,7 +135,7 @@ pub struct Summary {
     pub version: String,
     pub standing: Standing,
     /// It is served all the same, because policy only observes.
-    #[serde(skip_serializing_if = "is_false", default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub observed: bool,
     /// When it opens by itself, if it does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -230,7 +225,7 @@ pub struct ReleaseView {
     pub version: String,
     pub standing: Standing,
     /// It is served all the same, because policy only observes.
-    #[serde(skip_serializing_if = "is_false", default)]
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub observed: bool,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     #[schema(schema_with = schema::time)]

@@ -34,11 +34,11 @@ pub struct Replay {
     /// The digests of both policies, as the ledger has them of those that judged.
     pub baseline: String,
     pub candidate: String,
-    /// Pulls that were looked at.
+    /// Pulls that were judged, each once.
     pub pulls: u64,
     /// Those of them that would have been refused.
     pub refused_pulls: u64,
-    /// Releases that were looked at as they stand now.
+    /// Releases that were judged as they stand now: all of every package that was looked at.
     pub releases: u64,
     /// Served by the one and not by the other: most pulled first, at most 1000.
     pub newly_blocked: Vec<MovedRelease>,
@@ -49,8 +49,12 @@ pub struct Replay {
     /// Who would have been refused something, most often first, at most 1000.
     pub hit: Vec<HitCaller>,
     pub hit_total: u64,
-    /// Packages and releases of which nothing is known here any more.
+    /// Releases of which nothing is known here any more, each once however often it was pulled: neither policy says anything of
+    /// them.
     pub unknown: u64,
+    /// Their pulls, which are not among `pulls`.
+    #[serde(default)]
+    pub unknown_pulls: u64,
     /// False when there was more than could be looked at.
     pub complete: bool,
 }

@@ -13,6 +13,7 @@ use crate::catalog::CatalogError;
 use crate::catalog::lockfile::Asker;
 use crate::catalog::lockfile::NotChecked;
 use crate::catalog::lockfile::PACKAGES_MAX;
+use crate::catalog::lockfile::beside;
 use crate::catalog::lockfile::plan::Plan;
 use crate::catalog::lockfile::plan::Planned;
 use crate::catalog::lockfile::plan::Stuck;
@@ -70,13 +71,8 @@ struct Answer {
 impl Catalog {
     /// Everything that a lockfile names, looked up.
     pub(super) async fn look_up(self: &Arc<Self>, lockfile: &Arc<Lockfile>, format: &Format, asker: Asker<'_>) -> Result<Book, NotChecked> {
-        let mut wanted: BTreeMap<PackageId, Wanted> = BTreeMap::new();
-        for release in lockfile.entries.iter().filter_map(|entry| entry.release()) {
-            wanted.entry(release.package.clone()).or_default().versions.insert(release.version.clone());
-        }
-        for (package, file) in files_named(lockfile, asker.base, &**format) {
-            wanted.entry(package).or_default().files.insert(file);
-        }
+        let (read, rules, base) = (Arc::clone(lockfile), Arc::clone(format), asker.base.to_owned());
+        let wanted = beside(move || wanted(&read, &base, &*rules)).await?;
         if wanted.len() > PACKAGES_MAX {
             return Err(NotChecked::TooManyPackages);
         }
@@ -143,6 +139,7 @@ impl Catalog {
             let refusal = self.refusal(&shelf, &view, at, &release);
             let told = Told {
                 standing: verdict.standing,
+                observed: verdict.observed,
                 opens_at: refusal.opens_at,
                 sentence: refusal.sentence,
                 integrity: row.artifacts.first().map(|artifact| artifact.integrity.clone()).unwrap_or_default(),
@@ -184,9 +181,7 @@ impl Catalog {
         let planning = async {
             for _ in 0..ROUNDS_MAX {
                 let (pieces, format_of) = (Arc::clone(graph), Arc::clone(format));
-                let (planned, known) = tokio::task::spawn_blocking(move || (planned(&pieces, &world, &*format_of), world))
-                    .await
-                    .map_err(|crash| CatalogError::Storage(crash.to_string()))?;
+                let (planned, known) = beside(move || (planned(&pieces, &world, &*format_of), world)).await?;
                 world = known;
                 let questions = match planned {
                     Planned::Plan(plan) => return Ok::<Option<Plan>, CatalogError>(Some(plan)),
@@ -242,6 +237,18 @@ impl Catalog {
         let needs = question.needs.iter().map(|version| (version.clone(), needs_of(version))).collect();
         Ok(Answer { package, open, needs })
     }
+}
+
+/// Everything that a lockfile names, by package.
+fn wanted(lockfile: &Lockfile, base: &str, format: &dyn Ecosystem) -> BTreeMap<PackageId, Wanted> {
+    let mut wanted: BTreeMap<PackageId, Wanted> = BTreeMap::new();
+    for release in lockfile.entries.iter().filter_map(|entry| entry.release()) {
+        wanted.entry(release.package.clone()).or_default().versions.insert(release.version.clone());
+    }
+    for (package, file) in files_named(lockfile, base, format) {
+        wanted.entry(package).or_default().files.insert(file);
+    }
+    wanted
 }
 
 /// What is asked of one package.

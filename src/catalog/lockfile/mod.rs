@@ -19,6 +19,7 @@ use crate::catalog::lockfile::plan::graph::Wanter;
 use crate::catalog::lockfile::verdict::Judged;
 use crate::catalog::lockfile::verdict::Waiting;
 use crate::catalog::lockfile::verdict::waiting;
+use crate::config::policy::Mode;
 use crate::ecosystem::Ecosystem;
 use crate::ecosystem::Shift;
 use crate::ecosystem::tree::Fault;
@@ -52,6 +53,8 @@ pub struct Checked {
     pub plan: Plan,
     /// How the lockfile's client is told to make the plan's changes.
     pub steps: Vec<String>,
+    /// Policy only observes: what it would keep back is served.
+    pub observing: bool,
 }
 
 /// Why a lockfile was not looked at.
@@ -91,24 +94,37 @@ impl Catalog {
         let rules = self.quarantine.ecosystem(ecosystem).map(Arc::clone);
         let rules = rules.ok_or_else(|| CatalogError::Storage(format!("{ecosystem} is not built")))?;
         let reader = Arc::clone(&rules);
-        let read = tokio::task::spawn_blocking(move || reader.lockfile(&text, name.as_deref()));
-        let lockfile = read.await.map_err(|crash| CatalogError::Storage(crash.to_string()))?.map_err(NotChecked::Unreadable)?;
+        let read = beside(move || reader.lockfile(&text, name.as_deref())).await?;
+        let lockfile = read.map_err(NotChecked::Unreadable)?;
         let lockfile = Arc::new(lockfile);
         let book = Arc::new(self.look_up(&lockfile, &rules, asker).await?);
-        let judged = {
+        let (judged, graph) = {
             let (lockfile, book, rules, base) = (Arc::clone(&lockfile), Arc::clone(&book), Arc::clone(&rules), asker.base.to_owned());
-            let judge = move || lockfile.entries.iter().map(|entry| book.judge(entry, &base, &*rules)).collect::<Vec<Judged>>();
-            tokio::task::spawn_blocking(judge).await.map_err(|crash| CatalogError::Storage(crash.to_string()))?
+            beside(move || {
+                let judged: Vec<Judged> = lockfile.entries.iter().map(|entry| book.judge(entry, &base, &*rules)).collect();
+                (judged, Graph::of(&lockfile, |release| !book.is_open(release)))
+            })
+            .await?
         };
-        let graph = Arc::new(Graph::of(&lockfile, |release| !book.is_open(release)));
+        let graph = Arc::new(graph);
         let plan = if graph.pieces.iter().any(|piece| piece.is_blocked) {
             self.plan_changes(&graph, &rules, asker).await?
         } else {
             Plan::default()
         };
-        let steps = steps(&lockfile, &graph, &plan, &*rules);
-        Ok(Checked { waiting: waiting(&judged), lockfile, judged, plan, steps })
+        let observing = self.quarantine.policy().mode == Mode::Observe;
+        beside(move || {
+            let steps = steps(&lockfile, &graph, &plan, &*rules);
+            Checked { waiting: waiting(&judged), lockfile, judged, plan, steps, observing }
+        })
+        .await
+        .map_err(NotChecked::Catalog)
     }
+}
+
+/// Does what a large lockfile makes long, beside the runtime's threads.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, CatalogError> {
+    tokio::task::spawn_blocking(work).await.map_err(|crash| CatalogError::Storage(crash.to_string()))
 }
 
 /// What the client is told: of each change that does not come by itself.

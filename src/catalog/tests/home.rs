@@ -4,9 +4,16 @@ use futures_util::FutureExt;
 
 use super::*;
 use crate::model::digest::Digest;
+use crate::model::finding::FindingKind;
 use crate::model::local::NameOwner;
+use crate::model::pattern::PackagePattern;
+use crate::model::principal::Principal;
+use crate::model::principal::Roles;
 use crate::model::stage::StageId;
+use crate::model::token::Role;
+use crate::quarantine::waivers::WaiverOrder;
 use crate::storage::record::Amendment;
+use crate::storage::record::Rejudged;
 use crate::storage::record::Submission;
 
 fn v(text: &str) -> Version {
@@ -116,6 +123,89 @@ async fn a_change_goes_on_when_nobody_waits_for_it_any_more() {
     catalog.finish().await;
     assert!(catalog.is_restricted(&package()));
     assert_eq!(world.versions().await, ["1.0.0"]);
+}
+
+/// What the ledger has is so, whatever can be read of it afterwards.
+#[tokio::test]
+async fn a_change_that_is_recorded_is_no_failure() {
+    let world = world().await;
+    let catalog = &world.catalog;
+    let unknown = world.state.package(&package()).await.unwrap();
+    let restricted = Command::Amended { package: package(), by: "maria".into(), changes: vec![Amendment::Restricted { on: true }] };
+    let change = catalog.change(&package(), &unknown, vec![world.submission("1.0.0", &["latest"]), restricted]).await.unwrap();
+    world.state.blind_after_next();
+    let after = catalog.commit_change(change, Actor::Airlock).await.unwrap();
+    assert!(after.submission(&v("1.0.0")).is_some());
+    assert!(catalog.is_restricted(&package()), "what could not be read back holds as it was recorded");
+    world.state.see_again();
+    assert_eq!(world.versions().await, ["1.0.0"]);
+    // One that was not recorded is.
+    let before = world.state.package(&package()).await.unwrap();
+    let change = catalog.change(&package(), &before, vec![world.submission("1.1.0", &["latest"])]).await.unwrap();
+    world.state.fail_next(CommitError::Closed);
+    assert!(catalog.commit_change(change, Actor::Airlock).await.is_err());
+    assert_eq!(world.versions().await, ["1.0.0"]);
+}
+
+#[tokio::test]
+async fn a_request_that_is_recorded_is_no_failure() {
+    let world = world().await;
+    world.says(&["1.0.0"]);
+    let release = ReleaseId { package: package(), version: v("1.0.0") };
+    world.catalog.shelf(&package()).await.unwrap();
+    let person = Principal { name: Some("maria".into()), ..Principal::anonymous(Roles::of(Role::Reader)) };
+    world.state.blind_after_next();
+    let told = world.catalog.request(&release, "we need it", &person).await.unwrap();
+    assert!(told.sentence.starts_with("This is recorded; where x@1.0.0 stands now could not be read"), "{}", told.sentence);
+    world.state.see_again();
+    assert_eq!(world.state.package(&package()).await.unwrap().releases[&v("1.0.0")].requests.len(), 1);
+}
+
+#[tokio::test]
+async fn a_waiver_that_is_recorded_is_no_failure() {
+    let world = world().await;
+    let gate = &world.catalog.quarantine;
+    let order = WaiverOrder {
+        packages: vec![PackagePattern::Package(package().name)],
+        version: None,
+        findings: vec![FindingKind::InstallScript],
+        reason: "we read it".into(),
+        expires_at: world.clock.now().plus(Duration::from_secs(24 * 3_600)),
+    };
+    let person = Principal { name: Some("maria".into()), ..Principal::anonymous(Roles::of(Role::Admin)) };
+    world.state.blind_after_next();
+    let waiver = gate.waive(&order, &person).await.unwrap();
+    assert_eq!(gate.waivers().len(), 1, "what could not be read back holds as it was recorded");
+    world.state.see_again();
+    world.state.blind_after_next();
+    let ended = gate.end_waiver(&waiver.id, "it is gone", &person).await.unwrap();
+    assert!(ended.ended_at.is_some() && !gate.waivers()[0].counts_at(world.clock.now()));
+    world.state.see_again();
+    assert_eq!(world.state.waivers().await.unwrap().len(), 1);
+}
+
+/// A crash between that a policy takes over and that what it changed is recorded loses nothing.
+#[tokio::test]
+async fn what_a_policy_changes_is_looked_for_until_it_is_recorded() {
+    let world = world().await;
+    let upstreams = Arc::clone(&world.catalog.upstreams);
+    let started = async |approvals: u32| {
+        let mut policy = Policy::default();
+        policy.review.approvals = approvals;
+        let folder = tempfile::tempdir().unwrap();
+        let gate = gate(&world.state, policy, folder.path(), &upstreams, &world.clock);
+        gate.begin().await.unwrap();
+        gate
+    };
+    assert_eq!(started(1).await.policy_before(), None, "the first");
+    let first = world.state.policy().await.unwrap();
+    assert_eq!(started(2).await.policy_before(), first);
+    let second = started(2).await;
+    assert_eq!(second.policy_before(), first, "the start before did not come to it");
+    let third = started(3).await;
+    assert_eq!(third.policy_before(), first, "nor did any");
+    third.record_rejudged(Rejudged::since(first.unwrap())).await.unwrap();
+    assert_eq!(started(3).await.policy_before(), None);
 }
 
 /// The releases that come back were not there when upstream said so: that they claim to be older counts for nothing.

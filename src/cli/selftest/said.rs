@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::pieces::Pieces;
 use crate::cli::remote::Remote;
 use crate::cli::selftest::LONG_IN_USE;
-use crate::cli::selftest::Trial;
+use crate::cli::selftest::trials::Trial;
 use crate::model::time::Timestamp;
 use crate::protocol::npm::violation::Advisory;
 use crate::protocol::npm::violation::BAD;

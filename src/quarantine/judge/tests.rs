@@ -140,6 +140,7 @@ impl Given {
             name_counts_from: ago(self.name_age),
             approved_before: self.approved_before,
             policy: &self.policy,
+            rules: &self.policy.of_package(&PackageId::npm("left-pad").unwrap()),
             context: &self.context,
             now,
         })

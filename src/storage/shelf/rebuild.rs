@@ -56,7 +56,7 @@ pub fn open(folder: &Path, ledger: &Ledger) -> Result<Opened, ReadError> {
             let summary = checkpoint.unwrap_or_default();
             match fold(ledger, Some(engine), summary, until) {
                 Ok(opened) => {
-                    let packages = opened.summary.revisions.len();
+                    let packages = opened.summary.revisions.count();
                     tracing::info!(records = until.0, folded = opened.folded, packages, elapsed = ?began.elapsed(), "the projection is open");
                     Ok(opened)
                 }

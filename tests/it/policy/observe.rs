@@ -88,6 +88,21 @@ async fn people_bind_whoever_observes() {
 }
 
 #[tokio::test]
+async fn a_lockfile_is_told_that_policy_only_observes() {
+    let airlock = pads().gated_by(observing).await;
+    let entry = |version: &str| (format!("node_modules/{version}"), json!({"name": "left-pad", "version": version}));
+    let packages: serde_json::Map<String, serde_json::Value> = ["1.0.0", "1.1.0"].map(entry).into_iter().collect();
+    let text = json!({"name": "app", "lockfileVersion": 3, "packages": packages}).to_string();
+    let told = airlock.call("POST", "/-/airlock/v1/lockfile").body(text.as_bytes()).send().await.json();
+    assert_eq!((&told["observing"], &told["green"]), (&json!(true), &json!(false)), "{told}");
+    let of = |at: usize| (told["entries"][at]["verdict"].clone(), told["entries"][at].get("observed").cloned());
+    assert_eq!((of(0), of(1)), ((json!("allowed"), None), (json!("held"), Some(json!(true)))), "{told}");
+    let enforcing = airlock.restart_with(|config| config.policy.mode = Mode::Enforce).await;
+    let told = enforcing.call("POST", "/-/airlock/v1/lockfile").body(text.as_bytes()).send().await.json();
+    assert_eq!((told.get("observing"), told["entries"][1].get("observed")), (None, None), "{told}");
+}
+
+#[tokio::test]
 async fn malware_is_served_and_told_loudly() {
     let airlock = pads().gated_by(observing).await;
     airlock.bring(&[malware("MAL-2099-0001", "left-pad", &["1.0.0"], &["some-inspector"], "2026-11-20T01:00:00Z")]).await;

@@ -105,3 +105,51 @@ async fn what_stands_elsewhere_in_the_file_says_nothing() {
     let reply = ask(&airlock, &json!({"candidate": candidate, "days": 7})).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
 }
+
+/// What belongs together opens by the policy that is tried, and not by the one that judges here.
+#[tokio::test]
+async fn siblings_open_by_the_policy_that_is_tried() {
+    let scenario = Scenario::new()
+        .package("@acme/web", |p| {
+            p.release("1.0.0");
+            p.release("2.0.0").age("3d").dependency("@acme/part", "2.0.0");
+        })
+        .package("@acme/part", |p| {
+            p.release("1.0.0");
+            p.release("2.0.0").age("3d 10m");
+        });
+    let airlock = scenario.gated().await;
+    for package in ["@acme/web", "@acme/part", "@acme/web"] {
+        assert_eq!(airlock.listed(package).await, ["1.0.0"]);
+    }
+    let tried = async |minimum: &str| {
+        let candidate = format!("policy.release_age.minimum = \"{minimum}\"");
+        named(&ask(&airlock, &json!({"candidate": candidate})).await.json()["newly_allowed"])
+    };
+    assert_eq!(tried("2d").await, ["@acme/part@2.0.0 0", "@acme/web@2.0.0 0"]);
+    // Of the two one is old enough, and waits for the other, which names it.
+    assert_eq!(tried("72h 5m").await, [""; 0]);
+    let candidate = json!({"candidate": "", "baseline": "policy.release_age.minimum = \"2d\""});
+    assert_eq!(named(&ask(&airlock, &candidate).await.json()["newly_blocked"]), ["@acme/part@2.0.0 0", "@acme/web@2.0.0 0"]);
+}
+
+#[tokio::test]
+async fn what_is_not_known_any_more_is_counted_once_and_apart() {
+    let airlock = pads().await;
+    let token = airlock.admin_token();
+    let path = "/left-pad/-/left-pad-1.1.0.tgz";
+    for _ in 0..2 {
+        assert_eq!(airlock.call("GET", path).bearer(&token).send().await.status, 200);
+        assert_eq!(airlock.tarball("left-pad", "1.1.0").await.status, 200);
+        airlock.advance("1d");
+    }
+    assert_eq!(airlock.tarball("left-pad", "1.0.0").await.status, 200);
+    let of = |told: &Value| ["pulls", "unknown", "unknown_pulls"].map(|key| told[key].as_u64().unwrap());
+    let order = json!({"candidate": "", "days": 30});
+    assert_eq!(of(&ask(&airlock, &order).await.json()), [5, 0, 0]);
+    airlock.upstream.die().await;
+    let airlock = airlock.restart_after(async |data_dir| std::fs::remove_dir_all(data_dir.join("documents")).unwrap()).await;
+    let told = ask(&airlock, &order).await.json();
+    assert_eq!(of(&told), [0, 2, 5], "{told:#}");
+    assert_eq!((&told["refused_pulls"], &told["complete"]), (&json!(0), &json!(true)));
+}

@@ -52,6 +52,8 @@ impl Word {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Told {
     pub standing: Standing,
+    /// It does not stand open and is served all the same, because policy only observes.
+    pub observed: bool,
     pub opens_at: Option<Timestamp>,
     /// The one wording.
     pub sentence: String,
@@ -90,6 +92,8 @@ pub struct Judged {
     /// The release that it was judged as; not always the one that it says it is.
     pub release: Option<ReleaseId>,
     pub standing: Option<Standing>,
+    /// It is judged as it would be if policy were enforced, and is served because policy only observes.
+    pub observed: bool,
     pub opens_at: Option<Timestamp>,
     /// Why it is not simply allowed.
     pub sentence: Option<String>,
@@ -126,33 +130,31 @@ pub fn file_here(address: &str, base: &str, ecosystem: &dyn Ecosystem) -> Option
     ecosystem.artifact_at(path_here(&address, &base)?)
 }
 
+/// The address of a path of this registry, as npm makes it, which puts no path of the registry's before itself.
+fn beneath(base: &str, path: &str) -> String {
+    let above = Url::parse(base).map(|base| base.path().trim_end_matches('/').to_owned()).unwrap_or_default();
+    let own = path.strip_prefix(&above).filter(|own| own.starts_with('/')).unwrap_or(path);
+    format!("{base}{own}")
+}
+
 impl Book {
     /// One entry.
     pub fn judge(&self, entry: &Locked, base: &str, ecosystem: &dyn Ecosystem) -> Judged {
-        let plain = |word| Judged { word, release: None, standing: None, opens_at: None, sentence: None, integrity: Compared::Unstated };
+        let plain = |word| Judged {
+            word,
+            release: None,
+            standing: None,
+            observed: false,
+            opens_at: None,
+            sentence: None,
+            integrity: Compared::Unstated,
+        };
         match &entry.source {
             Source::Local => plain(Word::Local),
             Source::Bundled => plain(Word::Bundled),
             Source::Registry { release, address: None } => self.release(release, &entry.stated),
-            Source::Registry { release, address: Some(address) } => {
-                let judged = self.release(release, &entry.stated);
-                let elsewhere = |judged: Judged, sentence| Judged { word: Word::Elsewhere, sentence: Some(sentence), ..judged };
-                match file_here(address, base, ecosystem) {
-                    None => elsewhere(judged, format!("{release} is fetched from {address}, which is not this registry.")),
-                    Some((package, file)) => {
-                        let of = self.files.get(&(package.clone(), file));
-                        match of {
-                            Some(version) if package == release.package && *version == release.version => judged,
-                            // What is not known yet says nothing against the address.
-                            None if package == release.package && judged.word == Word::Unknown => judged,
-                            Some(version) => {
-                                elsewhere(judged, format!("{release} is fetched from {address}, which is {}@{version}.", package.name))
-                            }
-                            None => elsewhere(judged, format!("{release} is fetched from {address}, which is no file of it.")),
-                        }
-                    }
-                }
-            }
+            Source::Registry { release, address: Some(address) } => self.at(release, &entry.stated, address, (base, ecosystem)),
+            Source::Beneath { release, path } => self.at(release, &entry.stated, &beneath(base, path), (base, ecosystem)),
             Source::Elsewhere { address } => match file_here(address, base, ecosystem) {
                 Some((package, file)) => match self.files.get(&(package.clone(), file)) {
                     Some(version) => self.release(&ReleaseId { package, version: version.clone() }, &entry.stated),
@@ -160,6 +162,22 @@ impl Book {
                 },
                 None => Judged { sentence: Some(format!("It is fetched from {address}, which no gate sees.")), ..plain(Word::Elsewhere) },
             },
+        }
+    }
+
+    /// A release that is fetched from this address.
+    fn at(&self, release: &ReleaseId, stated: &Stated, address: &str, (base, ecosystem): (&str, &dyn Ecosystem)) -> Judged {
+        let judged = self.release(release, stated);
+        let elsewhere = |judged: Judged, sentence| Judged { word: Word::Elsewhere, sentence: Some(sentence), ..judged };
+        let Some((package, file)) = file_here(address, base, ecosystem) else {
+            return elsewhere(judged, format!("{release} is fetched from {address}, which is not this registry."));
+        };
+        match self.files.get(&(package.clone(), file)) {
+            Some(version) if package == release.package && *version == release.version => judged,
+            // What is not known yet says nothing against the address.
+            None if package == release.package && judged.word == Word::Unknown => judged,
+            Some(version) => elsewhere(judged, format!("{release} is fetched from {address}, which is {}@{version}.", package.name)),
+            None => elsewhere(judged, format!("{release} is fetched from {address}, which is no file of it.")),
         }
     }
 
@@ -174,6 +192,7 @@ impl Book {
                 word: Word::Unknown,
                 release: Some(release.clone()),
                 standing: None,
+                observed: false,
                 opens_at: None,
                 sentence: Some(sentence),
                 integrity,
@@ -188,6 +207,7 @@ impl Book {
             word,
             release: Some(release.clone()),
             standing: Some(told.standing),
+            observed: told.observed,
             opens_at: told.opens_at.filter(|_| word == Word::Held),
             sentence: Some(told.sentence.clone()).filter(|_| word != Word::Allowed),
             integrity: compare(stated, told),
@@ -248,6 +268,7 @@ pub fn files_named<'l>(
 ) -> impl Iterator<Item = (PackageId, String)> + 'l {
     lockfile.entries.iter().filter_map(move |entry| match &entry.source {
         Source::Registry { address: Some(address), .. } | Source::Elsewhere { address } => file_here(address, base, ecosystem),
+        Source::Beneath { path, .. } => file_here(&beneath(base, path), base, ecosystem),
         Source::Registry { address: None, .. } | Source::Local | Source::Bundled => None,
     })
 }

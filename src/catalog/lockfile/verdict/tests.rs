@@ -33,7 +33,14 @@ fn book() -> Book {
     ] {
         let release = release(text);
         let opens_at = if standing == held { Some(at(20)) } else { None };
-        let told = Told { standing, opens_at, sentence: format!("{text} is told."), integrity: integrity(text.as_bytes()), digest: None };
+        let told = Told {
+            standing,
+            observed: false,
+            opens_at,
+            sentence: format!("{text} is told."),
+            integrity: integrity(text.as_bytes()),
+            digest: None,
+        };
         let file = format!("{}-1.0.0.tgz", release.package.name);
         book.files.insert((release.package.clone(), file), release.version.clone());
         book.releases.insert(release, told);
@@ -82,6 +89,17 @@ fn a_release_is_what_it_stands_as() {
     check(Source::Bundled, Word::Bundled, None);
 }
 
+/// The word is the one that enforcing would make of it.
+#[test]
+fn what_is_served_because_policy_observes_is_told_as_such() {
+    let mut book = book();
+    book.releases.get_mut(&release("held@1.0.0")).unwrap().observed = true;
+    let judged = book.judge(&entry(registry("held@1.0.0", None), Stated::Nothing), BASE, &Npm);
+    assert_eq!((judged.word, judged.observed), (Word::Held, true));
+    let other = book.judge(&entry(registry("bad@1.0.0", None), Stated::Nothing), BASE, &Npm);
+    assert_eq!((other.word, other.observed), (Word::Denied, false));
+}
+
 #[test]
 fn what_is_fetched_counts_and_not_what_is_said() {
     let here = |path: &str| format!("{BASE}/{path}");
@@ -114,6 +132,19 @@ fn what_is_fetched_counts_and_not_what_is_said() {
         let judged = book().judge(&entry(registry("open@1.0.0", Some(other)), Stated::Nothing), BASE, &Npm);
         assert_eq!((judged.word, judged.standing), (Word::Elsewhere, Some(Standing::Approved)), "{other}");
     }
+    let beneath = |path: &str| Source::Beneath { release: release("open@1.0.0"), path: path.to_owned() };
+    check(beneath("/open/-/open-1.0.0.tgz"), Word::Allowed, None);
+    check(beneath("/npm/open/-/open-1.0.0.tgz"), Word::Allowed, None);
+    check(
+        beneath("/held/-/held-1.0.0.tgz"),
+        Word::Elsewhere,
+        Some("open@1.0.0 is fetched from http://127.0.0.1:4873/npm/held/-/held-1.0.0.tgz, which is held@1.0.0."),
+    );
+    check(
+        beneath("/npmx/open/-/open-1.0.0.tgz"),
+        Word::Elsewhere,
+        Some("open@1.0.0 is fetched from http://127.0.0.1:4873/npm/npmx/open/-/open-1.0.0.tgz, which is not this registry."),
+    );
     let elsewhere = |address: &str| Source::Elsewhere { address: address.to_owned() };
     check(elsewhere(&here("held/-/held-1.0.0.tgz")), Word::Held, Some("held@1.0.0 is told."));
     check(

@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::collections::HashSet;
 
+use percent_encoding::percent_decode_str;
+
 use crate::ecosystem::tree::Fault;
 use crate::ecosystem::tree::Node;
 use crate::model::lockfile::By;
@@ -23,6 +25,8 @@ use crate::protocol::npm::lockfile::rewrite::Spot;
 const CHECKSUM: &str = "yarn's checksum is of the zip file that it makes, not of the registry's tarball";
 /// Where an address stands for a tarball that lies elsewhere than is usual.
 const ARCHIVE: &str = "__archiveUrl=";
+/// How many patches may lie over one package.
+const PATCHES_MAX: usize = 16;
 const METADATA: &str = "__metadata";
 
 pub fn read(text: &str, tree: &Node<'_>) -> Result<Read, Fault> {
@@ -31,6 +35,7 @@ pub fn read(text: &str, tree: &Node<'_>) -> Result<Read, Fault> {
     if edition.parse::<u32>().is_err() {
         return Err(draft.fault(tree.get(METADATA).map_or(0, Node::at), "its __metadata states no version"));
     }
+    let locators: HashSet<&str> = tree.pairs().iter().filter_map(|(_, one)| one.text_of("resolution")).collect();
     let mut found: HashMap<&str, usize> = HashMap::new();
     let mut wanted_by_some: HashSet<usize> = HashSet::new();
     let mut blocks = Vec::new();
@@ -43,10 +48,23 @@ pub fn read(text: &str, tree: &Node<'_>) -> Result<Read, Fault> {
             return Err(draft.fault(one.at(), "a resolution that names nothing"));
         };
         let version = one.text_of("version").unwrap_or_default();
-        let (target, source) = source(&draft, key.at(), name, reference, version)?;
+        let patched = patched(locator, &locators);
+        let (target, source) = match &patched {
+            Patched::No => source(&draft, key.at(), name, reference, version)?,
+            Patched::Entry => (name, Source::Local),
+            Patched::Nothing => (name, Source::Elsewhere { address: reference.to_owned() }),
+            Patched::Only(inner) => match split_at(inner) {
+                Some((name, reference)) => source(&draft, key.at(), name, reference, version)?,
+                None => (name, Source::Elsewhere { address: reference.to_owned() }),
+            },
+        };
         let stated = if one.has("checksum") { Stated::NotComparable(CHECKSUM) } else { Stated::Nothing };
-        let spot = spot(one, &source);
-        let place = draft.add(key.at(), target, version, source, stated)?;
+        let spot = spot(one, &source).filter(|_| patched == Patched::No);
+        let version = match &source {
+            Source::Registry { release, .. } => release.version.to_string(),
+            Source::Beneath { .. } | Source::Elsewhere { .. } | Source::Local | Source::Bundled => version.to_owned(),
+        };
+        let place = draft.add(key.at(), target, &version, source, stated)?;
         if let Some(spot) = spot {
             draft.spot(Some(place), spot);
         }
@@ -79,6 +97,41 @@ pub fn read(text: &str, tree: &Node<'_>) -> Result<Read, Fault> {
     Ok(draft.finish_with_purposes("yarn.lock", edition))
 }
 
+/// What a locator patches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Patched {
+    /// It is no patch.
+    No,
+    /// An entry of the lockfile, which is judged for itself.
+    Entry,
+    /// This locator, which is no entry and yet is fetched.
+    Only(String),
+    /// It cannot be read.
+    Nothing,
+}
+
+/// Follows a locator through its patches, the locator within each percent-encoded, to what is fetched.
+fn patched(locator: &str, locators: &HashSet<&str>) -> Patched {
+    let mut inner: Option<String> = None;
+    for _ in 0..PATCHES_MAX {
+        let now = inner.as_deref().unwrap_or(locator);
+        let Some(patch) = split_at(now).and_then(|(_, reference)| reference.strip_prefix("patch:")) else {
+            return inner.map_or(Patched::No, Patched::Only);
+        };
+        let Some((source, _)) = patch.split_once('#') else { return Patched::Nothing };
+        let Ok(source) = percent_decode_str(source).decode_utf8() else { return Patched::Nothing };
+        if source.is_empty() {
+            return Patched::Nothing;
+        }
+        // What an entry of the same locator is, is told there.
+        if locators.contains(&*source) {
+            return Patched::Entry;
+        }
+        inner = Some(source.into_owned());
+    }
+    Patched::Nothing
+}
+
 /// The package's own name, and where yarn fetches it: what `npm:` names is asked of the registry that is configured.
 fn source<'l>(draft: &Draft<'_>, at: usize, name: &'l str, reference: &'l str, version: &str) -> Result<(&'l str, Source), Fault> {
     let (protocol, bound) = reference.split_once("::").unwrap_or((reference, ""));
@@ -89,10 +142,8 @@ fn source<'l>(draft: &Draft<'_>, at: usize, name: &'l str, reference: &'l str, v
         let address = bindings.find(|(key, _)| key == ARCHIVE.trim_end_matches('=')).map(|(_, value)| value.into_owned());
         return Ok((name, Source::Registry { release: draft.release(at, name, version)?, address }));
     }
-    // What is patched is an entry of its own besides.
-    let is_patch = protocol.starts_with("patch:");
     let source = match place_of(protocol) {
-        _ if is_patch || protocol.starts_with("exec:") => Source::Local,
+        _ if protocol.starts_with("exec:") => Source::Local,
         Place::Local => Source::Local,
         Place::Web if !version.is_empty() => Source::Elsewhere { address: protocol.to_owned() },
         Place::Web | Place::Other => Source::Elsewhere { address: reference.to_owned() },

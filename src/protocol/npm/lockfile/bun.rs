@@ -2,6 +2,7 @@
 //! Source: bun's documentation of its text lockfile, and what bun 1.4 writes.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 
 use crate::ecosystem::tree::Fault;
 use crate::ecosystem::tree::Node;
@@ -47,13 +48,16 @@ pub fn read(text: &str, tree: &Node<'_>) -> Result<Read, Fault> {
         let from = project.text_of("name").filter(|_| !folder.text.is_empty()).unwrap_or_default();
         wants.push((from, draft.project(folder.at(), &folder.text)?, project));
     }
-    for (key, one) in tree.get("packages").map(Node::pairs).unwrap_or_default() {
+    let packages = tree.get("packages").map(Node::pairs).unwrap_or_default();
+    let fetched: HashSet<&str> = packages.iter().filter(|(_, one)| is_fetched(one)).map(|(key, _)| &*key.text).collect();
+    for (key, one) in packages {
         if key.text.len() > PATH_BYTES_MAX || key.text.matches('/').count() > NAMES_MAX {
             return Err(
                 draft.fault(key.at(), format!("a path that is longer than {PATH_BYTES_MAX} bytes or deeper than {NAMES_MAX} names"))
             );
         }
-        let place = entry(&mut draft, key.at(), &key.text, one)?;
+        let is_brought = fetched.contains(last_name(&key.text).0);
+        let place = entry(&mut draft, key.at(), &key.text, one, is_brought)?;
         found.insert(&key.text, place);
         if let Some(info) = one.elements().iter().find(|element| element.is_map()) {
             wants.push((&key.text, By::Entry(place), info));
@@ -84,14 +88,21 @@ fn from_catalog<'n>(tree: &'n Node<'_>, name: &str, range: &'n str) -> &'n str {
     catalog.and_then(|catalog| catalog.text_of(name)).unwrap_or(range)
 }
 
-fn entry(draft: &mut Draft<'_>, at: usize, path: &str, one: &Node<'_>) -> Result<usize, Fault> {
+/// Whether a package's bytes are fetched, so that others may come inside of them: no folder's and no part's of the workspace are.
+fn is_fetched(one: &Node<'_>) -> bool {
+    let reference = one.elements().first().and_then(Node::text).and_then(split_at).map(|(_, reference)| reference);
+    reference.is_some_and(|reference| !reference.starts_with("root:") && place_of(reference) != Place::Local)
+}
+
+/// `is_brought`: it lies below a package that is fetched. bun fetches every other, whatever is said of it being bundled.
+fn entry(draft: &mut Draft<'_>, at: usize, path: &str, one: &Node<'_>, is_brought: bool) -> Result<usize, Fault> {
     let elements = one.elements();
     let (name, reference) = elements
         .first()
         .and_then(Node::text)
         .and_then(split_at)
         .ok_or_else(|| draft.fault(at, "a package that does not begin with its name and version"))?;
-    let is_bundled = elements.iter().any(|element| element.is_true_of("bundled"));
+    let is_bundled = is_brought && elements.iter().any(|element| element.is_true_of("bundled"));
     let address = elements.get(1).and_then(Node::text).unwrap_or_default();
     let is_release = semantic(reference).is_some();
     let source = match place_of(reference) {

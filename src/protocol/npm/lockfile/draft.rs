@@ -131,7 +131,7 @@ impl<'t> Draft<'t> {
     pub fn finish(self, format: &'static str, edition: &str) -> Read {
         let entries = self.entries;
         let is_registrys = |place: Option<usize>| match place.and_then(|place| entries.get(place)).map(|entry| &entry.source) {
-            Some(Source::Registry { .. } | Source::Bundled) | None => true,
+            Some(Source::Registry { .. } | Source::Beneath { .. } | Source::Bundled) | None => true,
             Some(Source::Elsewhere { .. } | Source::Local) => false,
         };
         let spots = self.spots.into_iter().filter(|(place, _)| is_registrys(*place)).map(|(_, spot)| spot).collect();
@@ -196,9 +196,9 @@ pub fn place_of(address: &str) -> Place {
     if is_web && !path.ends_with(".git") { Place::Web } else { Place::Other }
 }
 
-/// Whether npm asks the registry that it is configured with, whatever the address says.
-pub fn is_replaced_by_npm(address: &str) -> bool {
-    Url::parse(address).is_ok_and(|url| url.host_str().is_some_and(|host| host == PUBLIC_HOST.concat()))
+/// The path at which npm asks the registry that it is configured with, for an address of the host that it replaces.
+pub fn replaced_by_npm(address: &str) -> Option<String> {
+    Url::parse(address).ok().filter(|url| url.host_str() == Some(&*PUBLIC_HOST.concat())).map(|url| url.path().to_owned())
 }
 
 /// What is stated of bytes: `integrity` in the W3C's form, and a SHA-1 besides.
@@ -288,15 +288,16 @@ mod tests {
     #[test]
     fn only_the_public_registrys_host_is_replaced() {
         let public = PUBLIC_HOST.concat();
-        assert!(is_replaced_by_npm(&format!("https://{public}/a/-/a-1.0.0.tgz")));
-        assert!(is_replaced_by_npm(&format!("http://{public}:80/a/-/a-1.0.0.tgz")));
+        for address in [format!("https://{public}/a/-/a-1.0.0.tgz"), format!("http://{public}:80/x/../a/-/a-1.0.0.tgz?x#y")] {
+            assert_eq!(replaced_by_npm(&address).as_deref(), Some("/a/-/a-1.0.0.tgz"), "{address}");
+        }
         for other in [
             "https://registry.example/a.tgz",
             &format!("https://{public}.evil.example/a.tgz"),
             &format!("https://evil.example/{public}/a"),
             "x",
         ] {
-            assert!(!is_replaced_by_npm(other), "{other}");
+            assert_eq!(replaced_by_npm(other), None, "{other}");
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::model::lockfile::WantKind;
 use crate::protocol::npm::lockfile::draft::Draft;
 use crate::protocol::npm::lockfile::draft::Place;
 use crate::protocol::npm::lockfile::draft::Read;
-use crate::protocol::npm::lockfile::draft::is_replaced_by_npm;
 use crate::protocol::npm::lockfile::draft::place_of;
+use crate::protocol::npm::lockfile::draft::replaced_by_npm;
 use crate::protocol::npm::lockfile::draft::split_at;
 use crate::protocol::npm::lockfile::draft::stated;
 use crate::protocol::npm::lockfile::draft::wanted;
@@ -153,7 +153,8 @@ fn flags(draft: &mut Draft<'_>, place: usize, one: &Node<'_>) {
     }
 }
 
-/// Where npm fetches it: at the address, unless that is one for which it asks the registry that it is configured with.
+/// Where npm fetches it: at the address, unless that is one for which it asks the registry that it is configured with, at the
+/// same path.
 fn source(draft: &Draft<'_>, at: usize, name: &str, version: &str, resolved: Option<&str>) -> Result<Source, Fault> {
     let Some(address) = resolved.filter(|address| !address.is_empty()) else {
         return Ok(Source::Registry { release: draft.release(at, name, version)?, address: None });
@@ -162,8 +163,11 @@ fn source(draft: &Draft<'_>, at: usize, name: &str, version: &str, resolved: Opt
         Place::Local => Source::Local,
         Place::Other => Source::Elsewhere { address: address.to_owned() },
         Place::Web => {
-            let address = Some(address.to_owned()).filter(|address| !is_replaced_by_npm(address));
-            Source::Registry { release: draft.release(at, name, version)?, address }
+            let release = draft.release(at, name, version)?;
+            match replaced_by_npm(address) {
+                Some(path) => Source::Beneath { release, path },
+                None => Source::Registry { release, address: Some(address.to_owned()) },
+            }
         }
     })
 }

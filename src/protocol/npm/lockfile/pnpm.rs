@@ -70,31 +70,39 @@ pub fn read(text: &str, documents: &[Node<'_>]) -> Result<Read, Fault> {
     Ok(draft.finish_with_purposes("pnpm-lock", edition))
 }
 
-/// Entries by their key, without the peers that they are beside.
+/// Entries by their key, and by it without the peers that they are beside.
 #[derive(Default)]
 struct Found<'n> {
     places: HashMap<String, usize>,
+    /// By all that is said of where an entry's bytes come from and what they are.
+    resolutions: HashMap<String, usize>,
     peers: HashMap<usize, &'n Node<'n>>,
 }
 
 impl Found<'_> {
     fn of(&self, key: &str) -> Option<usize> {
-        self.places.get(bare(key)).copied()
+        self.places.get(slashless(key)).or_else(|| self.places.get(bare(key))).copied()
     }
+
+    /// The last of a key counts: of several documents, the later is the project's.
+    fn is_at(&mut self, key: &str, place: usize) {
+        self.places.insert(slashless(key).to_owned(), place);
+        self.places.entry(bare(key).to_owned()).or_insert(place);
+    }
+}
+
+fn slashless(key: &str) -> &str {
+    key.strip_prefix('/').unwrap_or(key)
 }
 
 /// `left@1.0.0` of `/left@1.0.0(right@2.0.0)`: without the slash of version 6, and without peers.
 fn bare(key: &str) -> &str {
-    let key = key.strip_prefix('/').unwrap_or(key);
+    let key = slashless(key);
     key.split('(').next().unwrap_or(key)
 }
 
 fn package<'n>(draft: &mut Draft<'_>, found: &mut Found<'n>, key: &Key<'_>, one: &'n Node<'n>) -> Result<(), Fault> {
     let known = bare(&key.text);
-    if found.places.contains_key(known) {
-        // The same with other peers.
-        return Ok(());
-    }
     let resolution = one.get("resolution").ok_or_else(|| draft.fault(key.at(), "a package without a resolution"))?;
     let (name, reference) = match (split_at(known), one.text_of("name")) {
         // Version 6 names a package besides where its key is an address.
@@ -120,14 +128,21 @@ fn package<'n>(draft: &mut Draft<'_>, found: &mut Found<'n>, key: &Key<'_>, one:
     };
     let release = match &source {
         Source::Registry { release, .. } => Some(release.clone()),
-        Source::Elsewhere { .. } | Source::Local | Source::Bundled => None,
+        Source::Beneath { .. } | Source::Elsewhere { .. } | Source::Local | Source::Bundled => None,
     };
-    let place = draft.add(key.at(), name, version, source, stated(resolution.text_of("integrity"), None))?;
+    let stated = stated(resolution.text_of("integrity"), None);
+    // The same with other peers is the same, if it is the same bytes from the same place.
+    let said = format!("{name}@{version} {source:?} {stated:?}");
+    let place = match found.resolutions.get(&said) {
+        Some(place) => *place,
+        None => draft.add(key.at(), name, version, source, stated)?,
+    };
+    found.resolutions.insert(said, place);
     if let (Some(release), Some(node)) = (release, resolution.get("tarball")) {
         let address = node.text().unwrap_or_default().to_owned();
         draft.spot(Some(place), Spot { release, at: node.at(), address, is_encoded: false });
     }
-    found.places.insert(known.to_owned(), place);
+    found.is_at(&key.text, place);
     if let Some(peers) = one.get("peerDependencies") {
         found.peers.insert(place, peers);
     }
@@ -146,7 +161,7 @@ fn join(draft: &mut Draft<'_>, found: &Found<'_>, name: &Key<'_>, reference: &No
     let Some(text) = reference.text() else {
         return Err(draft.fault(reference.at(), format!("what {:?} is joined with is no text", &*name.text)));
     };
-    let of_name = || found.of(&format!("{}@{}", name.text, bare(text)));
+    let of_name = || found.of(&format!("{}@{text}", name.text));
     let Some(place) = of_name().or_else(|| found.of(text)) else { return Ok(()) };
     draft.alias(place, &name.text);
     draft.want(place, name.at(), want)

