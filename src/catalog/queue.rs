@@ -36,7 +36,7 @@ pub struct Board {
 }
 
 /// What of one package waits for people.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Waiting {
     /// The package's, when that was known.
     revision: Sequence,
@@ -187,12 +187,10 @@ impl Catalog {
     pub async fn queue(self: &std::sync::Arc<Self>, limit: usize) -> Result<Queue, CatalogError> {
         let (posted, walk) = {
             let board = lock(&self.board);
-            let posted: Vec<(PackageId, Sequence, Vec<(Version, usize)>)> =
-                board.waiting.iter().map(|(package, one)| (package.clone(), one.revision, one.releases.clone())).collect();
-            (posted, board.walk)
+            (board.waiting.clone(), board.walk)
         };
-        let mut ordered: Vec<(Demand, ReleaseId)> = Vec::with_capacity(posted.iter().map(|(.., releases)| releases.len()).sum());
-        for (package, revision, releases) in posted {
+        let mut ordered: Vec<(Demand, ReleaseId)> = Vec::with_capacity(posted.values().map(|one| one.releases.len()).sum());
+        for (package, Waiting { revision, releases }) in posted {
             // Only of what moved since it was judged.
             let moved = match self.state.revision(&package).await? == revision {
                 true => None,
