@@ -21,9 +21,9 @@ use crate::model::token::Token;
 use crate::model::user::User;
 use crate::model::waiver::Waiver;
 use crate::quarantine::checks::inspection::INTEGRITY_ONLY;
-use crate::quarantine::judge::Judged;
-use crate::quarantine::judge::Stage;
 use crate::quarantine::requests::unanswered;
+use crate::quarantine::verdict::Judged;
+use crate::quarantine::verdict::Stage;
 
 impl From<Standing> for wire::Standing {
     fn from(standing: Standing) -> wire::Standing {
@@ -290,8 +290,8 @@ mod tests {
     use crate::model::package::PackageId;
     use crate::model::package::Version;
     use crate::model::release::ReleaseId;
-    use crate::quarantine::judge::Reason;
-    use crate::quarantine::judge::Verdict;
+    use crate::quarantine::verdict::Reason;
+    use crate::quarantine::verdict::Verdict;
 
     fn at(day: u32) -> Timestamp {
         Timestamp::parse(&format!("2026-11-{day:02}T14:05:00Z")).unwrap()

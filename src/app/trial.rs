@@ -8,10 +8,10 @@ use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::time::roughly;
-use crate::quarantine::judge::Judged;
-use crate::quarantine::judge::Reason;
-use crate::quarantine::judge::Verdict;
 use crate::quarantine::trial::try_case;
+use crate::quarantine::verdict::Judged;
+use crate::quarantine::verdict::Reason;
+use crate::quarantine::verdict::Verdict;
 use crate::quarantine::wording;
 
 /// What the policy makes of each case, as of `now`.

@@ -13,7 +13,7 @@ use crate::ecosystem::Ecosystem;
 use crate::model::index::Index;
 use crate::model::package::Version;
 use crate::model::standing::Standing;
-use crate::quarantine::judge::Standings;
+use crate::quarantine::standings::Standings;
 
 /// Releases of one package that are inspected ahead.
 const AHEAD_MAX: usize = 24;

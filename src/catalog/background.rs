@@ -17,7 +17,7 @@ use crate::model::job::Job;
 use crate::model::job::Work;
 use crate::model::package::PackageId;
 use crate::model::release::ReleaseId;
-use crate::quarantine::judge::Standings;
+use crate::quarantine::standings::Standings;
 use crate::quarantine::workflow::ATTEMPTS_MAX;
 use crate::quarantine::workflow::Subject;
 use crate::storage::record::PackageState;

@@ -23,7 +23,7 @@ use crate::model::time::Timestamp;
 use crate::quarantine::baseline::Against;
 use crate::quarantine::baseline::Names;
 use crate::quarantine::change;
-use crate::quarantine::judge::name_counts_from;
+use crate::quarantine::standings::name_counts_from;
 use crate::quarantine::workflow::InspectError;
 use crate::quarantine::workflow::Outcome;
 use crate::quarantine::workflow::Subject;

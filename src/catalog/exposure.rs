@@ -20,9 +20,9 @@ use crate::model::package::Version;
 use crate::model::refusal::Refusal;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
-use crate::quarantine::judge::Standings;
-use crate::quarantine::judge::Verdict;
-use crate::quarantine::judge::Vulnerability;
+use crate::quarantine::standings::Standings;
+use crate::quarantine::verdict::Verdict;
+use crate::quarantine::verdict::Vulnerability;
 use crate::quarantine::wording::Alternative;
 use crate::quarantine::wording::refusal;
 

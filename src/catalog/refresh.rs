@@ -29,7 +29,7 @@ use crate::model::package::PackageId;
 use crate::model::time::Timestamp;
 use crate::quarantine::intake::Before;
 use crate::quarantine::intake::join;
-use crate::quarantine::judge::Standings;
+use crate::quarantine::standings::Standings;
 use crate::storage::ledger::file::is_full;
 use crate::storage::record::LastSight;
 use crate::storage::record::PackageState;

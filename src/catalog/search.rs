@@ -15,7 +15,7 @@ use crate::model::digest::DocumentDigest;
 use crate::model::package::PackageId;
 use crate::model::package::Version;
 use crate::model::time::Timestamp;
-use crate::quarantine::judge::Standings;
+use crate::quarantine::standings::Standings;
 use crate::quarantine::workflow::lock;
 use crate::storage::record::PackageState;
 use crate::storage::record::Sequence;

@@ -24,7 +24,7 @@ use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::quarantine::gate::Clearance;
 use crate::quarantine::gate::Leave;
-use crate::quarantine::judge::Standings;
+use crate::quarantine::standings::Standings;
 use crate::quarantine::workflow::lock;
 use crate::storage::record::Sequence;
 use crate::upstream::Validators;

@@ -262,7 +262,11 @@ mod tests {
         assert_eq!(of("install_script"), Some((Word::Noted, Some(Standing::Approved))));
         assert_eq!(of("release_age.minimum"), Some((Word::Caught, Some(Standing::Held))));
         let untried: Vec<&str> = caught.iter().filter(|one| one.verdict == Word::NotTried).map(|one| one.rule.as_str()).collect();
-        assert_eq!(untried, ["new_package", "rego_denied", "rego_review", "rego_failed", "license_denied"], "what policy does not look for");
+        assert_eq!(
+            untried,
+            ["new_package", "rego_denied", "rego_review", "rego_failed", "license_denied"],
+            "what policy does not look for"
+        );
     }
 
     #[test]

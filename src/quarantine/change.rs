@@ -13,7 +13,7 @@ use crate::model::profile::FileMark;
 use crate::model::profile::Profile;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
-use crate::quarantine::judge::Standings;
+use crate::quarantine::standings::Standings;
 
 /// Of each text in a change.
 const TEXT_BYTES_MAX: usize = 256;

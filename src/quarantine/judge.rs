@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::config::policy::Fallback;
 use crate::config::policy::Licenses;
 use crate::config::policy::Listing;
 use crate::config::policy::Mode;
@@ -18,15 +17,12 @@ use crate::model::digest::DocumentDigest;
 use crate::model::finding::Action;
 use crate::model::finding::Finding;
 use crate::model::finding::FindingKind;
-use crate::model::index::Index;
 use crate::model::index::Row;
 use crate::model::package::PackageId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
-use crate::model::waiver::Waiver;
 use crate::quarantine::advised::Said;
 use crate::quarantine::age::Age;
-use crate::quarantine::age::AgeRule;
 use crate::quarantine::age::People;
 use crate::quarantine::age::Window;
 use crate::quarantine::approval::PAIR;
@@ -35,7 +31,6 @@ use crate::quarantine::approval::can_be_covered;
 use crate::quarantine::approval::count;
 use crate::quarantine::approval::is_covered;
 use crate::quarantine::approval::is_of_another;
-use crate::quarantine::approval::is_vouched_for;
 use crate::quarantine::approval::people_needed;
 use crate::quarantine::checks::advisories;
 use crate::quarantine::checks::change;
@@ -48,12 +43,15 @@ use crate::quarantine::context::Context;
 use crate::quarantine::context::Tie;
 use crate::quarantine::mark;
 use crate::quarantine::trust::Trust;
+use crate::quarantine::verdict::Judged;
+use crate::quarantine::verdict::Reason;
+use crate::quarantine::verdict::Stage;
+use crate::quarantine::verdict::Verdict;
+use crate::quarantine::verdict::Vulnerability;
 use crate::quarantine::waived::Waived;
 use crate::storage::record::Inspection;
 use crate::storage::record::LocalRelease;
-use crate::storage::record::PackageState;
 use crate::storage::record::ReleaseState;
-use crate::storage::record::Sequence;
 
 /// Everything that a judgement may know. Two equal cases have equal verdicts.
 #[derive(Clone, Copy)]
@@ -79,115 +77,6 @@ pub struct Case<'a> {
     pub rules: &'a PackageRules<'a>,
     pub context: &'a Context,
     pub now: Timestamp,
-}
-
-/// Where a release stands, and everything one can say about why.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Verdict {
-    pub standing: Standing,
-    /// It is served although it does not stand open: nothing but policy keeps it back, and policy only observes.
-    pub observed: bool,
-    /// What is known of its bytes is of these bytes, by the present edition of the inspection.
-    pub inspected: bool,
-    pub findings: Vec<Judged>,
-    /// From when its age counts: the publish time, but never before a sight that lacked it.
-    pub age_counts_from: Timestamp,
-    pub reason: Reason,
-    /// The first instant after now at which the verdict may be another one.
-    pub changes_at: Option<Timestamp>,
-    /// The last instant up to now at which it became what it is: an opening, a decision, an inspection, a change upstream.
-    pub changed_at: Option<Timestamp>,
-    pub approvals_given: u32,
-    pub approvals_needed: u32,
-    /// The bytes it stands for: those inspected, else those the index states.
-    pub digest: Option<Digest>,
-    /// Why policy asks neither its age nor what is inside, where it does not.
-    pub trusted: Option<Box<str>>,
-    /// The advisory whose fix it is, where that is why its age is enough.
-    pub fix_of: Option<Box<str>>,
-    /// The gravest vulnerability that is known of it.
-    pub gravest: Option<Box<Vulnerability>>,
-    /// What it belongs together with, where that counts for it.
-    pub tie: Option<Arc<Tie>>,
-}
-
-/// A known vulnerability of a release, in short.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Vulnerability {
-    pub id: Box<str>,
-    /// CVSS base score in tenths; 0 where there is none.
-    pub score: u8,
-}
-
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Judged {
-    pub finding: Finding,
-    /// What makes it this finding and no other: see [`mark::of`].
-    pub mark: DocumentDigest,
-    pub action: Action,
-    /// People approved in sight of it.
-    pub covered: bool,
-    /// By which it does not count, where people waived it.
-    pub waived: Option<Arc<Waiver>>,
-    pub stage: Stage,
-    /// The rule of policy that says so and why, where that is not what holds for all packages.
-    pub rule: Option<Box<str>>,
-}
-
-impl Verdict {
-    /// A finding for which no number of people opens it.
-    pub fn hopeless(&self) -> Option<&Judged> {
-        self.findings.iter().find(|one| one.action > Action::Note && !can_be_covered(one.finding.kind))
-    }
-
-    /// Whether clients may have it: it stands open, or policy only observes.
-    pub const fn is_served(&self) -> bool {
-        match self.standing {
-            Standing::Approved | Standing::Admissible => true,
-            Standing::Quarantined | Standing::Held { .. } | Standing::InReview | Standing::Rejected | Standing::Revoked => self.observed,
-        }
-    }
-}
-
-impl Judged {
-    /// Whether policy does with it what it says.
-    pub fn counts(&self) -> bool {
-        !self.covered && self.waived.is_none()
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stage {
-    Screening,
-    Inspection,
-}
-
-/// Which rule decided.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Reason {
-    /// Nothing stands against it.
-    Clear,
-    Age {
-        opens_at: Timestamp,
-        rule: AgeRule,
-    },
-    /// It would be open, or be held for its age only, and what it belongs together with opens later or not at all.
-    Tied {
-        tie: Arc<Tie>,
-        /// When it opens by its own age, where it has not by that.
-        by_age: Option<Timestamp>,
-    },
-    Finding {
-        kind: FindingKind,
-        evidence: String,
-    },
-    Person(Decision),
-    /// Its submitter asked that people look at it.
-    Staged,
-    /// Its inspection crashed until it was given up. Known by the jobs; never by [`judge`].
-    GivenUp {
-        error: String,
-    },
 }
 
 /// Judges one release.
@@ -467,101 +356,6 @@ fn reason(decisions: &[&Decision], findings: &[Judged], window: &Window, passes:
                 (None, true) => Reason::Clear,
             }
         }
-    }
-}
-
-/// The verdicts of all releases of one package, at one revision and instant.
-#[derive(Clone, Debug)]
-pub struct Standings {
-    pub revision: Sequence,
-    pub now: Timestamp,
-    /// One for each row of the index, in order.
-    pub verdicts: Vec<Verdict>,
-    /// The first instant at which one of them may change.
-    pub valid_until: Option<Timestamp>,
-    /// When the last of them changed by itself or by a decision, as far as is known.
-    pub changed_at: Timestamp,
-    pub lists_admissible: bool,
-    pub fallback: Fallback,
-}
-
-/// From when the oldest release of a package counts.
-pub fn name_counts_from(index: &Index, state: &PackageState, now: Timestamp) -> Timestamp {
-    let first_seen_at = state.first_seen_at.unwrap_or(now);
-    let counts_from = index.rows.iter().map(|row| Age::of(row, state.releases.get(&row.version), first_seen_at).counts_from);
-    counts_from.min().unwrap_or(first_seen_at)
-}
-
-/// What all releases of a package are judged with.
-pub struct Around<'a> {
-    index: &'a Index,
-    state: &'a PackageState,
-    policy: &'a Policy,
-    rules: PackageRules<'a>,
-    context: &'a Context,
-    first_seen_at: Timestamp,
-    name_counts_from: Timestamp,
-    approved_before: bool,
-    now: Timestamp,
-}
-
-impl<'a> Around<'a> {
-    pub fn of(index: &'a Index, state: &'a PackageState, policy: &'a Policy, context: &'a Context, now: Timestamp) -> Around<'a> {
-        let first_seen_at = state.first_seen_at.unwrap_or(now);
-        let name_counts_from = name_counts_from(index, state, now);
-        let needed = policy.review.approvals.max(1);
-        let is_approved = |(version, release)| is_vouched_for(release, needed, not_by_themselves(policy, state.submission(version)), now);
-        let approved_before = state.releases.iter().any(is_approved);
-        let rules = policy.of_package(&index.package);
-        Around { index, state, policy, rules, context, first_seen_at, name_counts_from, approved_before, now }
-    }
-
-    /// One release. `substance`: [`crate::ecosystem::Ecosystem::substance`].
-    pub fn case(&'a self, row: &'a Row, substance: &impl Fn(&[u8]) -> DocumentDigest) -> Case<'a> {
-        let Around { index, state, policy, ref rules, context, first_seen_at, name_counts_from, approved_before, now } = *self;
-        let known = state.releases.get(&row.version).filter(|one| !one.inspections.is_empty() || !one.decisions.is_empty());
-        Case {
-            package: &index.package,
-            row,
-            substance: known.map(|_| substance(&index.manifest(row))),
-            state: state.releases.get(&row.version),
-            submission: state.submission(&row.version),
-            first_seen_at,
-            name_counts_from,
-            approved_before,
-            alleged: &[],
-            policy,
-            rules,
-            context,
-            now,
-        }
-    }
-}
-
-/// Judges every release of a package. `substance`: [`crate::ecosystem::Ecosystem::substance`].
-pub fn judge_all(
-    index: &Index,
-    state: &PackageState,
-    policy: &Policy,
-    context: &Context,
-    substance: impl Fn(&[u8]) -> DocumentDigest,
-    now: Timestamp,
-) -> Standings {
-    let around = Around::of(index, state, policy, context, now);
-    let first_seen_at = around.first_seen_at;
-    let verdicts: Vec<Verdict> = index.rows.iter().map(|row| judge(&around.case(row, &substance))).collect();
-    let valid_until = verdicts.iter().filter_map(|verdict| verdict.changes_at).min();
-    let openings = verdicts.iter().filter_map(|verdict| verdict.changed_at).filter(|at| *at <= now);
-    let last_sight = state.last_sight.as_ref().map_or(first_seen_at, |sight| sight.at);
-    let changed_at = openings.fold(last_sight.min(now), Timestamp::max);
-    Standings {
-        revision: state.revision,
-        now,
-        verdicts,
-        valid_until,
-        changed_at,
-        lists_admissible: policy.listing == Listing::Admissible || policy.mode == Mode::Observe,
-        fallback: policy.fallback,
     }
 }
 

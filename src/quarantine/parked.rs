@@ -9,8 +9,8 @@ use crate::model::index::Index;
 use crate::model::job::Work;
 use crate::model::release::ReleaseId;
 use crate::model::standing::Standing;
-use crate::quarantine::judge::Reason;
-use crate::quarantine::judge::Standings;
+use crate::quarantine::standings::Standings;
+use crate::quarantine::verdict::Reason;
 use crate::quarantine::workflow::CRASHED;
 use crate::quarantine::workflow::lock;
 

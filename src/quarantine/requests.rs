@@ -17,7 +17,7 @@ use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::waiver::Request;
 use crate::quarantine::Quarantine;
-use crate::quarantine::judge::Verdict;
+use crate::quarantine::verdict::Verdict;
 use crate::quarantine::wording::why;
 use crate::quarantine::workflow::lock;
 use crate::storage::record::Command;

@@ -11,9 +11,9 @@ use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::model::time::roughly;
 use crate::quarantine::age::AgeRule;
-use crate::quarantine::judge::Reason;
-use crate::quarantine::judge::Verdict;
-use crate::quarantine::judge::Vulnerability;
+use crate::quarantine::verdict::Reason;
+use crate::quarantine::verdict::Verdict;
+use crate::quarantine::verdict::Vulnerability;
 
 const EVIDENCE_BYTES_MAX: usize = 120;
 

@@ -13,7 +13,7 @@ use crate::model::index::Origin;
 use crate::model::index::Row;
 use crate::protocol::npm::Npm;
 use crate::quarantine::context::Context;
-use crate::quarantine::judge::judge_all;
+use crate::quarantine::standings::judge_all;
 use crate::storage::record::PackageState;
 
 fn now() -> Timestamp {

@@ -15,9 +15,9 @@ use crate::model::package::PackageId;
 use crate::model::standing::Standing;
 use crate::model::time::Timestamp;
 use crate::protocol::npm::Npm;
-use crate::quarantine::judge::Reason;
-use crate::quarantine::judge::Standings;
-use crate::quarantine::judge::Verdict;
+use crate::quarantine::standings::Standings;
+use crate::quarantine::verdict::Reason;
+use crate::quarantine::verdict::Verdict;
 use crate::storage::record::Sequence;
 
 /// What clients reach the registry under.

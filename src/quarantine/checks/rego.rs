@@ -10,7 +10,7 @@ use crate::model::finding::Finding;
 use crate::model::finding::FindingKind;
 use crate::quarantine::advised::Said;
 use crate::quarantine::judge::Case;
-use crate::quarantine::judge::Judged;
+use crate::quarantine::verdict::Judged;
 use crate::storage::record::Inspection;
 
 /// At most one finding of a kind. A module that fails is one too.

@@ -4,11 +4,17 @@ use bytes::Bytes;
 
 use super::*;
 use crate::config::policy::Policy;
+use crate::ecosystem::Pin;
+use crate::model::digest::DocumentDigest;
 use crate::model::index::Claims;
 use crate::model::index::Row;
+use crate::model::standing::Standing;
 use crate::quarantine::age::AgeRule;
+use crate::quarantine::cohort::graph::NODES_MAX;
+use crate::quarantine::cohort::graph::PACKAGES_MAX;
 use crate::quarantine::context::Context;
-use crate::quarantine::judge::judge_all;
+use crate::quarantine::standings::judge_all;
+use crate::quarantine::verdict::Reason;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);

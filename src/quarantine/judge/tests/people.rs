@@ -1,6 +1,7 @@
 //! How many people it takes, and who counts as another.
 
 use super::*;
+use crate::quarantine::approval::is_vouched_for;
 
 #[test]
 fn a_package_is_vouched_for_by_enough_people_whose_word_counts() {

@@ -1,8 +1,11 @@
 //! Waivers: whose count, for what, for how long, and what nobody waives.
 
 use super::*;
+use crate::model::advisory::Advisory;
 use crate::model::advisory::AffectedRange;
 use crate::model::advisory::Source;
+use crate::model::waiver::Waiver;
+use crate::quarantine::advised::Advised;
 
 /// Of `ann` and so on: `ann, joe` is ann with a token that joe could have used.
 fn waiver(by: &str, findings: &[FindingKind]) -> Waiver {
