@@ -144,7 +144,7 @@ pub fn compare() -> ExitCode {
 /// Goes through one archive, and prints what is said, the time of a processor and the memory that it took at most.
 pub fn run(path: &Path) {
     let packed = Bytes::from(fs::read(path).unwrap());
-    let (package, version) = (PackageId::parse("npm", "big").unwrap(), Version::parse("1.0.0").unwrap());
+    let (package, version) = (PackageId::npm("big").unwrap(), Version::parse("1.0.0").unwrap());
     let before = memory("VmRSS:");
     let (begun, clock) = (Instant::now(), cpu::now());
     let inspected = Npm.inspect(&package, &version, MANIFEST.as_bytes(), &packed);

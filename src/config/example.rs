@@ -240,7 +240,7 @@ mod tests {
         let pem = |name: &str| dir.path().join(name).display().to_string();
         let text = FILE.replace("# tls", "tls").replace("# [up", "[up").replace("# url", "url").replace("# token_env", "token_env");
         let keys = ["[access", "[[access", "[[policy", "role", "members", "claims", "packages", "issuer", "client", "scopes", "name_claim"];
-        let more = ["groups_claim", "sign_in_for", "audience", "token_for", "reason", "ecosystem", "findings"];
+        let more = ["groups_claim", "sign_in_for", "audience", "token_for", "reason", "ecosystem", "findings", "[policy.rego", "module"];
         let text = keys.iter().chain(&more).fold(text, |text, key| text.replace(&format!("\n# {key}"), &format!("\n{key}")));
         let text = text.replace("cert.pem", &pem("cert.pem")).replace("key.pem", &pem("key.pem"));
         let file = dir.path().join("airlock.toml");
@@ -251,6 +251,7 @@ mod tests {
         assert_eq!(config.upstream.scopes["@acme"].token.as_ref().unwrap().reveal(), "s3cret");
         assert_eq!(config.access.oidc.unwrap().client_secret.unwrap().reveal(), "s3cret");
         assert_eq!(config.access.groups["web"].packages.len(), 1);
+        assert!(config.policy.rego.is_some());
         assert_eq!((config.access.trusted_publishers.len(), config.policy.trusted.len(), config.policy.rules.len()), (1, 1, 1));
     }
 

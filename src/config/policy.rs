@@ -200,7 +200,7 @@ mod tests {
             licenses = { deny = ["GPL-*"] }
             rego.module = '''
             package airlock
-            deny if input.package == "x"
+            deny if input.name == "x"
             '''
             rules = [{ packages = ["eslint-*"], findings = { native_binary = "reject" }, reason = "x" }]
         "#;

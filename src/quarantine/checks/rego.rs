@@ -40,7 +40,7 @@ pub fn described(case: &Case<'_>, findings: &[Judged], inspections: &[&Inspectio
     });
     json!({
         "ecosystem": package.ecosystem,
-        "package": name,
+        "name": name,
         "scope": name.split_once('/').map(|(scope, _)| scope),
         "version": row.version.as_str(),
         "published_at": row.published_at.map(|at| at.to_string()),

@@ -15,7 +15,7 @@ builds if {
     found.kind == "install_script"
 }
 
-deny contains sprintf("%s runs programs and is under %s", [input.package, input.artifacts[0].license]) if {
+deny contains sprintf("%s runs programs and is under %s", [input.name, input.artifacts[0].license]) if {
     builds
     input.artifacts[0].license != "MIT"
 }
@@ -75,7 +75,7 @@ async fn rules_of_ones_own_are_asked_once_the_bytes_are_known_and_only_close() {
 
 #[tokio::test]
 async fn a_rule_that_fails_keeps_back_what_it_was_asked_of() {
-    let failing = "package airlock\ndeny contains input.artifacts[0].files if input.package == \"esbuild\"\n";
+    let failing = "package airlock\ndeny contains input.artifacts[0].files if input.name == \"esbuild\"\n";
     let airlock = builders().gated_by(|config| config.policy.rego = module(failing)).await;
     assert_eq!(airlock.tarball("left-pad", "1.0.0").await.status, 200);
     assert_eq!(airlock.tarball("esbuild", "1.0.0").await.status, 403);

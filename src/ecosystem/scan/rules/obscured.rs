@@ -86,16 +86,16 @@ pub(super) const RULES: &[Rule] = &[
         COMMANDS,
         ENCODED,
         How::Filtered(
-            r#"["'`](?:(?:aHR0c(?:HM6L|DovL)|d3NzOi8v|Y2hpbGRfcHJvY2Vzc)[A-Za-z0-9+/_-]{0,200}={0,2}|(?i:68747470(?:73)?3a2f2f|2e2e?2f|6368696c645f70726f63657373)[0-9a-fA-F]{0,200})["'`]"#,
+            r#"["'`](?:(?:aHR0c(?:HM6L|DovL)|d3NzOi8v|Y2hpbGRfcHJvY2Vzc)[A-Za-z0-9+/_-]{0,200}={0,2}|(?i:68747470(?:73)?3a2f2f|(?:2e){1,2}2f|6368696c645f70726f63657373)[0-9a-fA-F]{0,200})["'`]"#,
             is_of_characters,
         ),
     ),
     Rule::signal(
         SignalKind::EncodedText,
         COMMANDS,
-        &[b"require(", b"require (", b"import(", b"import ("],
+        &[b"atob", b"Buffer.from", b"new Buffer", b"unescape", b"fromCharCode"],
         How::Pattern(
-            r"(?:require|import) ?\(\s*(?:(?:window|global|globalThis|self)\.)?(?:atob|Buffer\.from|new Buffer|unescape|String\.fromCharCode)\s*\(",
+            r"\b(?:require|import) ?\(\s*(?:(?:window|global|globalThis|self)\.)?(?:atob|Buffer\.from|new Buffer|unescape|String\.fromCharCode)\s*\(",
         ),
     ),
     Rule::signal(
