@@ -127,7 +127,7 @@ fn entry_view(entry: &Locked, judged: &Judged, base: &str) -> LockedView {
         address: match &entry.source {
             Source::Registry { address, .. } => address.clone(),
             Source::Elsewhere { address } => Some(address.clone()),
-            Source::Beneath { .. } | Source::Local | Source::Bundled => None,
+            Source::Beneath { .. } | Source::Local | Source::Bundled { .. } => None,
         },
         integrity,
         integrity_detail,

@@ -115,6 +115,9 @@ mod tests {
         check("", &format!("findings = [\"obfuscated_code\"]\napprovals = 1\n{}", expect("standing = \"approved\"")));
         check("", &format!("findings = [\"malware\"]\napprovals = 1\n{}", expect("standing = \"rejected\"")));
         check("policy.licenses.deny = [\"GPL-*\"]", &format!("license = \"GPL-3.0-only\"\n{}", expect("reason = \"license_denied\"")));
+        let rego = "policy.rego.module = '''\npackage airlock\ndeny contains f.evidence if { some f in input.findings; f.kind == \"native_binary\" }\n'''";
+        check(rego, &format!("findings = [\"native_binary\"]\n{}", expect("standing = \"rejected\"\nreason = \"rego_denied\"")));
+        check(rego, &expect("standing = \"approved\""));
         check("policy.submissions = \"trusted\"", &format!("age = \"1h\"\npublished_by = \"maria\"\n{}", expect("served = true")));
         let rule = "[[policy.rules]]\npackages = [\"@acme/*\"]\nfindings = { native_binary = \"reject\" }\nreason = \"no\"";
         let native = "package = \"@acme/web\"\nfindings = [\"native_binary\"]";

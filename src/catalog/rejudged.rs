@@ -33,6 +33,10 @@ impl Catalog {
             Ok(Some(old)) => Arc::new((OnTrial::of(Arc::new(old)), OnTrial::of(Arc::new(self.quarantine.policy().clone())))),
             Ok(None) => {
                 tracing::warn!(policy = %before, "the policy that judged before cannot be read any more: what the new one opened is not recorded");
+                // It is looked for no more, so that the next change of policy is compared with this one.
+                if let Err(error) = self.quarantine.record_rejudged(Rejudged::since(before)).await {
+                    tracing::error!(%error, "that the policies could not be compared could not be recorded");
+                }
                 return;
             }
             Err(error) => {

@@ -86,18 +86,22 @@ impl Catalog {
     /// Looks at every package that is known here and of which something else is said now, since the last sweep that came to its end.
     /// `false`: nothing else is said of anything. That what is cached knows of it does not depend on this.
     pub(super) async fn sweep(self: &Arc<Self>, heard: &Heard) -> bool {
-        let before = lock(&self.unswept).remove(heard.feed.as_str()).unwrap_or_else(|| heard.before.clone());
+        let feed = heard.feed.as_str();
+        // Kept until the end, so that a sweep that is cut off is made up for.
+        let before = lock(&self.unswept).entry(feed).or_insert_with(|| heard.before.clone()).clone();
         let told = Told { before, now: Arc::clone(&heard.now) };
         if told.before.as_ref().is_some_and(|before| before.digest() == told.now.digest()) {
+            lock(&self.unswept).remove(feed);
             return false;
         }
+        let mut is_whole = true;
         let (mut last, mut found) = (None, Vec::new());
         loop {
             let packages = match self.state.packages(last.as_ref(), PAGE).await {
                 Ok(packages) => packages,
                 Err(error) => {
                     tracing::error!(%error, "what is in use here was not all compared with what was heard of advisories; whoever asks for it is refused all the same, and the next hearing compares it");
-                    lock(&self.unswept).entry(heard.feed.as_str()).or_insert(told.before);
+                    is_whole = false;
                     break;
                 }
             };
@@ -106,10 +110,16 @@ impl Catalog {
             for (package, state) in packages {
                 match self.look_again(&told, &package, &state).await {
                     Ok(releases) => found.extend(releases),
-                    Err(error) => tracing::warn!(%package, %error, "could not be judged in the light of new advisories"),
+                    Err(error) => {
+                        is_whole = false;
+                        tracing::warn!(%package, %error, "could not be judged in the light of new advisories");
+                    }
                 }
             }
             tokio::task::yield_now().await;
+        }
+        if is_whole {
+            lock(&self.unswept).remove(feed);
         }
         self.quarantine.feeds().found(found.len() as u64);
         for (release, id) in found.iter().take(TOLD_MAX) {

@@ -1,9 +1,12 @@
 //! `[policy.rego]`: rules in Rego, the language of Open Policy Agent, for what the other keys cannot say. They are asked of releases whose
 //! bytes were looked into, and only ever add findings.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use regorus::Engine;
@@ -19,6 +22,7 @@ use crate::config::key::Key;
 use crate::config::key::Shown;
 use crate::config::key::quoted;
 use crate::config::value::Value;
+use crate::model::digest::DocumentDigest;
 use crate::model::finding::printable;
 
 const TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -42,6 +46,8 @@ pub struct Module {
     text: Arc<str>,
     /// `None`: it cannot be asked, as a recorded one that this version does not understand.
     rules: Option<Arc<Rules>>,
+    /// What it said, by what it was told: releases are judged far more often than something of them changes.
+    said: Arc<Mutex<HashMap<DocumentDigest, Answer>>>,
 }
 
 struct Rules {
@@ -49,6 +55,9 @@ struct Rules {
     denies: bool,
     reviews: bool,
 }
+
+/// Answers that are remembered; with more of them all are forgotten.
+const ANSWERS_MAX: usize = 10_000;
 
 /// What the rules say of one release: texts, each once, in order.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -85,7 +94,7 @@ impl Module {
         if !rules.denies && !rules.reviews {
             return Err("it has neither a rule deny nor a rule review".to_owned());
         }
-        Ok(Module { text: text.into(), rules: Some(Arc::new(rules)) })
+        Ok(Module { text: text.into(), rules: Some(Arc::new(rules)), said: Arc::default() })
     }
 
     pub fn text(&self) -> &str {
@@ -95,10 +104,22 @@ impl Module {
     /// What it says of a release, described as docs/judgement.md says. An error: it cannot be relied on.
     pub fn ask(&self, release: &Json) -> Result<Answer, String> {
         let Some(rules) = &self.rules else { return Err("this version does not understand the module".to_owned()) };
-        let told = |rule, is_there| {
-            if is_there { rules.ask(rule, release).map_err(Trouble::into_words) } else { Ok(Vec::new()) }
+        let told_of = DocumentDigest::of(release.to_string().as_bytes());
+        if let Some(known) = self.said.lock().unwrap_or_else(PoisonError::into_inner).get(&told_of) {
+            return Ok(known.clone());
+        }
+        let told = |rule, is_there| match is_there {
+            // A machine that stood still for a moment is no fault of the rule.
+            true => rules.ask(rule, release).or_else(|_| rules.ask(rule, release)).map_err(Trouble::into_words),
+            false => Ok(Vec::new()),
         };
-        Ok(Answer { deny: told(DENY, rules.denies)?, review: told(REVIEW, rules.reviews)? })
+        let answer = Answer { deny: told(DENY, rules.denies)?, review: told(REVIEW, rules.reviews)? };
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() >= ANSWERS_MAX {
+            said.clear();
+        }
+        said.insert(told_of, answer.clone());
+        Ok(answer)
     }
 }
 
@@ -192,7 +213,7 @@ impl Serialize for Module {
 impl<'de> Deserialize<'de> for Module {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Module, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Ok(Module::parse(&text).unwrap_or_else(|_| Module { text: text.into(), rules: None }))
+        Ok(Module::parse(&text).unwrap_or_else(|_| Module { text: text.into(), rules: None, said: Arc::default() }))
     }
 }
 

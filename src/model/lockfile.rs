@@ -55,8 +55,8 @@ pub enum Source {
     Elsewhere { address: String },
     /// The project itself: a folder, a file, a part of a workspace.
     Local,
-    /// Inside another package's own bytes.
-    Bundled,
+    /// Inside another package's own bytes, as the lockfile says. Where they lack it clients fetch the release of that name.
+    Bundled { release: Option<ReleaseId> },
 }
 
 /// What it says of the bytes.
@@ -100,7 +100,8 @@ impl Locked {
     pub fn release(&self) -> Option<&ReleaseId> {
         match &self.source {
             Source::Registry { release, .. } | Source::Beneath { release, .. } => Some(release),
-            Source::Elsewhere { .. } | Source::Local | Source::Bundled => None,
+            Source::Bundled { release } => release.as_ref(),
+            Source::Elsewhere { .. } | Source::Local => None,
         }
     }
 

@@ -186,6 +186,9 @@ pub fn judge(case: &Case<'_>) -> Verdict {
     // What is trusted has no age to wait for.
     let instants = instants.filter(|_| trust == Trust::Nothing);
     let ripening = changes.iter().flat_map(|one| change::ripens_at(one, policy.release_age.new_package));
+    // Rules that could not be asked may be asked a moment later.
+    let asked_again = findings.iter().any(|one| one.finding.kind == FindingKind::RegoFailed).then(|| now.plus(rego::AGAIN_AFTER));
+    let instants = instants.chain(asked_again);
     let changes_at =
         instants.chain(expiries).chain(ripening.clone()).chain(waived.ends()).chain(turns_with(tie)).filter(|at| *at > now).min();
     let decided = state.map_or(&[][..], |state| &state.decisions).iter().flat_map(|one| [Some(one.at), one.expires_at]).flatten();
@@ -256,12 +259,12 @@ fn current_inspections<'s>(case: &Case<'s>, trust: Trust<'_>, opened_at: Timesta
     let Some(state) = case.state else { return Vec::new() };
     let of_row = case.row.artifacts.iter().filter_map(|artifact| state.inspections.get(&artifact.file));
     let Licenses { allow, deny, .. } = &case.policy.licenses;
-    // Older ones looked for no licence.
-    let asks_license = trust == Trust::Nothing && !(allow.is_empty() && deny.is_empty());
+    // Older ones looked for no licence, and for little else that rules of one's own may speak of.
+    let asks_more = trust == Trust::Nothing && !(allow.is_empty() && deny.is_empty() && case.policy.rego.is_none());
     let counts = |edition| match edition {
         inspection::EDITION => true,
         inspection::INTEGRITY_ONLY => trust.asks_integrity_only(),
-        edition => edition < inspection::EDITION && !asks_license && case.context.editions.let_through(edition, opened_at),
+        edition => edition < inspection::EDITION && !asks_more && case.context.editions.let_through(edition, opened_at),
     };
     of_row.map(|one| &**one).filter(|one| counts(one.edition) && one.substance == case.substance).collect()
 }

@@ -169,7 +169,11 @@ impl Quarantine {
     pub async fn work_off(self: &Arc<Self>, job: &Job, subject: Subject) -> Outcome {
         match self.ask_again(&subject, job.attempts).await {
             Some(Ok(())) => return Outcome::Recorded,
-            Some(Err(error)) => return self.fail(subject.work(), job.attempts, error).await,
+            // Nothing of it says anything of the release, which was inspected.
+            Some(Err(error)) => {
+                tracing::debug!(release = %subject.release, %error, "what speaks for it could not be asked for again");
+                return self.asked_in_vain(subject.work(), job.attempts).await;
+            }
             None => {}
         }
         if job.attempts > ATTEMPTS_MAX {

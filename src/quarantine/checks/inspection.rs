@@ -12,7 +12,7 @@ use crate::quarantine::identity::evidence;
 use crate::storage::record::Inspection;
 
 /// The edition of the inspection. Raised when it learns to see more; what an older edition passed is looked at again.
-pub const EDITION: u16 = 2;
+pub const EDITION: u16 = 3;
 /// The edition of an inspection that proved the bytes and did not look inside, because policy trusts where they come from.
 /// It counts only where policy does so still.
 pub const INTEGRITY_ONLY: u16 = 0;

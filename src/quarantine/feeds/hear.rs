@@ -265,9 +265,12 @@ fn read(
     };
     let mut take = |name: &str, brought: bundle::Brought<'_>| {
         match brought.and_then(|bytes| osv::read(bytes, precedence).map_err(|why| why.to_string())) {
-            Ok(advisories) => {
+            Ok((advisories, in_part)) => {
                 for advisory in &advisories {
                     draft.add(advisory)?;
+                }
+                if let Some(why) = in_part {
+                    fault(name, why.to_string());
                 }
             }
             Err(why) => fault(name, why),

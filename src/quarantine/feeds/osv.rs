@@ -65,7 +65,9 @@ pub enum Unreadable {
 
 /// Reads one record: one advisory for each npm package that it is about, in order; none where it is about no npm package. A name
 /// or a version that npm could not have is passed over: nobody could ask for it. `precedence`: [`crate::ecosystem::Ecosystem::precedence`].
-pub fn read(bytes: &[u8], precedence: &dyn Fn(&Version, &Version) -> Ordering) -> Result<Vec<Advisory>, Unreadable> {
+/// Where part of it that matters cannot be read, what can be counts, with the fault beside it.
+pub fn read(bytes: &[u8], precedence: &dyn Fn(&Version, &Version) -> Ordering) -> Result<(Vec<Advisory>, Option<Unreadable>), Unreadable> {
+    let mut fault = None;
     if bytes.len() > RECORD_BYTES_MAX {
         return Err(Unreadable::TooLarge);
     }
@@ -93,7 +95,7 @@ pub fn read(bytes: &[u8], precedence: &dyn Fn(&Version, &Version) -> Ordering) -
         let score = of_it.score().or(of_all.score()).or_else(|| words.into_iter().flatten().find_map(score::of_word));
         let is_malware = kind == AdvisoryKind::Malware || specific.has_cwe(MALICIOUS_CODE);
         if score.is_none() && !is_malware && (of_it == Graveness::Unreadable || of_all == Graveness::Unreadable) {
-            return Err(Unreadable::Severity);
+            fault.get_or_insert(Unreadable::Severity);
         }
         let advisory = said.entry(package).or_insert_with_key(|package| Advisory {
             id: record.id.clone().into_owned(),
@@ -116,7 +118,8 @@ pub fn read(bytes: &[u8], precedence: &dyn Fn(&Version, &Version) -> Ordering) -
         }
         advisory.score = advisory.score.max(score);
         advisory.versions.extend(versions(&affected.versions)?);
-        advisory.ranges.extend(ranges(&affected.ranges, specific.last_known_affected_version_range.as_deref(), precedence)?);
+        let last_known = specific.last_known_affected_version_range.as_deref();
+        advisory.ranges.extend(ranges(&affected.ranges, last_known, precedence, &mut fault)?);
         advisory.digests.extend(specific.digests()?);
     }
     let mut advisories: Vec<Advisory> = said.into_values().collect();
@@ -128,14 +131,15 @@ pub fn read(bytes: &[u8], precedence: &dyn Fn(&Version, &Version) -> Ordering) -
         at_most("versions", VERSIONS_MAX, advisory.versions.len())?;
         at_most("ranges", RANGES_MAX, advisory.ranges.len())?;
         at_most("digests", DIGESTS_MAX, advisory.digests.len())?;
-        if advisory.kind == AdvisoryKind::Malware && advisory.versions.is_empty() && advisory.ranges.is_empty() {
-            // It names a package and no release of it: then it names all.
+        let is_in_part = matches!(fault, Some(Unreadable::Range(_)));
+        if (advisory.kind == AdvisoryKind::Malware || is_in_part) && advisory.versions.is_empty() && advisory.ranges.is_empty() {
+            // It names a package and no release of it, or none that can be read: then it names all.
             advisory.ranges.push(AffectedRange { introduced: None, fixed: None, last_affected: None, limit: None });
         }
-        advisory.sources = sources(&record.id, &about, advisory, precedence)?;
+        advisory.sources = sources(&record.id, &about, advisory, precedence, &mut fault)?;
         advisory.summary = summary(record.summary.as_deref(), advisory);
     }
-    Ok(advisories)
+    Ok((advisories, fault))
 }
 
 /// Whether the text is an id as databases have them, which is a file's name too.
@@ -174,23 +178,26 @@ fn ranges(
     listed: &[Range<'_>],
     last_known: Option<&str>,
     precedence: &dyn Fn(&Version, &Version) -> Ordering,
+    fault: &mut Option<Unreadable>,
 ) -> Result<Vec<AffectedRange>, Unreadable> {
     at_most("ranges", RANGES_MAX, listed.len())?;
     let mut all = Vec::new();
     for range in listed {
-        match &*range.kind {
-            "SEMVER" | "ECOSYSTEM" => {}
+        let odd = match &*range.kind {
             // Of commits, which nobody installs by.
             "GIT" => continue,
-            other => return Err(Unreadable::Range(format!("its type {:?} is not known", printable(other, SOURCE_BYTES_MAX)))),
+            "SEMVER" | "ECOSYSTEM" if range.events.iter().any(Event::says_nothing) => {
+                "one of its events says nothing that is known".to_owned()
+            }
+            "SEMVER" | "ECOSYSTEM" if range.events.iter().all(|event| event.introduced.is_none()) => "it begins nowhere".to_owned(),
+            "SEMVER" | "ECOSYSTEM" => String::new(),
+            other => format!("its type {:?} is not known", printable(other, SOURCE_BYTES_MAX)),
+        };
+        if !odd.is_empty() {
+            fault.get_or_insert(Unreadable::Range(odd));
+            continue;
         }
         at_most("events", EVENTS_MAX, range.events.len())?;
-        if range.events.iter().any(Event::says_nothing) {
-            return Err(Unreadable::Range("one of its events says nothing that is known".to_owned()));
-        }
-        if range.events.iter().all(|event| event.introduced.is_none()) {
-            return Err(Unreadable::Range("it begins nowhere".to_owned()));
-        }
         all.extend(stretches(&range.events, last_known, precedence));
         at_most("ranges", RANGES_MAX, all.len())?;
     }
@@ -255,6 +262,7 @@ fn sources(
     about: &About<'_>,
     advisory: &Advisory,
     precedence: &dyn Fn(&Version, &Version) -> Ordering,
+    fault: &mut Option<Unreadable>,
 ) -> Result<Vec<Source>, Unreadable> {
     let mut named: BTreeMap<String, Source> = BTreeMap::new();
     for origin in about.origins() {
@@ -266,7 +274,7 @@ fn sources(
         let mut versions = versions(&origin.versions)?;
         versions.sort_unstable();
         versions.dedup();
-        let ranges = ranges(&origin.ranges, None, precedence)?;
+        let ranges = ranges(&origin.ranges, None, precedence, fault)?;
         let names_all = (versions.is_empty() && ranges.is_empty()) || (versions == advisory.versions && ranges == advisory.ranges);
         let (versions, ranges) = if names_all { (Vec::new(), Vec::new()) } else { (versions, ranges) };
         match named.get_mut(&name) {

@@ -20,6 +20,7 @@ use crate::quarantine::identity::evidence::joined;
 use crate::quarantine::identity::evidence::weigh;
 use crate::quarantine::identity::keyring::Keys;
 use crate::quarantine::workflow::InspectError;
+use crate::quarantine::workflow::Outcome;
 use crate::quarantine::workflow::Subject;
 use crate::storage::record::Command;
 use crate::storage::record::Inspection;
@@ -77,6 +78,15 @@ impl Quarantine {
         match pause.filter(|_| is_unanswered) {
             Some(pause) => Command::JobFailed { work, error: UNANSWERED.to_owned(), retry_at: Some(self.clock.now().plus(*pause)) },
             None => Command::JobDone { work },
+        }
+    }
+
+    /// Asking once more came to nothing, for a reason of our own: as if the registry had not answered.
+    pub(in crate::quarantine) async fn asked_in_vain(&self, work: Work, attempts: u32) -> Outcome {
+        let commands = vec![self.asked(work, true, attempts)];
+        match self.state.commit(Batch { at: self.clock.now(), actor: Actor::Airlock, conditions: Vec::new(), commands }).await {
+            Ok(_) => Outcome::Recorded,
+            Err(error) => Outcome::Failed(Arc::new(error.into())),
         }
     }
 

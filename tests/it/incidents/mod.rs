@@ -17,7 +17,7 @@ use played::Played;
 /// Incidents that are played at the same time.
 const AT_ONCE: usize = 4;
 /// So many have to be stopped at first sight by checks that know nothing of age.
-const STOPPED_WITHOUT_AGE_MIN: usize = 18;
+const STOPPED_WITHOUT_AGE_MIN: usize = 27;
 const INCIDENTS_MIN: usize = 20;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,7 +15,7 @@ builds if {
     found.kind == "install_script"
 }
 
-deny contains sprintf("%s runs programs and is under %s", [input.name, input.artifacts[0].license]) if {
+deny contains sprintf("%v runs programs and is under %v", [input.name, input.artifacts[0].license]) if {
     builds
     input.artifacts[0].license != "MIT"
 }
@@ -30,6 +30,9 @@ fn builders() -> Scenario {
         })
     };
     let scenario = Scenario::new().package("left-pad", |p| _ = p.release("1.0.0"));
+    let scenario = scenario.package("no-licence", |p| {
+        p.release("1.0.0").script("postinstall", "node build.js").file("build.js", "1");
+    });
     with(with(scenario, "esbuild", "MIT"), "other-build", "GPL-3.0-only")
 }
 
@@ -60,6 +63,9 @@ async fn rules_of_ones_own_are_asked_once_the_bytes_are_known_and_only_close() {
     assert_eq!(standing(&airlock, "other-build").await, "rejected");
     assert!(found(&airlock, "other-build").await.contains(&"rego_review: it runs programs".to_owned()));
     assert!(airlock.listed("other-build").await.is_empty());
+
+    assert_eq!(airlock.tarball("no-licence", "1.0.0").await.status, 403);
+    assert_eq!(standing(&airlock, "no-licence").await, "rejected", "what says nothing of its licence is not under MIT");
 
     assert_eq!(airlock.tarball("esbuild", "1.0.0").await.status, 403);
     assert_eq!(standing(&airlock, "esbuild").await, "in_review");

@@ -100,7 +100,7 @@ async fn an_honest_patch_passes_and_its_diff_is_recorded() {
 #[tokio::test]
 async fn a_young_dependency_holds_until_it_is_older_whatever_it_is_called() {
     let scenario = world(Scenario::new()).package("library", |p| {
-        p.release("1.2.3");
+        p.release("1.2.3").age("90d");
         p.release("1.2.4").age("8d").dependency("settled-too", "npm:fresh@^1.0.0");
         p.release("1.3.0").age("8d").dependency("nowhere", "^1.0.0");
     });

@@ -151,7 +151,11 @@ impl Book {
         };
         match &entry.source {
             Source::Local => plain(Word::Local),
-            Source::Bundled => plain(Word::Bundled),
+            // What its bytes lack is fetched from here, so that nothing may stand against it; what nobody knows cannot be fetched.
+            Source::Bundled { release } => match release.as_ref().map(|release| self.release(release, &Stated::Nothing)) {
+                Some(judged) if matches!(judged.word, Word::Held | Word::Denied) => judged,
+                Some(_) | None => plain(Word::Bundled),
+            },
             Source::Registry { release, address: None } => self.release(release, &entry.stated),
             Source::Registry { release, address: Some(address) } => self.at(release, &entry.stated, address, (base, ecosystem)),
             Source::Beneath { release, path } => self.at(release, &entry.stated, &beneath(base, path), (base, ecosystem)),
@@ -269,7 +273,7 @@ pub fn files_named<'l>(
     lockfile.entries.iter().filter_map(move |entry| match &entry.source {
         Source::Registry { address: Some(address), .. } | Source::Elsewhere { address } => file_here(address, base, ecosystem),
         Source::Beneath { path, .. } => file_here(&beneath(base, path), base, ecosystem),
-        Source::Registry { address: None, .. } | Source::Local | Source::Bundled => None,
+        Source::Registry { address: None, .. } | Source::Local | Source::Bundled { .. } => None,
     })
 }
 

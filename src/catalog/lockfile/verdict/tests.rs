@@ -86,7 +86,15 @@ fn a_release_is_what_it_stands_as() {
     check(registry("open@9.0.0", None), Word::Unknown, Some("open@9.0.0 is not known, neither here nor at the upstream registry."));
     check(registry("mute@1.0.0", None), Word::Unknown, Some("Nothing could be learned of mute."));
     check(Source::Local, Word::Local, None);
-    check(Source::Bundled, Word::Bundled, None);
+    let bundled = |release: &str| match registry(release, None) {
+        Source::Registry { release, .. } => Source::Bundled { release: Some(release) },
+        other => other,
+    };
+    check(Source::Bundled { release: None }, Word::Bundled, None);
+    check(bundled("new@1.0.0"), Word::Bundled, None);
+    check(bundled("open@9.0.0"), Word::Bundled, None);
+    check(bundled("held@1.0.0"), Word::Held, Some("held@1.0.0 is told."));
+    check(bundled("bad@1.0.0"), Word::Denied, Some("bad@1.0.0 is told."));
 }
 
 /// The word is the one that enforcing would make of it.

@@ -23,7 +23,10 @@ const ENCODED: &[&[u8]] = &[
     b"aHR0cHM6L",
     b"aHR0cDovL",
     b"d3NzOi8v",
+    b"d3M6Ly",
     b"Y2hpbGRfcHJvY2Vzc",
+    b"bm9kZTpjaGlsZF9wcm9jZXNz",
+    b"3a2f2f",
     b"687474703a2f2f",
     b"68747470733a2f2f",
     b"2e2f",
@@ -86,7 +89,7 @@ pub(super) const RULES: &[Rule] = &[
         COMMANDS,
         ENCODED,
         How::Filtered(
-            r#"["'`](?:(?:aHR0c(?:HM6L|DovL)|d3NzOi8v|Y2hpbGRfcHJvY2Vzc)[A-Za-z0-9+/_-]{0,200}={0,2}|(?i:68747470(?:73)?3a2f2f|(?:2e){1,2}2f|6368696c645f70726f63657373)[0-9a-fA-F]{0,200})["'`]"#,
+            r#"["'`](?:(?:aHR0c(?:HM6L|DovL)|d3NzOi8v|d3M6Ly|Y2hpbGRfcHJvY2Vzc|bm9kZTpjaGlsZF9wcm9jZXNz)[A-Za-z0-9+/_=-]*|(?i:68747470(?:73)?3a2f2f|7773(?:73)?3a2f2f|(?:2e){1,2}2f|(?:6e6f64653a)?6368696c645f70726f63657373)[0-9a-fA-F]*)"#,
             is_of_characters,
         ),
     ),
@@ -122,8 +125,13 @@ pub(super) const RULES: &[Rule] = &[
 /// Whether numbers in quotes are those of readable characters, as many as a path has. Base64 was known by how it begins.
 fn is_of_characters(text: &[u8], place: Range<usize>) -> bool {
     const FEWEST_DIGITS: usize = 12;
-    let quoted = text.get(place).unwrap_or_default();
-    let digits = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    const MOST_DIGITS: usize = 200;
+    let digits = text.get(place.start + 1..place.end).unwrap_or_default();
+    if text.get(place.end).is_some_and(u8::is_ascii_alphanumeric) {
+        return false;
+    }
+    // Of a long one its head says enough.
+    let digits = digits.get(..MOST_DIGITS).unwrap_or(digits);
     if !digits.iter().all(u8::is_ascii_hexdigit) {
         return true;
     }

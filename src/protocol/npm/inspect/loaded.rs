@@ -81,6 +81,9 @@ pub(super) fn installing(
         }
         let mut words = command.split(|c: char| c.is_whitespace() || "&|;()'\"`=,<>".contains(c)).filter(|word| !word.is_empty());
         let mut before = "";
+        let runs_scripts = is_runner(&command);
+        // What stands there otherwise than in plain words, or of another folder's manifest, is not followed.
+        is_cut |= runs_scripts && !is_plain(&command);
         for word in words.by_ref().take(WORDS_MAX) {
             // A folder is gone to, not loaded from.
             if std::mem::replace(&mut before, word) == "cd" {
@@ -88,13 +91,16 @@ pub(super) fn installing(
             }
             named.extend(resolve(seen, &folder, word));
             named.extend(bin(manifest, word).and_then(|file| resolve(seen, "", file)));
-            // `npm run setup`
-            if let Some(script) = manifest.get("scripts").and_then(|scripts| scripts.get(word)).and_then(Value::as_str)
-                && folder.is_empty()
-                && followed.insert(word.to_owned())
-            {
-                open.push((String::new(), script.to_owned()));
-                scripts.push(InstallStep { event: format!("run {word}"), command: script.to_owned() });
+            // `npm run setup`, which runs what is to come before and after it too.
+            for name in [word.to_owned(), format!("pre{word}"), format!("post{word}")] {
+                if let Some(script) = manifest.get("scripts").and_then(|scripts| scripts.get(&name)).and_then(Value::as_str)
+                    && folder.is_empty()
+                    && (name == word || runs_scripts)
+                    && followed.insert(name.clone())
+                {
+                    open.push((String::new(), script.to_owned()));
+                    scripts.push(InstallStep { event: format!("run {name}"), command: script.to_owned() });
+                }
             }
         }
         is_cut |= words.next().is_some();
@@ -117,6 +123,21 @@ pub(super) fn installing(
     }
     let loose = if files.is_empty() { BTreeSet::new() } else { loose(&files, entries, seen) };
     Installing { files, loose, followed: scripts, is_cut }
+}
+
+/// Whether a command may run scripts of a manifest by their names.
+fn is_runner(command: &str) -> bool {
+    let mut words = command.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))).filter(|word| !word.is_empty());
+    words.any(|word| ["npm", "pnpm", "yarn", "bun", "npm.cmd", "yarnpkg", "--run", "run-s", "run-p", "npm-run-all"].contains(&word))
+}
+
+/// Whether the scripts that a command runs are named in it as they are called, and are those of its own folder.
+fn is_plain(command: &str) -> bool {
+    const ELSEWHERE: [&str; 5] = ["cd", "-C", "--prefix", "--cwd", "--dir"];
+    let is_elsewhere =
+        |word: &str| ELSEWHERE.iter().any(|other| word == *other || word.strip_prefix(other).is_some_and(|rest| rest.starts_with('=')));
+    let words = command.split(|c: char| c.is_whitespace() || "&|;()".contains(c));
+    !command.contains(['\\', '$', '`', '\'', '"', '*', '?', '{', '[']) && !words.into_iter().any(is_elsewhere)
 }
 
 fn loose(files: &BTreeSet<String>, entries: &BTreeSet<String>, seen: &Seen) -> BTreeSet<String> {

@@ -35,7 +35,8 @@ pub fn read(text: &str, tree: &Node<'_>) -> Result<Read, Fault> {
     if edition.parse::<u32>().is_err() {
         return Err(draft.fault(tree.get(METADATA).map_or(0, Node::at), "its __metadata states no version"));
     }
-    let locators: HashSet<&str> = tree.pairs().iter().filter_map(|(_, one)| one.text_of("resolution")).collect();
+    let locators: HashSet<&str> =
+        tree.pairs().iter().filter(|(key, _)| key.text != METADATA).filter_map(|(_, one)| one.text_of("resolution")).collect();
     let mut found: HashMap<&str, usize> = HashMap::new();
     let mut wanted_by_some: HashSet<usize> = HashSet::new();
     let mut blocks = Vec::new();
@@ -62,7 +63,7 @@ pub fn read(text: &str, tree: &Node<'_>) -> Result<Read, Fault> {
         let spot = spot(one, &source).filter(|_| patched == Patched::No);
         let version = match &source {
             Source::Registry { release, .. } => release.version.to_string(),
-            Source::Beneath { .. } | Source::Elsewhere { .. } | Source::Local | Source::Bundled => version.to_owned(),
+            Source::Beneath { .. } | Source::Elsewhere { .. } | Source::Local | Source::Bundled { .. } => version.to_owned(),
         };
         let place = draft.add(key.at(), target, &version, source, stated)?;
         if let Some(spot) = spot {

@@ -106,7 +106,7 @@ fn entry(draft: &mut Draft<'_>, at: usize, path: &str, one: &Node<'_>, is_brough
     let address = elements.get(1).and_then(Node::text).unwrap_or_default();
     let is_release = semantic(reference).is_some();
     let source = match place_of(reference) {
-        _ if is_bundled => Source::Bundled,
+        _ if is_bundled => Source::Bundled { release: is_release.then(|| draft.release(at, name, reference)).transpose()? },
         _ if is_release => {
             let address = Some(address.to_owned()).filter(|address| !address.is_empty());
             Source::Registry { release: draft.release(at, name, reference)?, address }

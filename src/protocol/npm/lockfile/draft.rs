@@ -131,7 +131,7 @@ impl<'t> Draft<'t> {
     pub fn finish(self, format: &'static str, edition: &str) -> Read {
         let entries = self.entries;
         let is_registrys = |place: Option<usize>| match place.and_then(|place| entries.get(place)).map(|entry| &entry.source) {
-            Some(Source::Registry { .. } | Source::Beneath { .. } | Source::Bundled) | None => true,
+            Some(Source::Registry { .. } | Source::Beneath { .. } | Source::Bundled { .. }) | None => true,
             Some(Source::Elsewhere { .. } | Source::Local) => false,
         };
         let spots = self.spots.into_iter().filter(|(place, _)| is_registrys(*place)).map(|(_, spot)| spot).collect();

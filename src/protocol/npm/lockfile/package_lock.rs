@@ -18,6 +18,7 @@ use crate::protocol::npm::lockfile::draft::split_at;
 use crate::protocol::npm::lockfile::draft::stated;
 use crate::protocol::npm::lockfile::draft::wanted;
 use crate::protocol::npm::lockfile::rewrite::Spot;
+use crate::protocol::npm::order::semantic;
 
 const MODULES: &str = "node_modules/";
 /// How many folders deep packages may lie in packages, and how long a path may be, in bytes.
@@ -102,8 +103,8 @@ fn folder(draft: &mut Draft<'_>, at: usize, path: &str, one: &Node<'_>) -> Resul
     let resolved = one.text_of("resolved");
     let source = if one.is_true_of("link") {
         Source::Local
-    } else if one.is_true_of("inBundle") && path.matches(MODULES).count() > 1 && !is_fetched(one) {
-        Source::Bundled
+    } else if one.is_true_of("inBundle") && path.matches(MODULES).count() > 1 && is_brought(one, version) {
+        bundled(draft, at, name, version)?
     } else {
         source(draft, at, name, version, resolved)?
     };
@@ -114,9 +115,15 @@ fn folder(draft: &mut Draft<'_>, at: usize, path: &str, one: &Node<'_>) -> Resul
     Ok(place)
 }
 
-/// Whether npm fetches it, whatever else stands there: what another package brings along has neither an address nor a hash.
-fn is_fetched(one: &Node<'_>) -> bool {
-    ["resolved", "integrity"].into_iter().any(|key| one.text_of(key).is_some_and(|text| !text.is_empty()))
+/// Whether another package may bring it along: that has neither an address nor a hash, and npm fetches what has, whatever else stands there.
+fn is_brought(one: &Node<'_>, version: &str) -> bool {
+    let is_fetched = ["resolved", "integrity"].into_iter().any(|key| one.text_of(key).is_some_and(|text| !text.is_empty()));
+    !is_fetched && (version.is_empty() || semantic(version).is_some())
+}
+
+fn bundled(draft: &Draft<'_>, at: usize, name: &str, version: &str) -> Result<Source, Fault> {
+    let release = (!version.is_empty()).then(|| draft.release(at, name, version)).transpose()?;
+    Ok(Source::Bundled { release })
 }
 
 /// Notes where the address of a registry's file stands.
@@ -190,7 +197,7 @@ fn descend<'n>(draft: &mut Draft<'_>, folders: &mut Folders<'n>, above: &str, al
         if path.len() > PATH_BYTES_MAX {
             return Err(draft.fault(key.at(), format!("a path that is longer than {PATH_BYTES_MAX} bytes")));
         }
-        let place = old_folder(draft, key.at(), &key.text, one)?;
+        let place = old_folder(draft, key.at(), &key.text, one, depth)?;
         folders.at.insert(path.clone(), At::Entry(place));
         if above.is_empty() {
             // Perhaps the project wants it; as which range, this form does not tell.
@@ -207,15 +214,15 @@ fn descend<'n>(draft: &mut Draft<'_>, folders: &mut Folders<'n>, above: &str, al
 }
 
 /// An entry of the older form: its version may be an alias, or an address.
-fn old_folder(draft: &mut Draft<'_>, at: usize, key: &str, one: &Node<'_>) -> Result<usize, Fault> {
+fn old_folder(draft: &mut Draft<'_>, at: usize, key: &str, one: &Node<'_>, depth: usize) -> Result<usize, Fault> {
     if !one.is_map() {
         return Err(draft.fault(at, "a dependency that is no map"));
     }
     let stands = one.text_of("version").unwrap_or_default();
     let (name, version) = stands.strip_prefix("npm:").and_then(split_at).unwrap_or((key, stands));
     let is_address = version.contains(':') || version.contains('/');
-    let source = match (one.is_true_of("bundled") && !is_fetched(one), is_address, place_of(version)) {
-        (true, _, _) => Source::Bundled,
+    let source = match (one.is_true_of("bundled") && depth > 0 && is_brought(one, version), is_address, place_of(version)) {
+        (true, _, _) => bundled(draft, at, name, version)?,
         (false, false, _) => source(draft, at, name, version, one.text_of("resolved"))?,
         (false, true, Place::Local) => Source::Local,
         (false, true, Place::Web | Place::Other) => Source::Elsewhere { address: version.to_owned() },

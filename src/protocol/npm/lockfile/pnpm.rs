@@ -128,7 +128,7 @@ fn package<'n>(draft: &mut Draft<'_>, found: &mut Found<'n>, key: &Key<'_>, one:
     };
     let release = match &source {
         Source::Registry { release, .. } => Some(release.clone()),
-        Source::Beneath { .. } | Source::Elsewhere { .. } | Source::Local | Source::Bundled => None,
+        Source::Beneath { .. } | Source::Elsewhere { .. } | Source::Local | Source::Bundled { .. } => None,
     };
     let stated = stated(resolution.text_of("integrity"), None);
     // The same with other peers is the same, if it is the same bytes from the same place.

@@ -135,7 +135,7 @@ fn own_path(address: &str, name: &PackageName) -> Option<String> {
 pub fn elsewhere(lockfile: &Lockfile) -> impl Iterator<Item = (u32, &str, &str)> {
     lockfile.entries.iter().filter_map(|entry| match &entry.source {
         Source::Elsewhere { address } => Some((entry.line, entry.name.as_str(), address.as_str())),
-        Source::Registry { .. } | Source::Beneath { .. } | Source::Local | Source::Bundled => None,
+        Source::Registry { .. } | Source::Beneath { .. } | Source::Local | Source::Bundled { .. } => None,
     })
 }
 

@@ -48,7 +48,7 @@ fn told_of(one: &Locked, lockfile: &Lockfile) -> String {
         Source::Beneath { path, .. } => format!(" beneath {path}"),
         Source::Elsewhere { address } => format!(" ELSEWHERE {address}"),
         Source::Local => " local".to_owned(),
-        Source::Bundled => " bundled".to_owned(),
+        Source::Bundled { .. } => " bundled".to_owned(),
     };
     said += match &one.stated {
         Stated::Integrity(_) => " hashed",

@@ -231,7 +231,7 @@ fn entry(draft: &mut Draft<'_>, block: &Block<'_>, first: &Word<'_>) -> Result<u
     let sha1 = sha1.filter(|_| !matches!(source, Source::Elsewhere { .. }) || place_of(address) == Place::Web);
     let release = match &source {
         Source::Registry { release, address: Some(_) } => Some(release.clone()),
-        Source::Registry { .. } | Source::Beneath { .. } | Source::Elsewhere { .. } | Source::Local | Source::Bundled => None,
+        Source::Registry { .. } | Source::Beneath { .. } | Source::Elsewhere { .. } | Source::Local | Source::Bundled { .. } => None,
     };
     let address = address.to_owned();
     let place = draft.add(first.at, name, version, source, stated(block.text("integrity"), sha1))?;

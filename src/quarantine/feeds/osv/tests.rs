@@ -8,7 +8,8 @@ use crate::model::digest::Digest;
 use crate::protocol::npm::order;
 
 fn read_value(record: &Value) -> Result<Vec<Advisory>, Unreadable> {
-    read(record.to_string().as_bytes(), &order::precedence)
+    let (advisories, in_part) = read(record.to_string().as_bytes(), &order::precedence)?;
+    in_part.map_or(Ok(advisories), Err)
 }
 
 #[track_caller]
@@ -360,7 +361,34 @@ fn what_is_no_record_is_told() {
 fn depth_where_nobody_looks_is_passed_over() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let record = format!(r#"{{"id":"MAL-1","modified":"2099-01-01T00:00:00Z","details":{deep}}}"#);
-    assert_eq!(read(record.as_bytes(), &order::precedence), Ok(Vec::new()));
+    assert_eq!(read(record.as_bytes(), &order::precedence), Ok((Vec::new(), None)));
     let looked_at = format!(r#"{{"id":"MAL-1","modified":"2099-01-01T00:00:00Z","affected":{deep}}}"#);
     assert!(matches!(read(looked_at.as_bytes(), &order::precedence), Err(Unreadable::Malformed(_))));
+}
+
+#[test]
+fn what_can_be_read_of_a_record_counts_beside_its_fault() {
+    let in_part = |record: Value| {
+        let (advisories, fault) = read(record.to_string().as_bytes(), &order::precedence).unwrap();
+        assert!(fault.is_some(), "{record}");
+        advisories.into_iter().next().unwrap()
+    };
+    let odd = json!([{ "type": "SEMVER", "events": [] }]);
+    let malware = |versions: Value| {
+        json!({
+            "id": "MAL-2099-1", "modified": "2099-01-01T00:00:00Z",
+            "affected": [{ "package": { "ecosystem": "npm", "name": "evil" }, "versions": versions, "ranges": odd }],
+        })
+    };
+    let named = in_part(malware(json!(["1.0.0"])));
+    assert_eq!((named.kind, named.versions.len(), named.ranges.len()), (AdvisoryKind::Malware, 1, 0));
+    let all = in_part(malware(json!([])));
+    assert_eq!((all.versions.len(), all.ranges), (0, vec![range("", "", "", "")]));
+    let flaw = in_part(vulnerability(|record| record["affected"][0]["ranges"] = json!([{ "type": "SEMVER2", "events": [] }])));
+    assert_eq!(flaw.ranges, [range("", "", "", "")], "wider, never narrower");
+    let grave = in_part(vulnerability(|record| {
+        record["severity"] = json!("9.8");
+        record["database_specific"]["severity"] = json!("GRAVE");
+    }));
+    assert_eq!(grave.score, None);
 }

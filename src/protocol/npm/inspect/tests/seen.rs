@@ -171,11 +171,20 @@ fn a_command_is_looked_at_to_its_end_and_so_is_what_it_names() {
         format!(r#""scripts":{{"postinstall":"{long}"}}"#),
         format!(r#""scripts":{{"postinstall":"npm run s","s":"{fetch}"}}"#),
         format!(r#""scripts":{{"postinstall":"npm run a","a":"npm run b","b":"{long}"}}"#),
+        format!(r#""scripts":{{"postinstall":"npm run s","s":"true","posts":"{fetch}"}}"#),
+        format!(r#""scripts":{{"postinstall":"yarn s","s":"true","pres":"{fetch}"}}"#),
     ] {
         let Inspected { facts, profile } = inspected(&fields, &[]);
         assert!(facts.signals.iter().any(|one| one.kind == SignalKind::DownloadToShell), "{fields}: {:?}", facts.signals);
         assert!(!facts.fetches.is_empty() && facts.install_steps.iter().all(|step| step.command.len() <= 256), "{fields}");
         assert!(profile.install_steps.iter().any(|step| step.contains(fetch)), "{fields}: {:?}", profile.install_steps);
+    }
+    for odd in ["npm run s''etup", "npm run a=$B", "cd lib && npm run x", "npm --prefix=lib run x", "pnpm -C lib run x"] {
+        let cut = inspected(&format!(r#""scripts":{{"postinstall":"{odd}"}}"#), &[]).facts.unscanned;
+        assert_eq!(cut, ["package.json: installing runs more than is followed"], "{odd}");
+    }
+    for plain in ["npm run setup", "cd lib && node x.js", "node -e 'x'", "npm run a && npm run b"] {
+        assert_eq!(inspected(&format!(r#""scripts":{{"postinstall":"{plain}"}}"#), &[]).facts.unscanned, [""; 0], "{plain}");
     }
     let many = "x ".repeat(300);
     let cut = inspected(&format!(r#""scripts":{{"postinstall":"{many}"}}"#), &[]).facts.unscanned;
