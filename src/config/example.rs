@@ -296,6 +296,7 @@ mod tests {
             claims = { repository = "acme/web", "x y" = "refs/*" }
             audience = "npm:airlock"
             [policy]
+            rego.module = "package airlock\ndeny if input.name == \"x\"\n"
             mode = "observe"
             listing = "approved"
             private_scopes = ["@mine"]

@@ -20,7 +20,6 @@ use serde_json::Value as Json;
 use crate::config::fault::Fault;
 use crate::config::key::Key;
 use crate::config::key::Shown;
-use crate::config::key::quoted;
 use crate::config::value::Value;
 use crate::model::digest::DocumentDigest;
 use crate::model::finding::printable;
@@ -221,7 +220,7 @@ pub(super) fn rego_key() -> Key {
     Key::new(
         "policy.rego.module",
         "what the other keys cannot say, in Rego: rules deny and review of package airlock, asked of what was looked into; they only add findings",
-        |config| config.policy.rego.as_ref().map(|module| quoted(module.text())),
+        |config| config.policy.rego.as_ref().map(|module| on_one_line(module.text())),
         |draft, value| {
             draft.config.policy.rego = read(value)?;
             Ok(())
@@ -231,6 +230,11 @@ pub(super) fn rego_key() -> Key {
         "[policy.rego]",
         r#"module = "package airlock\nreview contains \"it is large\" if input.artifacts[_].unpacked_bytes > 100000000"  # or many lines between three quotes"#,
     ]))
+}
+
+/// TOML text of several lines, on one: JSON's escapes are TOML's too.
+fn on_one_line(text: &str) -> String {
+    Json::from(text).to_string()
 }
 
 fn read(value: &Value) -> Result<Option<Module>, Vec<Fault>> {
