@@ -43,6 +43,23 @@ pub(super) fn entries(manifest: &Manifest, seen: &Seen) -> BTreeSet<String> {
     found
 }
 
+/// Files that are run as code, by `main` or `bin`, and are called papers, tables or pictures, of which the scan asks less.
+pub(super) fn misnamed(manifest: &Manifest, seen: &Seen) -> BTreeSet<String> {
+    const NAMED: [&str; 16] =
+        ["txt", "md", "markdown", "rst", "log", "csv", "map", "png", "jpg", "jpeg", "gif", "webp", "ico", "svg", "pdf", "dat"];
+    let bins = match manifest.get("bin") {
+        Some(Value::Object(files)) => files.values().filter_map(Value::as_str).take(ENTRIES_MAX).collect(),
+        Some(Value::String(file)) => vec![file.as_str()],
+        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) | None => Vec::new(),
+    };
+    let files = bins.into_iter().chain(manifest.get("main").and_then(Value::as_str)).filter_map(|path| resolve(seen, "", path));
+    let is_misnamed = |path: &String| {
+        let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
+        ending.is_some_and(|ending| NAMED.contains(&ending.as_str())) && seen.files.get(path).is_some_and(|file| !file.is_code)
+    };
+    files.filter(is_misnamed).collect()
+}
+
 /// What installing loads.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Installing {

@@ -117,6 +117,8 @@ pub fn inspect(package: &PackageId, version: &Version, manifest: &[u8], bytes: &
         facts.build_commands = commands;
     }
     let entries = loaded::entries(&shipped, &seen);
+    let misnamed = loaded::misnamed(&shipped, &seen);
+    facts.unscanned.extend(misnamed.iter().take(PLACES_MAX).map(|file| shown(&format!("{file}: it is run as code, and not called so"))));
     let installing = loaded::installing(&shipped, &run, &facts.build_commands, &entries, &seen);
     if installing.is_cut {
         facts.unscanned.push(format!("{MANIFEST}: installing runs more than is followed"));

@@ -192,6 +192,17 @@ fn a_command_is_looked_at_to_its_end_and_so_is_what_it_names() {
 }
 
 #[test]
+fn code_that_is_called_otherwise_is_not_taken_for_looked_through() {
+    let files = [("core.txt", "eval(x)"), ("run.png", "eval(x)"), ("index.json", "{}"), ("cli", "#!/usr/bin/env node\n")];
+    let told = |fields: &str| inspected(fields, &files).facts.unscanned;
+    assert_eq!(told(r#""main":"core.txt""#), ["core.txt: it is run as code, and not called so"]);
+    assert_eq!(told(r#""main":"./core.txt","bin":{"a":"run.png"}"#).len(), 2);
+    for honest in [r#""main":"index.json""#, r#""bin":"cli""#, r#""exports":{"./core.txt":"./core.txt"}"#] {
+        assert_eq!(told(honest), [""; 0], "{honest}");
+    }
+}
+
+#[test]
 fn no_number_of_harmless_files_hides_one_that_installing_runs() {
     let harmless: Vec<String> = (0..20).map(|n| format!("a{n:02}.js")).collect();
     let text = "fetch('https://hooks.slack.com/services/T0/B0/x')";
