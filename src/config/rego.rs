@@ -86,7 +86,7 @@ impl Module {
             let is_there = match rules.ask(rule, &Json::Object(serde_json::Map::new())) {
                 Ok(_) => true,
                 Err(Trouble::NoSuchRule) => false,
-                Err(Trouble::Other(why)) => return Err(why),
+                Err(trouble @ (Trouble::TooLate | Trouble::Other(_))) => return Err(trouble.into_words()),
             };
             *(if rule == DENY { &mut rules.denies } else { &mut rules.reviews }) = is_there;
         }
@@ -107,10 +107,8 @@ impl Module {
         if let Some(known) = self.said.lock().unwrap_or_else(PoisonError::into_inner).get(&told_of) {
             return Ok(known.clone());
         }
-        let told = |rule, is_there| match is_there {
-            // A machine that stood still for a moment is no fault of the rule.
-            true => rules.ask(rule, release).or_else(|_| rules.ask(rule, release)).map_err(Trouble::into_words),
-            false => Ok(Vec::new()),
+        let told = |rule, is_there| {
+            if is_there { rules.ask(rule, release).map_err(Trouble::into_words) } else { Ok(Vec::new()) }
         };
         let answer = Answer { deny: told(DENY, rules.denies)?, review: told(REVIEW, rules.reviews)? };
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,6 +122,7 @@ impl Module {
 
 enum Trouble {
     NoSuchRule,
+    TooLate,
     Other(String),
 }
 
@@ -131,13 +130,22 @@ impl Trouble {
     fn into_words(self) -> String {
         match self {
             Trouble::NoSuchRule => NO_SUCH_RULE.to_owned(),
+            Trouble::TooLate => format!("it took longer than {} ms", ANSWER_WAIT.as_millis()),
             Trouble::Other(why) => why,
         }
     }
 }
 
 impl Rules {
+    /// Who takes too long is asked once more: a machine that stood still for a moment is no fault of the rule.
     fn ask(&self, rule: &str, release: &Json) -> Result<Vec<String>, Trouble> {
+        match self.ask_once(rule, release) {
+            Err(Trouble::TooLate) => self.ask_once(rule, release),
+            told => told,
+        }
+    }
+
+    fn ask_once(&self, rule: &str, release: &Json) -> Result<Vec<String>, Trouble> {
         // What an engine once found out it keeps, so that each release has a copy, which shares the module.
         let mut engine = self.engine.clone();
         engine.set_execution_timer_config(ExecutionTimerConfig { limit: ANSWER_WAIT, check_interval: STEPS });
@@ -147,7 +155,7 @@ impl Rules {
             if error.contains(NO_SUCH_RULE) {
                 Trouble::NoSuchRule
             } else if error.contains("exceeded time limit") {
-                Trouble::Other(format!("it took longer than {} ms", ANSWER_WAIT.as_millis()))
+                Trouble::TooLate
             } else {
                 Trouble::Other(plain(&error))
             }
@@ -165,7 +173,7 @@ impl Rules {
 fn texts(said: &Json) -> Option<Vec<String>> {
     match said {
         Json::Bool(true) => Some(vec!["it says no more".to_owned()]),
-        Json::Bool(false) | Json::Null => Some(Vec::new()),
+        Json::Bool(false) => Some(Vec::new()),
         Json::Array(all) => {
             let mut told = Vec::new();
             for one in all {
@@ -176,7 +184,7 @@ fn texts(said: &Json) -> Option<Vec<String>> {
             }
             Some(told)
         }
-        Json::Number(_) | Json::String(_) | Json::Object(_) => None,
+        Json::Null | Json::Number(_) | Json::String(_) | Json::Object(_) => None,
     }
 }
 
@@ -294,6 +302,7 @@ review contains "a name that begins with ab" if regex.match("^ab", input.name)
         let fails = |rule: &str| Module::parse(&format!("package airlock\n{rule}")).unwrap().ask(&json!({"n": 5})).unwrap_err();
         assert_eq!(fails("deny contains input.n if input.n"), "deny is neither a set of texts nor a boolean");
         assert_eq!(fails("review := {\"a\": 1} if input.n"), "review is neither a set of texts nor a boolean");
+        assert_eq!(fails("deny := null if input.n"), "deny is neither a set of texts nor a boolean");
         let slow = "deny contains \"x\" if { input.n; some a in numbers.range(1, 3000); some b in numbers.range(1, 3000); a * b == -1 }";
         assert_eq!(fails(slow), "it took longer than 250 ms");
     }

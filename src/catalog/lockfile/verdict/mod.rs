@@ -151,9 +151,10 @@ impl Book {
         };
         match &entry.source {
             Source::Local => plain(Word::Local),
-            // What its bytes lack is fetched from here, so that nothing may stand against it; what nobody knows cannot be fetched.
-            Source::Bundled { release } => match release.as_ref().map(|release| self.release(release, &Stated::Nothing)) {
-                Some(judged) if matches!(judged.word, Word::Held | Word::Denied) => judged,
+            // What its bytes lack is fetched from here, so that nothing may stand against it; what there is nowhere cannot be fetched.
+            Source::Bundled { release } => match release.as_ref().map(|release| (release, self.release(release, &Stated::Nothing))) {
+                Some((_, judged)) if matches!(judged.word, Word::Held | Word::Denied) => judged,
+                Some((release, judged)) if self.silent.contains_key(&release.package) => judged,
                 Some(_) | None => plain(Word::Bundled),
             },
             Source::Registry { release, address: None } => self.release(release, &entry.stated),

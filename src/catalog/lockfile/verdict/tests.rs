@@ -93,6 +93,7 @@ fn a_release_is_what_it_stands_as() {
     check(Source::Bundled { release: None }, Word::Bundled, None);
     check(bundled("new@1.0.0"), Word::Bundled, None);
     check(bundled("open@9.0.0"), Word::Bundled, None);
+    check(bundled("mute@1.0.0"), Word::Unknown, Some("Nothing could be learned of mute."));
     check(bundled("held@1.0.0"), Word::Held, Some("held@1.0.0 is told."));
     check(bundled("bad@1.0.0"), Word::Denied, Some("bad@1.0.0 is told."));
 }

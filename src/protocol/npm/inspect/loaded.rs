@@ -43,10 +43,10 @@ pub(super) fn entries(manifest: &Manifest, seen: &Seen) -> BTreeSet<String> {
     found
 }
 
-/// Files that are run as code, by `main` or `bin`, and are called papers, tables or pictures, of which the scan asks less.
+/// Files that `main` or `bin` run and that are neither known as code by their names and contents nor as what is loaded otherwise: node
+/// takes whatever it does not know for code, and the scan asks less of it.
 pub(super) fn misnamed(manifest: &Manifest, seen: &Seen) -> BTreeSet<String> {
-    const NAMED: [&str; 16] =
-        ["txt", "md", "markdown", "rst", "log", "csv", "map", "png", "jpg", "jpeg", "gif", "webp", "ico", "svg", "pdf", "dat"];
+    const LOADED_OTHERWISE: [&str; 8] = ["json", "node", "wasm", "css", "scss", "sass", "less", "styl"];
     let bins = match manifest.get("bin") {
         Some(Value::Object(files)) => files.values().filter_map(Value::as_str).take(ENTRIES_MAX).collect(),
         Some(Value::String(file)) => vec![file.as_str()],
@@ -55,7 +55,8 @@ pub(super) fn misnamed(manifest: &Manifest, seen: &Seen) -> BTreeSet<String> {
     let files = bins.into_iter().chain(manifest.get("main").and_then(Value::as_str)).filter_map(|path| resolve(seen, "", path));
     let is_misnamed = |path: &String| {
         let ending = path.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
-        ending.is_some_and(|ending| NAMED.contains(&ending.as_str())) && seen.files.get(path).is_some_and(|file| !file.is_code)
+        let is_loaded_otherwise = ending.is_some_and(|ending| LOADED_OTHERWISE.contains(&ending.as_str()));
+        !is_loaded_otherwise && seen.files.get(path).is_some_and(|file| !file.is_code && !file.is_binary)
     };
     files.filter(is_misnamed).collect()
 }

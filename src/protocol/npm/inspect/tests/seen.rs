@@ -193,11 +193,29 @@ fn a_command_is_looked_at_to_its_end_and_so_is_what_it_names() {
 
 #[test]
 fn code_that_is_called_otherwise_is_not_taken_for_looked_through() {
-    let files = [("core.txt", "eval(x)"), ("run.png", "eval(x)"), ("index.json", "{}"), ("cli", "#!/usr/bin/env node\n")];
+    let files = [
+        ("core.txt", "eval(x)"),
+        ("run.png", "eval(x)"),
+        ("LICENSE", "eval(x)"),
+        ("core.tsbuildinfo", "eval(x)"),
+        ("index.json", "{}"),
+        ("all.css", "a {}"),
+        ("cli", "#!/usr/bin/env node\n"),
+        ("crc.njs", "#!/usr/bin/env node\n"),
+    ];
     let told = |fields: &str| inspected(fields, &files).facts.unscanned;
     assert_eq!(told(r#""main":"core.txt""#), ["core.txt: it is run as code, and not called so"]);
     assert_eq!(told(r#""main":"./core.txt","bin":{"a":"run.png"}"#).len(), 2);
-    for honest in [r#""main":"index.json""#, r#""bin":"cli""#, r#""exports":{"./core.txt":"./core.txt"}"#] {
+    for misnamed in ["LICENSE", "core.tsbuildinfo"] {
+        assert_eq!(told(&format!(r#""main":"{misnamed}""#)), [format!("{misnamed}: it is run as code, and not called so")]);
+    }
+    for honest in [
+        r#""main":"index.json""#,
+        r#""main":"all.css""#,
+        r#""bin":"cli""#,
+        r#""bin":"crc.njs""#,
+        r#""exports":{"./core.txt":"./core.txt"}"#,
+    ] {
         assert_eq!(told(honest), [""; 0], "{honest}");
     }
 }
